@@ -1,0 +1,1 @@
+"""Continual audio-visual sound separation."""
