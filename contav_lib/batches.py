@@ -1,0 +1,280 @@
+"""Mix-and-separate batches, made on the device: draw clips, crop, scale, mix, transform.
+
+All waveforms and features lie on the device, one behind the other. A `Draw` says which clips are mixed, where they are
+cropped and how loud; it is a few integers, made on the CPU, so that the same seed gives the same mixtures on any device.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from contav_lib import audio
+from contav_lib.corpus.prepare import PreparedClip
+
+MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """Sizes of the spectrogram; the defaults are the paper's.
+
+    Attributes:
+        window, hop: STFT, in samples. frames: T. bins: F, log-spaced.
+        align_corners: see `audio.warp`.
+    """
+
+    window: int = 1022
+    hop: int = 256
+    frames: int = 256
+    bins: int = 256
+    align_corners: bool = True
+
+    @property
+    def samples(self) -> int:
+        """Samples of a crop that give just `frames` frames: 65,535 in the paper, about 6 s."""
+        return self.hop * self.frames - 1
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / audio.SAMPLE_RATE
+
+
+@dataclass
+class Batch:
+    """B mixtures of N sources, ready for a separator.
+
+    Attributes:
+        mixture: log-frequency magnitude `[B, 1, F, T]`.
+        ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
+        visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
+        classes, videos: numbers `[B, N]`.
+        is_memory: bool `[B, N]`, on the CPU, so that picking the memory sources never waits for a GPU.
+        spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
+        sources: the waveforms in the mixture `[B, N, L]`; likewise.
+    """
+
+    mixture: torch.Tensor
+    ratio_masks: torch.Tensor
+    weights: torch.Tensor
+    visual: Mapping[str, torch.Tensor]
+    classes: torch.Tensor
+    videos: torch.Tensor
+    is_memory: torch.Tensor
+    spectrogram: torch.Tensor | None = None
+    sources: torch.Tensor | None = None
+
+    @property
+    def num_sources(self) -> int:
+        return self.classes.shape[1]
+
+    def memory_index(self) -> torch.Tensor:
+        """Places `[K]` of the memory sources among the `B * N`."""
+        return self.is_memory.flatten().nonzero().squeeze(1).to(self.classes.device)
+
+    def mixtures_with_memory(self) -> "Batch":
+        """The mixtures that hold a memory source."""
+        chosen = self.is_memory.any(1)
+        if chosen.all():
+            return self
+        rows = chosen.nonzero().squeeze(1).to(self.classes.device)
+        return replace(
+            self,
+            mixture=self.mixture[rows],
+            ratio_masks=self.ratio_masks[rows],
+            weights=self.weights[rows],
+            visual={name: value[rows] for name, value in self.visual.items()},
+            classes=self.classes[rows],
+            videos=self.videos[rows],
+            is_memory=self.is_memory[chosen],
+        )
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
+
+    clips: torch.Tensor
+    starts: torch.Tensor
+    gains: torch.Tensor
+    is_memory: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, rows: slice) -> "Draw":
+        return Draw(self.clips[rows], self.starts[rows], self.gains[rows], self.is_memory[rows])
+
+
+class ClipBank:
+    """Prepared clips on the device, and batches from them.
+
+    Args:
+        clips: prepared clips.
+        class_numbers: number of each label.
+        spectrogram: sizes.
+        motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
+            authors do.
+        device: where everything lies.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[PreparedClip],
+        class_numbers: Mapping[str, int],
+        spectrogram: Spectrogram,
+        motion: str = "aligned",
+        device: torch.device | str = "cpu",
+    ):
+        if motion not in ("aligned", "whole"):
+            raise ValueError(f"motion is 'aligned' or 'whole', not {motion!r}.")
+        if not clips:
+            raise ValueError("A clip bank needs at least one clip.")
+        self.ids = [clip.id for clip in clips]
+        self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
+        self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
+        self._waveforms = _Ragged([clip.waveform for clip in clips], device)
+        self._objects = _Ragged([clip.object for clip in clips], device)
+        self._dense_motion = _Ragged([clip.dense_motion for clip in clips], device)
+        self._whole_motion = torch.stack([clip.motion for clip in clips]).to(device)
+        self._motion_step = torch.tensor([clip.motion_step for clip in clips], device=device)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def draw(
+        self, groups: torch.Tensor, generator: torch.Generator, gain: float = 0.0, is_memory: torch.Tensor | None = None
+    ) -> Draw:
+        """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
+        room = (self._waveforms.lengths.cpu()[groups] - self.spectrogram.samples).clamp(min=0)
+        starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
+        gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
+        return Draw(groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_memory is None else is_memory)
+
+    def batch(self, draw: Draw, keep_waveforms: bool = False) -> Batch:
+        """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
+        sizes = self.spectrogram
+        clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
+        waveforms = self._waveforms.take(clips, starts, sizes.samples) * draw.gains.to(self.device).unsqueeze(-1)
+        mixture, sources = audio.mix(waveforms.clamp(-1, 1))
+        spectrogram = audio.stft(mixture, sizes.window, sizes.hop)
+        magnitudes = audio.stft(sources, sizes.window, sizes.hop).abs()
+        warped = audio.warp(
+            torch.cat([spectrogram.abs().unsqueeze(1) + audio.EPSILON, magnitudes], 1), sizes.bins, sizes.align_corners
+        )
+        warped_mixture, warped_sources = warped[:, :1], warped[:, 1:]
+        return Batch(
+            mixture=warped_mixture,
+            ratio_masks=audio.ratio_masks(warped_sources, warped_mixture),
+            weights=audio.loss_weights(warped_mixture),
+            visual=self._visual(clips, starts),
+            classes=self.classes[draw.clips].to(self.device),
+            videos=clips,
+            is_memory=draw.is_memory,
+            spectrogram=spectrogram if keep_waveforms else None,
+            sources=sources if keep_waveforms else None,
+        )
+
+    def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
+        first = starts / audio.SAMPLE_RATE
+        # As the authors: of the frames taken once a second, the largest values over the three round the crop's middle.
+        second = (first + self.spectrogram.seconds / 2).long() - 1
+        objects = self._objects.take(clips, second, 3, tile=False).amax(2)
+        if self.motion == "whole":
+            motion = self._whole_motion[clips]
+        else:
+            middles = (torch.arange(MOTION_STEPS, device=self.device) + 0.5) * self.spectrogram.seconds / MOTION_STEPS
+            place = (first.unsqueeze(-1) + middles) / self._motion_step[clips].unsqueeze(-1) - 0.5
+            motion = self._dense_motion.interpolate(clips, place)
+        return {
+            "object": objects,
+            "motion": motion.transpose(2, 3),
+            "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
+        }
+
+
+class Sampler:
+    """Draws training mixtures for one task. Each batch depends on the seed, the task and its number only.
+
+    Args:
+        bank: all training clips.
+        clips, memory: places in the bank, as in `Task`.
+        num_sources: N.
+        memory_share: chance that a source comes from the memory. None: exemplars count 20 times, as in the authors' code.
+        same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
+            tell apart.
+        gain: see `ClipBank.draw`.
+        seed: of this task's batches.
+    """
+
+    AUTHORS_REPEATS = 20
+
+    def __init__(
+        self,
+        bank: ClipBank,
+        clips: Sequence[int],
+        memory: Sequence[int],
+        num_sources: int,
+        memory_share: float | None,
+        same_class_share: float,
+        gain: float,
+        seed: int,
+    ):
+        self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
+        self.pool = torch.tensor([*clips, *memory])
+        self.is_memory = torch.arange(len(self.pool)) >= len(clips)
+        if len(self.pool) < num_sources:
+            raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
+        if memory_share is None:
+            memory_share = self.AUTHORS_REPEATS * len(memory) / (self.AUTHORS_REPEATS * len(memory) + len(clips))
+        # A chance a clip, such that the memory's together make up its share.
+        chance = torch.full((len(self.pool),), (1 - memory_share if memory else 1.0) / len(clips))
+        if memory:
+            chance[len(clips) :] = memory_share / len(memory)
+        self.chance = chance
+        self.same_class_share = same_class_share
+
+    def draw(self, number: int, size: int) -> Draw:
+        """The draw of batch `number`: `size` mixtures; a clip is never mixed with itself."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
+        classes = self.bank.classes[self.pool]
+        same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
+        for _ in range(self.num_sources - 1):
+            free = torch.ones(size, len(self.pool)).scatter(1, chosen, 0)
+            alike = free * (classes == classes[chosen[:, :1]])
+            # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
+            allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
+            chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
+        chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
+        return self.bank.draw(self.pool[chosen], generator, self.gain, self.is_memory[chosen])
+
+    def batch(self, number: int, size: int) -> Batch:
+        return self.bank.batch(self.draw(number, size))
+
+
+class _Ragged:
+    """Sequences of different lengths, one behind the other in a single tensor."""
+
+    def __init__(self, rows: Sequence[torch.Tensor], device: torch.device | str):
+        lengths = torch.tensor([len(row) for row in rows])
+        self.values = torch.cat(list(rows)).to(device)
+        self.lengths = lengths.to(device)
+        self.offsets = (lengths.cumsum(0) - lengths).to(device)
+
+    def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
+        """`count` values from `starts` on, `[..., count, ...]`; beyond the ends: tiled, or the nearest value repeated."""
+        place = starts.unsqueeze(-1) + torch.arange(count, device=self.values.device)
+        length = self.lengths[rows].unsqueeze(-1)
+        place = place % length if tile else place.clamp(min=0).minimum(length - 1)
+        return self.values[self.offsets[rows].unsqueeze(-1) + place]
+
+    def interpolate(self, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Values at fractional places `[..., S]`, linear between neighbours, the nearest one beyond the ends."""
+        length = self.lengths[rows].unsqueeze(-1)
+        place = place.clamp(min=0).minimum((length - 1).to(place.dtype))
+        low = place.long()
+        high = (low + 1).minimum(length - 1)
+        offset = self.offsets[rows].unsqueeze(-1)
+        part = (place - low).unsqueeze(-1)
+        return self.values[offset + low] * (1 - part) + self.values[offset + high] * part

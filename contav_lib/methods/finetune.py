@@ -1,0 +1,11 @@
+"""Fine-tuning: train on the new task, do nothing against forgetting. The lower end of every comparison."""
+
+from dataclasses import dataclass
+
+from contav_lib.methods.method import Method, register_method
+
+
+@register_method("finetune")
+@dataclass
+class Finetune(Method):
+    """Separation loss on the new task's clips only."""

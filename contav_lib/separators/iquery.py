@@ -1,0 +1,262 @@
+"""iQuery: instruments as queries (Chen et al. 2023), the paper's main separator.
+
+The U-Net turns the mixture into latent tokens and mask features. One learnable query per class asks the picture what
+moves (motion tokens) and the sound what is there (latent tokens); the answer at the wanted class's query is the separated
+sound feature, from which the mask's channel weights are made (paper, eq. 4 to 6).
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from contav_lib.separators.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
+from contav_lib.separators.separator import Separation, Separator, register_separator
+from contav_lib.separators.unet import UNet
+
+
+class MotionLayer(nn.Module):
+    """First decoder layer: every query looks at the motion tokens of its source."""
+
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.motion_attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, hidden)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+
+    def forward(
+        self, target: torch.Tensor, query: torch.Tensor, motion: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        """`target`, `query` `[B*N, Q, D]`; `motion` `[B*N, S, D]`; `bias` `[B*N, S]` -> `[B*N, Q, D]`."""
+        placed = motion + step_positions(motion.shape[1], motion.shape[2], motion.device)
+        target = self.norm1(target + self.motion_attention(target + query, placed, motion, bias))
+        return self.norm2(target + self.feed_forward(target))
+
+
+class AudioLayer(nn.Module):
+    """Later decoder layers: the queries of a source look at one another, then at the audio tokens."""
+
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.self_attention = Attention(width, heads)
+        self.audio_attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, hidden)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.norm3 = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        target: torch.Tensor,
+        query: torch.Tensor,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        wanted: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """`target`, `query` `[B*N, Q, D]`; `tokens` `[B, L, D]`; `positions` `[L, D]` -> `[B*N, Q, D]`.
+
+        With `wanted` `[B*N]`, only that query of each source is answered (all are listened to): `[B*N, 1, D]`.
+        """
+        placed, values = target + query, target
+        if wanted is not None:
+            target, query = pick(target, wanted), pick(query, wanted)
+        target = self.norm1(target + self.self_attention(target + query, placed, values))
+        # The N sources of a mixture ask the same tokens, so their queries stand side by side in one attention call.
+        asking = (target + query).unflatten(0, (len(tokens), -1)).flatten(1, 2)
+        heard = self.audio_attention(asking, tokens + positions, tokens)
+        target = self.norm2(target + heard.reshape(target.shape))
+        return self.norm3(target + self.feed_forward(target))
+
+
+def pick(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """`[R, Q, D]` and one index a row `[R]` -> `[R, 1, D]`."""
+    return rows.gather(1, wanted[:, None, None].expand(-1, 1, rows.shape[-1]))
+
+
+class Prediction(NamedTuple):
+    """What the predictor says; D = hidden width."""
+
+    logits: torch.Tensor  # mask logits [B, N, F, T]
+    audio: torch.Tensor  # separated sound feature f_a [B, N, D]
+    object: torch.Tensor  # projected object feature f_o [B, N, D]
+    motion: torch.Tensor  # projected motion feature f_m, mean over time [B, N, D]
+    tokens: torch.Tensor  # audio tokens after the encoder [B, L, D]
+    layers: list[torch.Tensor]  # decoder layers' targets [B, N, Q, D]; the last one holds the wanted query only
+
+
+class Predictor(nn.Module):
+    """The audio-visual transformer: latent tokens, picture and class in, mask logits out.
+
+    Args:
+        latent_dim: channels of the U-Net's latent map.
+        mask_dim: channels of its mask features.
+        num_classes: number of queries, Q.
+        hidden: width D (256 in the paper); feed_forward: its inner width (1,024); heads: 8.
+        encoder_layers, decoder_layers: 1 and 4 in the paper; the first decoder layer looks at motion.
+        object_dim, motion_dim: 512 and 768.
+        padding: "masked" leaves padded motion steps out. "added" is the authors' code: the padding mask, a float, is
+            added to the attention logits (so padding is favoured) and padding counts in the motion's mean.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        mask_dim: int,
+        num_classes: int,
+        hidden: int,
+        heads: int,
+        feed_forward: int,
+        encoder_layers: int,
+        decoder_layers: int,
+        object_dim: int,
+        motion_dim: int,
+        padding: str,
+    ):
+        super().__init__()
+        if padding not in ("masked", "added"):
+            raise ValueError(f"padding is 'masked' or 'added', not {padding!r}.")
+        if decoder_layers < 2:
+            raise ValueError(f"iQuery needs a decoder layer for motion and one for sound at least, not {decoder_layers}.")
+        self.padding = padding
+        self.input_projection = nn.Conv2d(latent_dim, hidden, 1) if latent_dim != hidden else nn.Identity()
+        self.object_projection = nn.Linear(object_dim, hidden)
+        self.motion_projection = nn.Linear(motion_dim, hidden)
+        self.queries = nn.Embedding(num_classes, hidden)
+        self.encoder = nn.ModuleList(EncoderLayer(hidden, heads, feed_forward) for _ in range(encoder_layers))
+        self.motion_layer = MotionLayer(hidden, heads, feed_forward)
+        self.audio_layers = nn.ModuleList(AudioLayer(hidden, heads, feed_forward) for _ in range(decoder_layers - 1))
+        self.norm = nn.LayerNorm(hidden)
+        self.mask_weights = nn.Sequential(
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, mask_dim)
+        )
+
+    def forward(
+        self,
+        latent: torch.Tensor,
+        mask_features: torch.Tensor,
+        visual: dict[str, torch.Tensor],
+        classes: torch.Tensor,
+    ) -> Prediction:
+        """`latent` `[B, C, F', T']`, `mask_features` `[B, M, F, T]`, `visual` and `classes` as in `Separator.forward`."""
+        sources = classes.shape[1]
+        wanted = classes.flatten()
+        objects = self.object_projection(visual["object"])
+        motion = self.motion_projection(visual["motion"].transpose(2, 3))
+        padded = visual["motion_mask"]
+
+        tokens, positions = self._encode(latent)
+        query = self.queries.weight.expand(len(wanted), -1, -1)
+        slot = nn.functional.one_hot(wanted, query.shape[1]).to(objects.dtype).unsqueeze(-1)
+        target = slot * objects.flatten(0, 1).unsqueeze(1)  # zero but for the wanted class's slot, which holds f_o
+        bias = (~padded if self.padding == "masked" else padded.to(motion.dtype)).flatten(0, 1)
+        target = self.motion_layer(target, query, motion.flatten(0, 1), bias)
+        layers = [target]
+        for layer in self.audio_layers[:-1]:
+            layers.append(target := layer(target, query, tokens, positions))
+        # Of the last layer only the wanted query's answer is used, so only that one is worked out.
+        layers.append(self.audio_layers[-1](target, query, tokens, positions, wanted))
+
+        audio = self.norm(layers[-1]).unflatten(0, (-1, sources)).squeeze(2)
+        logits = torch.einsum("bnm,bmft->bnft", self.mask_weights(audio), mask_features)
+        present = (~padded).to(motion.dtype) if self.padding == "masked" else torch.ones_like(padded, dtype=motion.dtype)
+        mean_motion = (motion * present.unsqueeze(-1)).sum(2) / present.sum(2, keepdim=True).clamp(min=1)
+        layers = [layer.unflatten(0, (-1, sources)) for layer in layers]
+        return Prediction(logits, audio, objects, mean_motion, tokens, layers)
+
+    def _encode(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        latent = self.input_projection(latent)
+        positions = sine_positions(*latent.shape[-2:], latent.shape[1], latent.device)
+        tokens = latent.flatten(2).transpose(1, 2)
+        for layer in self.encoder:
+            tokens = layer(tokens, positions)
+        return tokens, positions
+
+
+@register_separator("iquery")
+class IQuery(Separator):
+    """iQuery of any size; the defaults are the paper's.
+
+    Args:
+        num_classes: classes known at the start.
+        width, mask_dim, levels: the U-Net's (see `UNet`).
+        hidden, heads, feed_forward, encoder_layers, decoder_layers, object_dim, motion_dim, padding: see `Predictor`.
+
+    References:
+        Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023.
+        Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.2.
+    """
+
+    modality_pairs = (("audio", "motion"), ("audio", "object"), ("motion", "object"))
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        width: int = 64,
+        mask_dim: int = 32,
+        levels: int = 7,
+        hidden: int = 256,
+        heads: int = 8,
+        feed_forward: int = 1024,
+        encoder_layers: int = 1,
+        decoder_layers: int = 4,
+        object_dim: int = 512,
+        motion_dim: int = 768,
+        padding: str = "masked",
+    ):
+        # The arguments, all of them, are what is saved beside the weights.
+        super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
+        self.unet = UNet(width, mask_dim, levels)
+        self.predictor = Predictor(
+            latent_dim=4 * width,
+            mask_dim=mask_dim,
+            num_classes=num_classes,
+            hidden=hidden,
+            heads=heads,
+            feed_forward=feed_forward,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            object_dim=object_dim,
+            motion_dim=motion_dim,
+            padding=padding,
+        )
+
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+        maps = self.unet(torch.log1p(mixture))
+        prediction = self.predictor(maps.latent, maps.mask_features, visual, classes)
+        return Separation(
+            masks=prediction.logits.sigmoid(),
+            features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
+            intermediate=[*maps.intermediate, prediction.tokens],
+        )
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"unet": list(self.unet.parameters()), "predictor": list(self.predictor.parameters())}
+
+    def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
+        """New query rows are drawn from N(0, 1), as an embedding's first rows are."""
+        old = self.predictor.queries.weight.detach()
+        fresh = torch.randn(num_classes - len(old), old.shape[1], generator=generator).to(old)
+        self.predictor.queries = nn.Embedding.from_pretrained(torch.cat([old, fresh]), freeze=False)
+
+    @classmethod
+    def from_official(cls, unet: Path, predictor: Path, heads: int = 8, **options: object) -> "IQuery":
+        """Load the authors' two checkpoint files (the sound network's and the mask predictor's).
+
+        Only tensors are read (`torch.load(weights_only=True)`): no code inside the files is run.
+
+        Args:
+            heads: number of attention heads; a checkpoint does not tell it.
+            options: further arguments of `IQuery`, such as `padding="added"`.
+
+        Raises:
+            ValueError: a file holds something else than such a checkpoint.
+        """
+        from contav_lib.separators.official import convert
+
+        arguments, weights = convert(unet, predictor)
+        separator = cls(**{**arguments, "heads": heads, **options})
+        separator.load_state_dict(weights)
+        return separator.eval()

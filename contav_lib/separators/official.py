@@ -1,0 +1,87 @@
+"""Names and sizes of the authors' iQuery checkpoints, in ours."""
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+
+Weights = dict[str, torch.Tensor]
+
+# The authors' names -> ours, by regular expression. Weights of theirs that no line matches stand idle in their network:
+# the first decoder layer never uses its self- and audio attention, the later ones never their motion attention.
+UNET_NAMES = [
+    (r"bn0\.(.*)", r"input_norm.\1"),
+    (r"downconv(\d+)\.(.*)", r"down.{level}.conv.\2"),
+    (r"downnorm(\d+)\.(.*)", r"down.{level}.norm.\2"),
+    (r"upconv(\d+)\.(.*)", r"up.{innermost}.conv.\2"),
+    (r"upnorm(\d+)\.(.*)", r"up.{innermost}.norm.\2"),
+]
+PREDICTOR_NAMES = [
+    (r"transformer\.encoder\.layers\.(\d+)\.self_attn\.(.*)", r"encoder.\1.self_attention.\2"),
+    (r"transformer\.encoder\.layers\.(\d+)\.(linear\d\..*)", r"encoder.\1.feed_forward.\2"),
+    (r"transformer\.encoder\.layers\.(\d+)\.(norm\d\..*)", r"encoder.\1.\2"),
+    (r"transformer\.decoder\.layers\.0\.cross_attn_motion\.(.*)", r"motion_layer.motion_attention.\1"),
+    (r"transformer\.decoder\.layers\.0\.(linear\d\..*)", r"motion_layer.feed_forward.\1"),
+    (r"transformer\.decoder\.layers\.0\.norm4\.(.*)", r"motion_layer.norm1.\1"),
+    (r"transformer\.decoder\.layers\.0\.norm3\.(.*)", r"motion_layer.norm2.\1"),
+    (r"transformer\.decoder\.layers\.([1-9]\d*)\.self_attn\.(.*)", r"audio_layers.{later}.self_attention.\2"),
+    (r"transformer\.decoder\.layers\.([1-9]\d*)\.multihead_attn\.(.*)", r"audio_layers.{later}.audio_attention.\2"),
+    (r"transformer\.decoder\.layers\.([1-9]\d*)\.(linear\d\..*)", r"audio_layers.{later}.feed_forward.\2"),
+    (r"transformer\.decoder\.layers\.([1-9]\d*)\.(norm[123]\..*)", r"audio_layers.{later}.\2"),
+    (r"transformer\.decoder\.norm\.(.*)", r"norm.\1"),
+    (r"query_embed\.(.*)", r"queries.\1"),
+    (r"mask_embed\.layers\.(\d)\.(.*)", r"mask_weights.{twice}.\2"),
+    (r"down\.(.*)", r"motion_projection.\1"),
+    (r"objproj\.(.*)", r"object_projection.\1"),
+    (r"input_proj\.(?:0\.)?(.*)", r"input_projection.\1"),
+]
+
+
+def convert(unet: Path, predictor: Path) -> tuple[dict[str, int], Weights]:
+    """The arguments and the weights of an `IQuery` equal to the authors' two checkpoint files; see `IQuery.from_official`."""
+    sound, mask = _read(unet, "downconv1.weight"), _read(predictor, "query_embed.weight")
+    levels = sum(re.fullmatch(r"downconv\d+\.weight", name) is not None for name in sound)
+    encoder = {name.split(".")[3] for name in mask if name.startswith("transformer.encoder.layers.")}
+    decoder = {name.split(".")[3] for name in mask if name.startswith("transformer.decoder.layers.")}
+    num_classes, hidden = mask["query_embed.weight"].shape
+    arguments = {
+        "num_classes": num_classes,
+        "width": len(sound["downconv1.weight"]),
+        "mask_dim": len(sound["upconv1.weight"]),
+        "levels": levels,
+        "hidden": hidden,
+        "feed_forward": len(mask["transformer.decoder.layers.0.linear1.weight"]),
+        "encoder_layers": len(encoder),
+        "decoder_layers": len(decoder),
+        "object_dim": mask["objproj.weight"].shape[1],
+        "motion_dim": mask["down.weight"].shape[1],
+    }
+    weights = {f"unet.{our_name(name, UNET_NAMES, levels)}": value for name, value in sound.items()}
+    for name, value in mask.items():
+        if ours := our_name(name, PREDICTOR_NAMES, levels):
+            # Theirs are 1 x 1 convolutions over time; a linear layer is the same thing.
+            linear = ours in ("motion_projection.weight", "object_projection.weight")
+            weights[f"predictor.{ours}"] = value.squeeze(-1) if linear else value
+    return arguments, weights
+
+
+def our_name(name: str, table: list[tuple[str, str]], levels: int = 7) -> str | None:
+    """Our name of one of the authors' weights; None for one that stands idle in their network."""
+    for pattern, ours in table:
+        if match := re.fullmatch(pattern, name):
+            number = int(match[1]) if match[1].isdigit() else 0
+            filled = match.expand(ours)
+            return filled.format(level=number - 1, innermost=levels - number, later=number - 1, twice=2 * number)
+    return None
+
+
+def _read(path: Path, expected: str) -> Weights:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} can't be read as a checkpoint of tensors only: {error}") from error
+    weights = {str(name).removeprefix("module."): value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+    if expected not in weights:
+        raise ValueError(f"{path} is not the expected checkpoint of the authors' code: it holds no {expected!r}.")
+    return weights

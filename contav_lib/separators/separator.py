@@ -1,0 +1,145 @@
+"""The contract between a separator and everything else, and how separators are saved.
+
+A separator is an `nn.Module` that answers, for B mixtures of N sources each: which part of the mixture belongs to each
+source? Methods, trainer and metrics know separators only through this page.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from contav_lib.naming import find_by_name, import_all
+from contav_lib.storage import load_tensors, save_tensors, with_prefix, without_prefix
+
+SEPARATORS: dict[str, type["Separator"]] = {}
+
+
+@dataclass
+class Separation:
+    """What a separator says of B mixtures with N sources.
+
+    Attributes:
+        masks: ratio masks in [0, 1], `[B, N, F, T]`.
+        features: one vector a source and modality, `[B, N, D]`: `audio`, `object` and, where there is one, `motion`.
+        intermediate: maps and token lists on the way, for methods that distil them.
+    """
+
+    masks: torch.Tensor
+    features: dict[str, torch.Tensor]
+    intermediate: list[torch.Tensor] = field(default_factory=list)
+
+
+class Separator(nn.Module):
+    """Base class of all separators.
+
+    Subclasses take keyword arguments only, pass them all to `super().__init__(**arguments)` (they are saved beside the
+    weights), and write `forward`, `_grow` and `parameter_groups`. Decorate them with `@register_separator("name")`.
+
+    Attributes:
+        name: the registered name.
+        arguments: what the separator was made with; `num_classes` in it grows with `grow`.
+        modality_pairs: the feature pairs that CrossSDC may compare.
+    """
+
+    name: ClassVar[str]
+    modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
+
+    def __init__(self, **arguments):
+        super().__init__()
+        self.arguments = arguments
+
+    @property
+    def num_classes(self) -> int:
+        return self.arguments["num_classes"]
+
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+        """Separate all N sources of all B mixtures in one pass.
+
+        Args:
+            mixture: log-frequency magnitude `[B, 1, F, T]`, >= 0.
+            visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True where a step is padding).
+            classes: class of each source, `[B, N]`, in `0 .. num_classes - 1`.
+        """
+        raise NotImplementedError
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """All parameters, split in `unet` and `predictor`: the paper trains the two with different optimizers."""
+        raise NotImplementedError
+
+    def grow(self, num_classes: int, generator: torch.Generator | None = None) -> None:
+        """Make room for `num_classes` classes in all; the weights of the old ones stay, bit for bit.
+
+        Raises:
+            ValueError: fewer classes than the separator knows already.
+        """
+        if num_classes < self.num_classes:
+            raise ValueError(f"This separator knows {self.num_classes} classes already; it can't shrink to {num_classes}.")
+        if num_classes > self.num_classes:
+            self._grow(num_classes, generator)
+            self.arguments["num_classes"] = num_classes
+
+    def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
+        raise NotImplementedError
+
+
+def register_separator(name: str):
+    """Class decorator: make a separator known to `Config` under `name`."""
+
+    def register(cls: type[Separator]) -> type[Separator]:
+        cls.name = name
+        SEPARATORS[name] = cls
+        return cls
+
+    return register
+
+
+def separator_class(name: str) -> type[Separator]:
+    """The separator registered as `name`; an unknown name is a ValueError that gives the nearest."""
+    import_all("contav_lib.separators")
+    return find_by_name(SEPARATORS, name, "separator")
+
+
+def save_separator(path: Path, separator: Separator, **more: object) -> None:
+    """Write a separator's weights with its name and arguments (and `more`, JSON-able) into one safetensors file."""
+    metadata = {"separator": separator.name, "arguments": separator.arguments, **more}
+    save_tensors(path, with_prefix("separator.", separator.state_dict()), metadata)
+
+
+def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
+    """The separator that `save_separator` wrote, in eval mode.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+        ValueError: the weights don't fit the arguments that stand beside them.
+    """
+    tensors, metadata = load_tensors(path)
+    separator = separator_class(metadata["separator"])(**metadata["arguments"])
+    load_weights(separator, without_prefix("separator.", tensors), path)
+    return separator.to(device).eval()
+
+
+def load_weights(separator: Separator, weights: dict[str, torch.Tensor], origin: Path) -> None:
+    """Load weights that must fit exactly.
+
+    Raises:
+        ValueError: names or sizes differ; the message gives the first few with both shapes.
+    """
+    own = separator.state_dict()
+    problems = [f"'{name}' is missing" for name in own.keys() - weights.keys()]
+    problems += [f"'{name}' is not part of this separator" for name in weights.keys() - own.keys()]
+    problems += [
+        f"'{name}' is {tuple(weights[name].shape)} in the file and {tuple(own[name].shape)} in the separator"
+        for name in own.keys() & weights.keys()
+        if own[name].shape != weights[name].shape
+    ]
+    if problems:
+        raise ValueError(
+            f"{origin} does not fit the separator {separator.name!r} with {separator.arguments}: "
+            + "; ".join(sorted(problems)[:3])
+            + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+            + ". Make the separator with the arguments it was saved with."
+        )
+    separator.load_state_dict(weights)

@@ -1,0 +1,97 @@
+"""The audio U-Net of iQuery: a spectrogram in; a map of mask features and a latent map out.
+
+Seven levels in the paper. Each level down halves both axes (4 x 4 convolution, stride 2); each level up doubles them
+(nearest neighbour, then a 3 x 3 convolution) and is joined by the map of the same size from the way down.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+LATENT_LEVEL = 3  # the latent map has 1/2^3 of the input's size: 32 x 32 for the paper's 256 x 256
+
+
+class UNetMaps(NamedTuple):
+    """What the U-Net gives for `[B, 1, F, T]`."""
+
+    mask_features: torch.Tensor  # [B, mask_dim, F, T]
+    latent: torch.Tensor  # [B, 4 * width, F / 8, T / 8]
+    intermediate: list[torch.Tensor]  # the map after every level, on the way down, then on the way up
+
+
+class Down(nn.Module):
+    """Halve both axes. The first and the innermost level have no batch norm."""
+
+    def __init__(self, inputs: int, outputs: int, rectify: bool, normalise: bool):
+        super().__init__()
+        self.rectify = rectify
+        self.conv = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs) if normalise else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(functional.leaky_relu(x, 0.2) if self.rectify else x))
+
+
+class Up(nn.Module):
+    """Double both axes. The outermost level has no batch norm: its maps are the mask features."""
+
+    def __init__(self, inputs: int, outputs: int, normalise: bool):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs) if normalise else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(functional.interpolate(functional.relu(x), scale_factor=2, mode="nearest")))
+
+
+class UNet(nn.Module):
+    """The U-Net of iQuery (Chen et al. 2023), as ContAV-Sep uses it.
+
+    Args:
+        width: channels after the first level (64 in the paper); 2, 4, 8, 8, ... times that below.
+        mask_dim: channels of the mask features (32 in the paper).
+        levels: how often the axes are halved (7 in the paper), at least 4. F and T must be multiples of `2^levels`.
+
+    Shape:
+        `[B, 1, F, T]` log magnitude -> `UNetMaps`.
+    """
+
+    def __init__(self, width: int = 64, mask_dim: int = 32, levels: int = 7):
+        super().__init__()
+        if levels <= LATENT_LEVEL:
+            raise ValueError(f"A U-Net of {levels} levels has no latent map at 1/8 size; give it at least {LATENT_LEVEL + 1}.")
+        channels = [width * min(2**level, 8) for level in range(levels)]
+        self.levels = levels
+        self.input_norm = nn.BatchNorm2d(1)
+        self.down = nn.ModuleList(
+            Down(inputs, outputs, rectify=level > 0, normalise=0 < level < levels - 1)
+            for level, (inputs, outputs) in enumerate(zip([1, *channels], channels, strict=False))
+        )
+        # The level up from size 1/2^(i+1) to 1/2^i: its inputs are its neighbour's outputs and the map from the way down.
+        self.up = nn.ModuleList(
+            Up(
+                channels[level] * (1 if level == levels - 1 else 2),
+                channels[level - 1] if level else mask_dim,
+                normalise=level > 0,
+            )
+            for level in reversed(range(levels))
+        )
+
+    def forward(self, x: torch.Tensor) -> UNetMaps:
+        if x.shape[-1] % 2**self.levels or x.shape[-2] % 2**self.levels:
+            raise ValueError(
+                f"A U-Net of {self.levels} levels needs a spectrogram whose sides are multiples of {2**self.levels}; "
+                f"it was given {tuple(x.shape[-2:])}. Change the number of bins, of frames, or of levels."
+            )
+        x = self.input_norm(x)
+        downs = []
+        for level in self.down:
+            x = level(x)
+            downs.append(x)
+        ups = []
+        for level, skip in zip(self.up, [None, *reversed(downs[:-1])], strict=True):
+            x = level(x if skip is None else torch.cat([skip, x], 1))
+            ups.append(x)
+        return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups)

@@ -1,0 +1,86 @@
+"""Files that are either whole or not there: atomic writes of JSON and of named tensors (safetensors, never pickle)."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+
+class StorageError(OSError):
+    """A file could not be written or read; the message says which and what to do."""
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then move it into place in one step.
+
+    Whatever happens in between (a crash, a full disk), `path` holds either its old content or the new one.
+
+    Raises:
+        StorageError: the file system refused; the old file, if any, is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(
+            f"Could not write {path}: {error}. What was there before is untouched. "
+            "Free some disk space or choose another folder, then run again: it goes on from the last complete file."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write strict JSON (NaN is refused: write None) atomically."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    write_atomically(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        StorageError: the file is missing or not valid JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"Could not read {path}: {error}. Remove it and run again to have it made anew.") from error
+
+
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Any) -> None:
+    """Write named tensors and a JSON-able `metadata` into one safetensors file, atomically."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"contav": json.dumps(metadata)}
+    write_atomically(path, lambda temporary: save_file(whole, temporary, metadata=header))
+
+
+def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, torch.Tensor], Any]:
+    """Read what `save_tensors` wrote: the tensors by name, and the metadata.
+
+    Raises:
+        StorageError: the file is missing, damaged, or was not written by `save_tensors`.
+    """
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            metadata = json.loads((file.metadata() or {})["contav"])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise StorageError(f"{path} is missing, damaged, or not a file of this kit ({error}).") from error
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same tensors under `prefix + name`."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names start with `prefix`, under the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

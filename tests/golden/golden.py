@@ -1,0 +1,57 @@
+"""Reading the golden files: tensors by name, numbers by name, and the sizes they were made with."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from contav_lib.separators import IQuery
+from contav_lib.separators.official import PREDICTOR_NAMES, UNET_NAMES, our_name
+
+
+class Golden:
+    """One golden file pair, `<name>.json` and `<name>.safetensors`."""
+
+    def __init__(self, folder: Path, name: str):
+        description = json.loads((folder / f"{name}.json").read_text())
+        self.config = description["config"]
+        self.scalars = {key: entry["value"] for key, entry in description.get("scalars", {}).items()}
+        self._tensors = load_file(folder / f"{name}.safetensors")
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """A tensor as the authors' code saw it: float16 storage is exact, so it becomes float32."""
+        tensor = self._tensors[name]
+        return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def under(self, prefix: str) -> dict[str, torch.Tensor]:
+        """All tensors whose names start with `prefix`, by the rest of their names."""
+        return {name.removeprefix(prefix): self[name] for name in self._tensors if name.startswith(prefix)}
+
+
+@cache
+def load(folder: Path, name: str) -> Golden:
+    return Golden(folder, name)
+
+
+def iquery_from_states(folder: Path, sound: dict, mask: dict, heads: int, padding: str = "added") -> IQuery:
+    """An `IQuery` with the authors' weights, by way of two checkpoint files in `folder`."""
+    torch.save(sound, folder / "sound.pth")
+    torch.save(mask, folder / "mask.pth")
+    return IQuery.from_official(folder / "sound.pth", folder / "mask.pth", heads=heads, padding=padding)
+
+
+def our_parameter(name: str, levels: int) -> str | None:
+    """Our name of the authors' parameter `sound.<...>` or `mask.<...>`; None for an idle one."""
+    network, rest = name.split(".", 1)
+    table, prefix = (UNET_NAMES, "unet") if network == "sound" else (PREDICTOR_NAMES, "predictor")
+    ours = our_name(rest, table, levels)
+    return ours and f"{prefix}.{ours}"
+
+
+def assert_near(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(actual.reshape(expected.shape).to(expected), expected, rtol=0, atol=tolerance)
