@@ -1,1 +1,23 @@
-"""Continual audio-visual sound separation."""
+"""Continual audio-visual sound separation: ContAV-Sep, its separators, and the methods it is compared with.
+
+from contav_lib import Config, run
+print(run(Config.profile("lab", method="contav")).summary())
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contav_lib.config import Config
+    from contav_lib.experiment import run, run_all
+    from contav_lib.result import Result
+
+__all__ = ["Config", "Result", "run", "run_all"]
+_HOMES = {"Config": "config", "Result": "result", "run": "experiment", "run_all": "experiment"}
+
+
+def __getattr__(name: str):
+    """Load what is asked for when it is asked for, so that `import contav_lib` itself costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"contav_lib has no {name!r}; it has {', '.join(__all__)}.")
+    return getattr(import_module(f"contav_lib.{_HOMES[name]}"), name)

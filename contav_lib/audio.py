@@ -145,5 +145,7 @@ def _grid(rows: int, frames: int, direction: str, device: torch.device) -> torch
     """Sampling positions `[rows, frames, 2]` (time, frequency), both in [-1, 1]; computed in double precision."""
     time = torch.linspace(-1, 1, frames, dtype=torch.float64)
     height = torch.linspace(-1, 1, rows, dtype=torch.float64)
-    frequency = (21 ** ((height + 1) / 2) - 11) / 10 if direction == "warp" else torch.log(height * 10 + 11) / log(21) * 2 - 1
+    frequency = (
+        (21 ** ((height + 1) / 2) - 11) / 10 if direction == "warp" else torch.log(height * 10 + 11) / log(21) * 2 - 1
+    )
     return torch.stack(torch.broadcast_tensors(time[None, :], frequency[:, None]), -1).float().to(device)

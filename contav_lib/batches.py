@@ -149,19 +149,20 @@ class ClipBank:
         room = (self._waveforms.lengths.cpu()[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
-        return Draw(groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_memory is None else is_memory)
+        return Draw(
+            groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_memory is None else is_memory
+        )
 
     def batch(self, draw: Draw, keep_waveforms: bool = False) -> Batch:
         """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
         sizes = self.spectrogram
         clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
         waveforms = self._waveforms.take(clips, starts, sizes.samples) * draw.gains.to(self.device).unsqueeze(-1)
-        mixture, sources = audio.mix(waveforms.clamp(-1, 1))
-        spectrogram = audio.stft(mixture, sizes.window, sizes.hop)
-        magnitudes = audio.stft(sources, sizes.window, sizes.hop).abs()
-        warped = audio.warp(
-            torch.cat([spectrogram.abs().unsqueeze(1) + audio.EPSILON, magnitudes], 1), sizes.bins, sizes.align_corners
-        )
+        _, sources = audio.mix(waveforms.clamp(-1, 1))
+        spectrograms = audio.stft(sources, sizes.window, sizes.hop)
+        spectrogram = spectrograms.sum(1)  # the STFT is linear: the mixture's is the sum of its sources'
+        magnitudes = torch.cat([spectrogram.abs().unsqueeze(1) + audio.EPSILON, spectrograms.abs()], 1)
+        warped = audio.warp(magnitudes, sizes.bins, sizes.align_corners)
         warped_mixture, warped_sources = warped[:, :1], warped[:, 1:]
         return Batch(
             mixture=warped_mixture,

@@ -41,7 +41,9 @@ def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
     """
     twice = sorted({label for label in classes if list(classes).count(label) > 1})
     if twice:
-        raise ValueError(f"Tasks have disjoint classes (eq. 3), but {', '.join(twice)} stands more than once in {list(classes)}.")
+        raise ValueError(
+            f"Tasks have disjoint classes (eq. 3), but {', '.join(twice)} stands more than once in {list(classes)}."
+        )
     if not 1 <= num_tasks <= len(classes):
         raise ValueError(f"{len(classes)} classes can't be split into {num_tasks} tasks.")
     return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
@@ -70,9 +72,13 @@ def make_schedule(
         raise ValueError(f"exemplars={exemplars}: the number of exemplars a class can't be negative.")
     for label, clips in clips_of.items():
         if not clips:
-            raise ValueError(f"There is no training clip of {label!r}. There are clips of: {', '.join(sorted(set(labels)))}.")
+            raise ValueError(
+                f"There is no training clip of {label!r}. There are clips of: {', '.join(sorted(set(labels)))}."
+            )
         if exemplars > len(clips):
-            raise ValueError(f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips.")
+            raise ValueError(
+                f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips."
+            )
     schedule, seen, memory = [], 0, []
     for index, task in enumerate(tasks):
         known = [*order[:seen], *task] if joint else task

@@ -61,7 +61,10 @@ class ContAV(Method):
             rows, same_video, same_class = cross_task_rows(
                 separation.features, batch.classes, batch.videos, memory, old_features
             )
-            for name, weight, positives in (("instance", self.instance, same_video), ("class_", self.class_, same_class)):
+            for name, weight, positives in (
+                ("instance", self.instance, same_video),
+                ("class_", self.class_, same_class),
+            ):
                 if weight:
                     similarity = cross_modal_similarity(rows, positives, self.pairs, self.temperature)
                     terms[name] = weight * similarity

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from contav_lib.batches import Batch
+from contav_lib.devices import mixed_precision
 from contav_lib.losses import separation_loss
 from contav_lib.naming import find_by_name, import_all
 from contav_lib.separators import Separation, Separator
@@ -83,7 +84,8 @@ class Teacher:
         listened = batch if self.batch_statistics else batch.mixtures_with_memory()
         # The old model has no query for new classes; what it says of those sources is not looked at.
         classes = listened.classes.where(listened.is_memory.to(listened.classes.device), 0)
-        old = self.separator(listened.mixture, listened.visual, classes)
+        with mixed_precision(classes.device):
+            old = self.separator(listened.mixture, listened.visual, classes)
         rows = listened.memory_index()
         features = {name: value.flatten(0, 1)[rows] for name, value in old.features.items()}
         return index, old.masks.flatten(0, 1)[rows], features

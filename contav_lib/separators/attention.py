@@ -70,7 +70,7 @@ class EncoderLayer(nn.Module):
 
 
 def sine_positions(rows: int, columns: int, width: int, device: torch.device) -> torch.Tensor:
-    """Position code of a map, `[rows * columns, width]`: half the channels say the row, half the column (DETR, normalised to 2 pi)."""
+    """Position code of a map, `[rows * columns, width]`: half the channels say the row, half the column (as in DETR)."""
 
     def code(length: int) -> torch.Tensor:
         place = torch.arange(1, length + 1, device=device, dtype=torch.float32) / (length + 1e-6) * 2 * pi

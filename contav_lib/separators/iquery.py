@@ -118,7 +118,9 @@ class Predictor(nn.Module):
         if padding not in ("masked", "added"):
             raise ValueError(f"padding is 'masked' or 'added', not {padding!r}.")
         if decoder_layers < 2:
-            raise ValueError(f"iQuery needs a decoder layer for motion and one for sound at least, not {decoder_layers}.")
+            raise ValueError(
+                f"iQuery needs a decoder layer for motion and one for sound at least, not {decoder_layers}."
+            )
         self.padding = padding
         self.input_projection = nn.Conv2d(latent_dim, hidden, 1) if latent_dim != hidden else nn.Identity()
         self.object_projection = nn.Linear(object_dim, hidden)
@@ -160,7 +162,9 @@ class Predictor(nn.Module):
 
         audio = self.norm(layers[-1]).unflatten(0, (-1, sources)).squeeze(2)
         logits = torch.einsum("bnm,bmft->bnft", self.mask_weights(audio), mask_features)
-        present = (~padded).to(motion.dtype) if self.padding == "masked" else torch.ones_like(padded, dtype=motion.dtype)
+        present = (
+            (~padded).to(motion.dtype) if self.padding == "masked" else torch.ones_like(padded, dtype=motion.dtype)
+        )
         mean_motion = (motion * present.unsqueeze(-1)).sum(2) / present.sum(2, keepdim=True).clamp(min=1)
         layers = [layer.unflatten(0, (-1, sources)) for layer in layers]
         return Prediction(logits, audio, objects, mean_motion, tokens, layers)

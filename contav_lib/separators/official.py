@@ -81,7 +81,9 @@ def _read(path: Path, expected: str) -> Weights:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} can't be read as a checkpoint of tensors only: {error}") from error
-    weights = {str(name).removeprefix("module."): value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+    weights = (
+        {str(name).removeprefix("module."): value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+    )
     if expected not in weights:
         raise ValueError(f"{path} is not the expected checkpoint of the authors' code: it holds no {expected!r}.")
     return weights

@@ -76,7 +76,9 @@ class Separator(nn.Module):
             ValueError: fewer classes than the separator knows already.
         """
         if num_classes < self.num_classes:
-            raise ValueError(f"This separator knows {self.num_classes} classes already; it can't shrink to {num_classes}.")
+            raise ValueError(
+                f"This separator knows {self.num_classes} classes already; it can't shrink to {num_classes}."
+            )
         if num_classes > self.num_classes:
             self._grow(num_classes, generator)
             self.arguments["num_classes"] = num_classes
@@ -102,10 +104,16 @@ def separator_class(name: str) -> type[Separator]:
     return find_by_name(SEPARATORS, name, "separator")
 
 
-def save_separator(path: Path, separator: Separator, **more: object) -> None:
-    """Write a separator's weights with its name and arguments (and `more`, JSON-able) into one safetensors file."""
-    metadata = {"separator": separator.name, "arguments": separator.arguments, **more}
-    save_tensors(path, with_prefix("separator.", separator.state_dict()), metadata)
+def save_separator(
+    path: Path, separator: Separator, classes: list[str], method_state: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Write a separator's weights with its name, its arguments and its classes' labels into one safetensors file.
+
+    `method_state` is what the method it was trained with wants to keep.
+    """
+    tensors = with_prefix("separator.", separator.state_dict()) | with_prefix("method.", method_state or {})
+    metadata = {"separator": separator.name, "arguments": separator.arguments, "classes": classes}
+    save_tensors(path, tensors, metadata)
 
 
 def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:

@@ -61,7 +61,9 @@ class UNet(nn.Module):
     def __init__(self, width: int = 64, mask_dim: int = 32, levels: int = 7):
         super().__init__()
         if levels <= LATENT_LEVEL:
-            raise ValueError(f"A U-Net of {levels} levels has no latent map at 1/8 size; give it at least {LATENT_LEVEL + 1}.")
+            raise ValueError(
+                f"A U-Net of {levels} levels has no latent map at 1/8 size; give it at least {LATENT_LEVEL + 1}."
+            )
         channels = [width * min(2**level, 8) for level in range(levels)]
         self.levels = levels
         self.input_norm = nn.BatchNorm2d(1)
@@ -78,6 +80,8 @@ class UNet(nn.Module):
             )
             for level in reversed(range(levels))
         )
+        # The same numbers in another order in memory: channels last is the order convolutions are fastest in.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> UNetMaps:
         if x.shape[-1] % 2**self.levels or x.shape[-2] % 2**self.levels:
@@ -85,7 +89,7 @@ class UNet(nn.Module):
                 f"A U-Net of {self.levels} levels needs a spectrogram whose sides are multiples of {2**self.levels}; "
                 f"it was given {tuple(x.shape[-2:])}. Change the number of bins, of frames, or of levels."
             )
-        x = self.input_norm(x)
+        x = self.input_norm(x.contiguous(memory_format=torch.channels_last))
         downs = []
         for level in self.down:
             x = level(x)

@@ -10,7 +10,12 @@ from contav_lib.methods.contav import ContAV
 from contav_lib.tasks import Task
 
 LAMBDAS = {"distillation": "mask_distl", "instance": "ins_contra", "class_": "cls_contra"}
-TERMS = {"separation": "separation_loss", "instance": "instance_loss", "class_": "class_loss", "distillation": "distill_loss"}
+TERMS = {
+    "separation": "separation_loss",
+    "instance": "instance_loss",
+    "class_": "class_loss",
+    "distillation": "distill_loss",
+}
 
 
 @pytest.fixture

@@ -51,7 +51,9 @@ def test_unet_in_train_mode(iquery, unet_golden):
     maps = iquery.unet.double().train()(unet_golden["input"].double())
     assert_near(maps.mask_features[:, :, ::2, ::2], unet_golden["train.feat_sound_s2"])
     assert_near(maps.latent, unet_golden["train.feat_latent"])
-    assert maps.mask_features.abs().mean().item() == pytest.approx(unet_golden.scalars["train.feat_sound_absmean"], abs=1e-5)
+    assert maps.mask_features.abs().mean().item() == pytest.approx(
+        unet_golden.scalars["train.feat_sound_absmean"], abs=1e-5
+    )
     assert maps.mask_features.norm().item() == pytest.approx(unet_golden.scalars["train.feat_sound_l2"], rel=1e-5)
     innermost = iquery.unet.levels
     for theirs, norm in {

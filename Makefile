@@ -1,0 +1,60 @@
+# Every target that needs it sets the project up first; a machine with Python 3.11 or newer is enough.
+# Paths are relative, so that the project may stand in a folder whose name has spaces.
+
+# Tried in this order until one is new enough; `make test PYTHON=/opt/python/bin/python3` tries only that one.
+PYTHON ?= python3 python3.13 python3.12 python3.11
+PROFILE ?= lab
+
+is_suitable := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
+python := .venv/bin/python
+ready := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lab bench format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(ready) ## Make .venv, or refresh it; the targets below do this themselves
+
+run: $(ready) ## The main job: data, notebooks 01 to 04, results table (PROFILE=smoke is quick, SEEDS=1 runs one seed)
+	$(python) -m contav_lib.reproduce --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
+
+test: $(ready) ## Run all tests
+	$(python) -m pytest
+
+# --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
+lab: $(ready) ## Open JupyterLab on the notebooks
+	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks
+
+bench: $(ready) ## Measure speed: every tests/benchmarks/bench_*.py
+	@set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "$$benchmark"; $(python) "$$benchmark"; done
+
+format: $(ready) ## Correct and format the code and the notebooks
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+clean: ## Remove .venv and what the tools left behind; data/ and runs/ stay
+	rm -rf .venv build dist contav_lib.egg-info .pytest_cache .ruff_cache
+	find . -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
+
+# The file `ready` stands only while an installation is complete. A complete .venv is refreshed where it is;
+# one that was interrupted, or whose Python has gone, is made from the beginning.
+$(ready): pyproject.toml constraints.txt
+	@set -e; \
+	if [ ! -e $@ ] || ! $(python) -c '$(is_suitable)' 2>/dev/null; then \
+		for candidate in $(PYTHON) none; do \
+			if [ "$$candidate" = none ]; then \
+				echo "The kit needs Python 3.11 or newer with its venv module; none of these is: $(PYTHON)." >&2; \
+				echo "Install one (on Debian or Ubuntu: apt install python3 python3-venv)," >&2; \
+				echo "or name one: make test PYTHON=/path/to/python3" >&2; \
+				exit 1; \
+			fi; \
+			if "$$candidate" -c '$(is_suitable)' 2>/dev/null; then break; fi; \
+		done; \
+		echo "Making .venv with $$("$$candidate" --version): once, some minutes"; \
+		"$$candidate" -m venv --clear .venv; \
+	fi
+	@rm -f $@
+	$(python) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,204 @@
+"""All settings of an experiment, and the profiles: named sets of settings for a laptop, a GPU, the paper, a test."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from inspect import signature
+from math import ceil
+from typing import Any
+
+from contav_lib.batches import Spectrogram
+from contav_lib.devices import pick_device
+from contav_lib.methods.method import method_class
+from contav_lib.naming import did_you_mean
+from contav_lib.separators.separator import separator_class
+from contav_lib.tasks import split_classes
+
+RESULTS_VERSION = 1  # part of every result's name; changes when the same settings no longer give the same numbers
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one experiment. Make one with `Config.profile(name, **overrides)`.
+
+    Attributes:
+        name_of_profile: the profile it came from.
+        seed: fixes initial weights, batches and memory. Test mixtures never depend on it.
+        method, method_settings: a method's name; its own settings, all of them, by name.
+        separator, separator_settings: likewise for the separator.
+
+        data: "mini" for the embedded data set, or a folder of videos laid out `<class>/<name>.mp4`.
+        clips_per_class: training, validation and test clips a class to generate; for "mini" only.
+        classes: classes in the order of learning; empty: the order of the paper, or of the folder.
+        tasks: how many tasks the classes are split into.
+        exemplars: clips remembered a class; None: what the method asks for.
+        memory_share: chance that a training source comes from the memory; None: as in the authors' code (`Sampler`).
+        same_class_share: chance that a training mixture is of one class only.
+        num_sources: N, sources in a mixture.
+        gain: training sources are scaled by 1 - gain to 1 + gain.
+        motion: "aligned" or "whole", see `ClipBank`.
+        window, hop, frames, bins, align_corners: see `Spectrogram`.
+
+        batch_size: mixtures a step.
+        epochs: passes over a task's clips; used when steps is None.
+        steps: training steps a task.
+        schedule: "paper" or "cosine", see `Optimizers`; learning_rate at the first task, later_learning_rate after it;
+            weight_decay, warmup_steps; clip_gradient: largest gradient norm, 0 = never clipped.
+        validations: how often a task's weights are validated.
+        record_every, checkpoint_every: steps between history records, between checkpoints.
+        test_mixtures: fixed test mixtures a task, and again so many a seen task that mix across all seen tasks.
+        validation_mixtures: fixed validation mixtures.
+        device: "auto", "cpu", "cuda", "cuda:1", ...
+    """
+
+    name_of_profile: str = "paper"
+    seed: int = 0
+    method: str = "contav"
+    method_settings: Mapping[str, Any] = field(default_factory=dict)
+    separator: str = "iquery"
+    separator_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    data: str = "mini"
+    clips_per_class: tuple[int, int, int] = (24, 6, 6)
+    classes: tuple[str, ...] = ()
+    tasks: int = 4
+    exemplars: int | None = None
+    memory_share: float | None = None
+    same_class_share: float = 0.0
+    num_sources: int = 2
+    gain: float = 0.5
+    motion: str = "whole"
+    window: int = 1022
+    hop: int = 256
+    frames: int = 256
+    bins: int = 256
+    align_corners: bool = True
+
+    batch_size: int = 32
+    epochs: int = 100
+    steps: int | None = None
+    schedule: str = "paper"
+    learning_rate: float = 1e-4
+    later_learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    warmup_steps: int = 0
+    clip_gradient: float = 0.0
+    validations: int = 20
+    record_every: int = 10
+    checkpoint_every: int = 200
+    test_mixtures: int = 100
+    validation_mixtures: int = 64
+    device: str = "auto"
+
+    @classmethod
+    def profile(cls, name: str, **overrides: Any) -> "Config":
+        """The profile `name` ("smoke", "lab", "gpu" or "paper") with single settings changed.
+
+        Settings of the chosen method and separator are given by their own names, beside those of `Config`.
+
+        Raises:
+            ValueError: an unknown profile, setting, method or separator (the nearest names are given), or a value that
+                makes no sense.
+        """
+        if name not in PROFILES:
+            raise ValueError(f"There is no profile called {name!r}; {did_you_mean(name, PROFILES)}")
+        base = dict(PROFILES[name])
+        separator_settings = base.pop("separator_settings", {})
+        known = {entry.name for entry in fields(cls)} - {"name_of_profile", "method_settings", "separator_settings"}
+        method = method_class(overrides.get("method", cls.method))
+        separator = separator_class(overrides.get("separator", cls.separator))
+        of_method = {entry.name for entry in fields(method)}
+        of_separator = set(signature(separator.__init__).parameters) - {"self", "num_classes"}
+        everything = known | of_method | of_separator
+        for setting in overrides:
+            if setting not in everything:
+                raise ValueError(f"There is no setting called {setting!r}; {did_you_mean(setting, sorted(everything))}")
+        small_scale = {} if name in ("paper", "gpu") else method.lab
+        given = {setting: overrides[setting] for setting in overrides.keys() & of_method}
+        method_settings = asdict(method(**{**small_scale, **given}))
+        # Only what this separator knows: a profile's sizes are written for iQuery.
+        separator_settings = {key: value for key, value in separator_settings.items() if key in of_separator}
+        separator_settings |= {setting: overrides[setting] for setting in overrides.keys() & of_separator}
+        base |= {setting: overrides[setting] for setting in overrides.keys() & known}
+        return cls(name_of_profile=name, method_settings=method_settings, separator_settings=separator_settings, **base)
+
+    def __post_init__(self):
+        for name in ("classes", "clips_per_class"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("tasks", "batch_size", "frames", "bins", "window", "hop", "epochs", "validations", "record_every",
+                     "checkpoint_every", "test_mixtures", "validation_mixtures"):  # fmt: skip
+            self._require(name, getattr(self, name) >= 1, "must be 1 or more")
+        self._require("num_sources", self.num_sources >= 2, "a mixture has 2 sources or more")
+        self._require("steps", self.steps is None or self.steps >= 1, "must be 1 or more, or None to count epochs")
+        self._require("exemplars", self.exemplars is None or self.exemplars >= 0, "can't be negative")
+        self._require("memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be in 0 .. 1")
+        self._require("same_class_share", 0 <= self.same_class_share <= 1, "must be in 0 .. 1")
+        self._require("gain", 0 <= self.gain < 1, "must be in 0 .. 1")
+        self._require("learning_rate", self.learning_rate > 0, "must be above 0")
+        self._require("schedule", self.schedule in ("paper", "cosine"), "is 'paper' or 'cosine'")
+        self._require("motion", self.motion in ("aligned", "whole"), "is 'aligned' or 'whole'")
+        if self.classes:
+            split_classes(self.classes, self.tasks)
+
+    def _require(self, name: str, fine: bool, what: str) -> None:
+        if not fine:
+            raise ValueError(f"{name}={getattr(self, name)!r}: {name} {what}.")
+
+    @property
+    def spectrogram(self) -> Spectrogram:
+        return Spectrogram(self.window, self.hop, self.frames, self.bins, self.align_corners)
+
+    def steps_in_task(self, clips: int) -> int:
+        """Training steps of a task with so many clips."""
+        return self.steps or self.epochs * ceil(clips / self.batch_size)
+
+    def make_method(self):
+        """The method, with its settings."""
+        return method_class(self.method)(**self.method_settings)
+
+    def make_separator(self, num_classes: int):
+        """A fresh separator; its initial weights depend on nothing but torch's seed."""
+        return separator_class(self.separator)(num_classes=num_classes, **self.separator_settings)
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits."""
+        return {**asdict(self), "device": pick_device(self.device).type, "results_version": RESULTS_VERSION}
+
+    @property
+    def name(self) -> str:
+        """Name of the result's folder: profile, method, seed and a hash of all settings."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+_SMALL = dict(
+    memory_share=0.25,
+    same_class_share=0.25,
+    motion="aligned",
+    window=1024,  # a power of two: four times as fast as 1,022
+    frames=64,
+    bins=64,
+    batch_size=12,
+    schedule="cosine",
+    learning_rate=3e-3,
+    later_learning_rate=1.5e-3,
+    warmup_steps=20,
+    clip_gradient=5.0,
+    separator_settings=dict(
+        width=12, mask_dim=16, levels=4, hidden=48, heads=4, feed_forward=96, encoder_layers=0, decoder_layers=2
+    ),
+)
+_PAPER = dict(batch_size=32, epochs=100, schedule="paper", learning_rate=1e-4, later_learning_rate=1e-4)
+
+PROFILES: dict[str, dict[str, Any]] = {
+    # Every line of code in seconds; its numbers mean nothing.
+    "smoke": {**_SMALL, "clips_per_class": (3, 2, 2), "steps": 4, "batch_size": 4, "validations": 2, "record_every": 2,
+              "checkpoint_every": 2, "test_mixtures": 4, "validation_mixtures": 4, "warmup_steps": 1},
+    # The default: shows the real effects in minutes on two CPU cores.
+    "lab": {**_SMALL, "steps": 250, "validations": 5, "test_mixtures": 40, "validation_mixtures": 20},
+    # The paper's network and spectrogram on the embedded data set.
+    "gpu": {**_PAPER, "motion": "aligned", "same_class_share": 0.25, "epochs": 200},
+    # The paper's setting; give it data=<folder of MUSIC-21 videos>.
+    "paper": {**_PAPER},
+}  # fmt: skip

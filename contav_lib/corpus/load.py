@@ -1,0 +1,54 @@
+"""From the name of a data set to prepared clips."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from contav_lib import paths
+from contav_lib.corpus.prepare import Corpus
+from contav_lib.storage import StorageError
+from contav_lib.tasks import MUSIC_ORDER
+
+
+@lru_cache(maxsize=2)
+def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6, 6)) -> Corpus:
+    """The prepared clips of a data set; made, decoded and encoded on first use, kept for the next.
+
+    Args:
+        data: "mini" for MiniMUSIC, or a folder of videos laid out `<class>/<name>.mp4`.
+        clips_per_class: training, validation and test clips a class; for "mini" only.
+
+    Raises:
+        ValueError: the folder is not there, or holds unusable files (all are listed).
+    """
+    # Making and decoding videos needs PyAV and the renderer; a machine that only trains from prepared clips has neither.
+    if data == "mini":
+        name = "minimusic-" + "-".join(map(str, clips_per_class))
+        videos, cache = paths.generated(name), paths.generated(f"{name}-prepared")
+    else:
+        videos = Path(data).expanduser().resolve()
+        cache = paths.generated(f"{videos.name}-prepared")
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return _only_prepared(cache)
+    from contav_lib.corpus.clip import find_clips
+    from contav_lib.corpus.mini import make_mini
+    from contav_lib.corpus.prepare import prepare
+    from contav_lib.vision.tiny import TinyEncoder
+
+    if data == "mini":
+        make_mini(videos, clips_per_class)
+    clips = find_clips(videos, MUSIC_ORDER if data == "mini" else None)
+    return prepare(clips, TinyEncoder(), cache)
+
+
+def _only_prepared(cache: Path) -> Corpus:
+    from contav_lib.corpus.prepare import load_corpus
+
+    try:
+        return load_corpus(cache)
+    except StorageError as error:
+        raise ValueError(
+            f"There are no prepared clips in {cache}, and without PyAV none can be made here. Run the same line once on a "
+            "machine with the whole kit installed (make run) and copy that folder, or: pip install av symusic pretty_midi"
+        ) from error

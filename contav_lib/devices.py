@@ -1,0 +1,24 @@
+"""Which device to compute on, and in which precision."""
+
+import torch
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `name`; "auto" takes the GPU where there is one.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r}: this torch sees no CUDA GPU. Use device='auto' or 'cpu'.")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device={name!r} is not a device torch knows: {error}") from error
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where it is fast (CUDA), float32 elsewhere. bfloat16 has float32's range, so no loss scaling is needed."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")

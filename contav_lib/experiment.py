@@ -1,0 +1,280 @@
+"""Run an experiment: learn task after task, measure after each, keep everything in a folder; many at once on all cores."""
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from contav_lib import paths
+from contav_lib.batches import ClipBank, Draw
+from contav_lib.config import Config
+from contav_lib.corpus.load import load_data
+from contav_lib.evaluation import evaluate, fixed_mixtures
+from contav_lib.examples import store_examples
+from contav_lib.history import Callback, History
+from contav_lib.metrics import SCORES, mean_scores
+from contav_lib.result import Result
+from contav_lib.separators import Separator, load_separator, save_separator
+from contav_lib.storage import StorageError, load_tensors, read_json, without_prefix, write_json
+from contav_lib.tasks import Task, make_schedule, split_classes
+from contav_lib.trainer import Trainer
+
+TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never on an experiment's seed
+
+
+def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (), progress: bool = True) -> Result:
+    """Run an experiment, or go on with one that was stopped, or return the stored result at once.
+
+    Args:
+        config: the settings; they also name the folder `runs/<name>/`.
+        fresh: throw a stored result away and run again.
+        callbacks: called with each record of the history, while training goes on.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: settings and data don't fit together.
+        NonFiniteLoss: training went astray; the message says where.
+        StorageError: the disk is full or refuses; run again to go on from the last checkpoint.
+    """
+    folder = paths.runs() / config.name
+    if fresh and folder.exists():
+        shutil.rmtree(folder)
+    if is_finished(config):
+        return Result(folder)
+    return _Experiment(config, folder, callbacks, progress).run()
+
+
+def is_finished(config: Config) -> bool:
+    """Whether the result of these settings is stored."""
+    try:
+        return read_json(paths.runs() / config.name / "matrix.json")["finished"]
+    except (StorageError, KeyError, TypeError):
+        return False
+
+
+def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
+    """Run independent experiments side by side, one a core (one after the other on a GPU); stored ones return at once.
+
+    Args:
+        configs: the experiments.
+        workers: processes; all cores by default.
+
+    Returns:
+        their results, in the order given.
+    """
+    todo = list({config.name: config for config in configs if not is_finished(config)}.values())
+    if todo:
+        load_data_once(todo)
+        workers = min(workers or os.cpu_count() or 1, len(todo))
+        if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
+            for config in todo:
+                run(config)
+        else:
+            _run_in_processes(todo, workers)
+    return [run(config) for config in configs]
+
+
+def load_data_once(configs: Iterable[Config]) -> None:
+    """Prepare the data of all experiments, so that processes side by side find it done."""
+    for data, clips_per_class in {(config.data, config.clips_per_class) for config in configs}:
+        load_data(data, clips_per_class)
+
+
+def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipBank]:
+    """One `ClipBank` a split, with the classes of `config`; class numbers follow the order of learning."""
+    corpus = load_data(config.data, config.clips_per_class)
+    classes = learning_order(config)
+    numbers = {label: number for number, label in enumerate(classes)}
+    return [
+        ClipBank(corpus.select(split, classes), numbers, config.spectrogram, config.motion, device) for split in splits
+    ]
+
+
+def learning_order(config: Config) -> list[str]:
+    """The classes of an experiment, in the order of learning."""
+    return list(config.classes) or load_data(config.data, config.clips_per_class).classes
+
+
+def task_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
+    """Fixed mixtures of one task's own classes, for a column of the task matrix."""
+    return fixed_mixtures(bank, task.classes, count, TEST_SEED + task.index, config.num_sources)
+
+
+def seen_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
+    """Fixed mixtures across all classes seen up to a task, as the paper evaluates."""
+    return fixed_mixtures(bank, task.seen, count, TEST_SEED + 100 + task.index, config.num_sources)
+
+
+class _Experiment:
+    """One run of an experiment."""
+
+    def __init__(self, config: Config, folder: Path, callbacks: Iterable[Callback], progress: bool):
+        self.config, self.folder = config, folder
+        settings = config.to_json()
+        self.train, self.validation, self.test = load_banks(
+            config, "train", "validation", "test", device=settings["device"]
+        )
+        classes = learning_order(config)
+        self.tasks = split_classes(classes, config.tasks)
+        method_class = type(config.make_method())
+        exemplars = method_class.exemplars if config.exemplars is None else config.exemplars
+        labels = [classes[number] for number in self.train.classes.tolist()]
+        self.schedule = make_schedule(labels, self.tasks, exemplars, method_class.joint, config.seed)
+        self.mixtures = [
+            (task_mixtures(config, self.test, task, config.test_mixtures),
+             seen_mixtures(config, self.test, task, config.test_mixtures * len(self.tasks[: task.index + 1])))
+            for task in self.schedule
+        ]  # fmt: skip
+        self.progress = progress
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", settings)
+        self.history = History(folder / "history.jsonl", callbacks)
+        self.scores = self._stored_scores()
+
+    def run(self) -> Result:
+        with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:
+            self.history.callbacks += (_StepCounter(bar.update),)
+            for task in self.schedule[self._tasks_done() :]:
+                self._learn(task)
+        return Result(self.folder)
+
+    def steps_to_do(self) -> int:
+        """Training steps of the tasks that are not done yet."""
+        return sum(self._steps(task) for task in self.schedule[self._tasks_done() :])
+
+    def _steps(self, task: Task) -> int:
+        return self.config.steps_in_task(len(task.clips) + len(task.memory))
+
+    def _learn(self, task: Task) -> None:
+        start = time.perf_counter()
+        separator, method = self._before(task)
+        trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
+        trainer.learn(task, seen_mixtures(self.config, self.validation, task, self.config.validation_mixtures))
+        save_separator(
+            self._checkpoint(task.index), separator, classes=[label for part in self.tasks[: task.index + 1] for label in part],
+            method_state=method.state_dict(),
+        )  # fmt: skip
+        self._measure(task, separator)
+        self.scores["minutes"] += (time.perf_counter() - start) / 60
+        self.scores["finished"] = task.index + 1 == len(self.schedule)
+        write_json(self.folder / "matrix.json", self.scores)
+        trainer.progress_file.unlink(missing_ok=True)
+
+    def _before(self, task: Task):
+        """Separator and method as they are when a task begins: from the seed, or from the last task's checkpoint."""
+        method = self.config.make_method()
+        if task.index == 0:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.config.seed)
+                return self.config.make_separator(len(task.classes)), method
+        path = self._checkpoint(task.index - 1)
+        method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
+        return load_separator(path, self.train.device), method
+
+    def _measure(self, task: Task, separator: Separator) -> None:
+        """Fill row `task` of the task matrix, score the mixtures across all seen classes, store examples."""
+        for other in self.schedule[: task.index + 1]:
+            scores = mean_scores(evaluate(separator, self.test, self.mixtures[other.index][0]))
+            for name in SCORES:
+                self.scores["matrix"][name][task.index][other.index] = _finite(scores[name])
+        scores = evaluate(separator, self.test, self.mixtures[task.index][1])
+        self.scores["dropped"] = int(scores["sdr"].isnan().sum())
+        means = mean_scores(scores)
+        for name in SCORES:
+            self.scores["seen"][name][task.index] = _finite(means[name])
+        drawn = [self.mixtures[other.index][0][:1] for other in self.schedule[: task.index + 1]]
+        store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
+        rows = {name: self.scores["matrix"][name][task.index] for name in SCORES}
+        self.history.add(
+            {"kind": "test", "task": task.index, "step": self._steps(task), "tasks": rows, "seen": self._seen(task)}
+        )
+
+    def _seen(self, task: Task) -> dict:
+        return {name: self.scores["seen"][name][task.index] for name in SCORES}
+
+    def _checkpoint(self, task: int) -> Path:
+        return self.folder / "checkpoints" / f"task_{task + 1}.safetensors"
+
+    def _tasks_done(self) -> int:
+        measured = [value is not None for value in self.scores["seen"]["sdr"]]
+        return measured.index(False) if False in measured else len(measured)
+
+    def _stored_scores(self) -> dict:
+        """What an interrupted run measured; a table of NaN (null in JSON) for a new one."""
+        count = len(self.schedule)
+        try:
+            stored = read_json(self.folder / "matrix.json")
+            if stored["tasks"] == self.tasks and all(self._checkpoint(t).exists() for t in range(_rows(stored))):
+                return stored
+        except (StorageError, KeyError, TypeError):
+            pass
+        return {
+            "tasks": self.tasks,
+            "finished": False,
+            "minutes": 0.0,
+            "dropped": 0,
+            "matrix": {name: np.full((count, count), None).tolist() for name in SCORES},
+            "seen": {name: [None] * count for name in SCORES},
+        }
+
+
+def _rows(scores: dict) -> int:
+    return sum(value is not None for value in scores["seen"]["sdr"])
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+class _StepCounter:
+    """A history callback that reports training steps to a progress bar."""
+
+    def __init__(self, update):
+        self.update, self.at = update, (-1, 0)
+
+    def __call__(self, record: dict) -> None:
+        if record["kind"] == "train":
+            task, step = self.at
+            self.update(record["step"] - (step if task == record["task"] else 0))
+            self.at = (record["task"], record["step"])
+
+
+def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
+    # "spawn", for a forked child of a process that has used torch's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
+        queue = manager.Queue()
+        jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
+        with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
+            while not all(job.done() for job in jobs):
+                _drain(queue, bar)
+                wait(jobs, timeout=1, return_when=FIRST_EXCEPTION)
+            _drain(queue, bar)
+    for job in jobs:
+        job.result()
+
+
+def _drain(queue, bar: tqdm) -> None:
+    while not queue.empty():
+        total, steps = queue.get()
+        bar.total += total
+        bar.update(steps)
+    bar.refresh()
+
+
+def _one_thread_each() -> None:
+    torch.set_num_threads(1)
+
+
+def _run_quietly(config: Config, queue) -> None:
+    experiment = _Experiment(config, paths.runs() / config.name, (), progress=False)
+    queue.put((experiment.steps_to_do(), 0))
+    experiment.history.callbacks += (_StepCounter(lambda steps: queue.put((0, steps))),)
+    experiment.run()

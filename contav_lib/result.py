@@ -1,0 +1,99 @@
+"""Results on disk: what an experiment measured, and what it learned."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from contav_lib import metrics
+from contav_lib.history import read_history
+from contav_lib.separators import Separator, load_separator
+from contav_lib.storage import read_json
+
+
+class Result:
+    """One experiment's folder, read on demand.
+
+    `config.json` the settings; `matrix.json` all scores; `history.jsonl` the course of training;
+    `checkpoints/task_<t>.safetensors` the separator after each task; `examples/` a few separated mixtures as FLAC.
+    Tasks are counted from 1 in file names and from 0 in code.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.config: dict[str, Any] = read_json(self.folder / "config.json")
+        self._scores = read_json(self.folder / "matrix.json")
+
+    @property
+    def tasks(self) -> list[list[str]]:
+        """Labels by task, in the order of learning."""
+        return self._scores["tasks"]
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels; a class's number is its place here."""
+        return [label for task in self.tasks for label in task]
+
+    def matrix(self, metric: str = "sdr") -> np.ndarray:
+        """R `[T, T]`: score on task j's fixed test mixtures after learning task i, in dB; NaN where not measured."""
+        return np.array(self._pick("matrix", metric), dtype=float)
+
+    def over_all_seen(self, metric: str = "sdr") -> np.ndarray:
+        """`[T]`: score after each task on fixed mixtures across all classes seen by then, in dB (the paper's Figure 3)."""
+        return np.array(self._pick("seen", metric), dtype=float)
+
+    def summary(self) -> dict[str, float]:
+        """The experiment in six numbers, all in dB.
+
+        `sdr`, `sir`, `sar`, `sdr_improvement`: on mixtures over all classes after the last task. `forgetting` and
+        `backward_transfer`: of SDR, on the fixed same-task mixtures.
+        """
+        last = {name: float(self.over_all_seen(name)[-1]) for name in ("sdr", "sir", "sar", "sdr_improvement")}
+        sdr = self.matrix("sdr")
+        return {**last, "forgetting": metrics.forgetting(sdr), "backward_transfer": metrics.backward_transfer(sdr)}
+
+    @property
+    def dropped(self) -> int:
+        """Test mixtures left out of the last task's means because a source in them is silent."""
+        return self._scores["dropped"]
+
+    @property
+    def minutes(self) -> float:
+        """Time that training and testing took."""
+        return self._scores["minutes"]
+
+    def history(self) -> list[dict[str, Any]]:
+        """All records of the history; see `contav_lib.history.History`."""
+        return read_history(self.folder / "history.jsonl")
+
+    def separator(self, task: int = -1, device: torch.device | str = "cpu") -> Separator:
+        """The separator as it was after a task (the last one by default), in eval mode."""
+        number = range(len(self.tasks))[task] + 1
+        return load_separator(self.folder / "checkpoints" / f"task_{number}.safetensors", device)
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Stored example mixtures: `task`, `labels`, and FLAC files under `mixture`, `truth` and `separated` (by task)."""
+        index = self.folder / "examples" / "examples.json"
+        if not index.exists():
+            return []
+        return [_absolute(entry, index.parent) for entry in read_json(index)]
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in self.summary().items())
+        return f"Result({self.folder.name}: {numbers})"
+
+    def _pick(self, table: str, metric: str) -> list:
+        if metric not in self._scores[table]:
+            raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
+        return self._scores[table][metric]
+
+
+def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    return {
+        "task": entry["task"],
+        "labels": entry["labels"],
+        "mixture": folder / entry["mixture"],
+        "truth": [folder / name for name in entry["truth"]],
+        "separated": {int(task): [folder / name for name in names] for task, names in entry["separated"].items()},
+    }

@@ -1,0 +1,177 @@
+"""Train the two tiny encoders on drawn players apart from the data set: `python -m contav_lib.vision.train_tiny`.
+
+The object network learns from single pictures which instrument is seen and how high it plays; the motion network learns
+from three pictures in a row when notes begin, how loud they sound and how high. Their last layers before these answers
+are the features. Takes some minutes; the same seed gives the same weights on the same machine.
+"""
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool2d, cross_entropy
+from tqdm import tqdm, trange
+
+from contav_lib.corpus.player import draw
+from contav_lib.corpus.score import INSTRUMENTS, Score, compose
+from contav_lib.paths import shipped
+from contav_lib.storage import save_tensors
+from contav_lib.vision import tiny
+
+_APART = 20_241_104  # part of every seed here, so that no clip of the data set is drawn
+_FRAME_RATE, _SECONDS = 8.0, 3.0
+_BATCH = 96
+_FAR = 6  # pictures: 0.75 s, the distance of 16 pictures spread over 12 s
+
+
+@dataclass
+class Drawings:
+    """Drawn clips; K clips of n pictures. One moment of music per picture: what happened since the picture before."""
+
+    pictures: torch.Tensor  # [K, n, 60, 80, 3], uint8
+    labels: torch.Tensor  # [K]
+    onset: torch.Tensor  # [K, n]: loudness 0 to 1 of the notes that begin
+    loudness: torch.Tensor  # [K, n]: of all that sounds
+    pitch: torch.Tensor  # [K, n]: mean pitch of what sounds, in octaves from middle C; NaN in silence
+
+
+def moments(score: Score, frame_rate: float) -> np.ndarray:
+    """What a score does from one picture to the next: `[3, n]`, onset and loudness (0 to 1) and pitch (octaves)."""
+    end = np.arange(round(score.duration * frame_rate))[:, None] / frame_rate
+    notes = np.array([(note.start, note.start + note.duration, note.pitch, note.velocity) for note in score.notes]).T
+    starts, ends, pitches, loud = notes[0], notes[1], (notes[2] - 60) / 12, notes[3] / 127
+    begins = (starts > end - 1 / frame_rate) & (starts <= end)
+    sounds = (starts <= end) & (ends > end - 1 / frame_rate)
+    heard = (sounds * loud).sum(1)
+    pitch = np.where(heard > 0, (sounds * loud * pitches).sum(1) / np.maximum(heard, 1e-6), np.nan)
+    return np.stack([(begins * loud).max(1), (sounds * loud).max(1), pitch])
+
+
+def draw_clip(label: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Small pictures `[n, 60, 80, 3]` uint8 of one clip, and its moments `[3, n]`."""
+    rng = np.random.default_rng([_APART, seed, list(INSTRUMENTS).index(label)])
+    score = compose(label, rng, _SECONDS)
+    pictures = tiny.shrink(torch.from_numpy(draw(score, rng, _FRAME_RATE))) * 255
+    return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), moments(score, _FRAME_RATE)
+
+
+def draw_clips(per_class: int) -> Drawings:
+    """Clips of every class, drawn on all cores."""
+    jobs = [(label, seed) for seed in range(per_class) for label in INSTRUMENTS]
+    with ProcessPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        clips = pool.map(draw_clip, *zip(*jobs, strict=True), chunksize=20)
+        pictures, music = zip(*tqdm(clips, "drawing", len(jobs), unit="clip"), strict=True)
+    music = torch.from_numpy(np.stack(music)).float()
+    labels = torch.arange(len(INSTRUMENTS)).repeat(per_class)
+    return Drawings(torch.from_numpy(np.stack(pictures)), labels, *music.unbind(1))
+
+
+def train_objects(data: Drawings, steps: int) -> tiny.TinyNetwork:
+    """The object network: class and pitch from one picture."""
+
+    def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        answers = heads(features)
+        named = cross_entropy(answers[:, 1:], data.labels[clips], label_smoothing=0.1)
+        return named + 0.5 * _squared_error(answers[:, :1], data.pitch[clips, frames, None])
+
+    def inputs(clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        pictures = data.pictures[clips, frames].permute(0, 3, 1, 2).float() / 255
+        return tiny.object_input(_augment(pictures, gains=3))
+
+    network, heads = tiny.TinyNetwork(tiny.OBJECT_SIZE), nn.Linear(tiny.OBJECT_SIZE, 1 + len(INSTRUMENTS))
+    return _train("object", network, heads, inputs, loss, data, steps)
+
+
+def train_motion(data: Drawings, steps: int) -> tiny.TinyNetwork:
+    """The motion network: onsets, loudness and pitch at three pictures in a row, and a little of the class."""
+
+    def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        answers = heads(features)
+        around = _around(frames, length)
+        onset, loudness, pitch = (values[clips[:, None], around] for values in (data.onset, data.loudness, data.pitch))
+        music = 4 * _squared_error(answers[:, :3], onset) + 2 * _squared_error(answers[:, 3:6], loudness)
+        named = cross_entropy(answers[:, 7:], data.labels[clips], label_smoothing=0.1)
+        return music + 0.5 * _squared_error(answers[:, 6:7], pitch.nanmean(1, keepdim=True)) + 0.1 * named
+
+    def inputs(clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        pictures = (
+            data.pictures[clips[:, None], _around(frames, length)].flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+        )
+        brightness = tiny.luminance(pictures).unflatten(0, (-1, 3))
+        return tiny.motion_input(*_augment(brightness, gains=1).unbind(1))
+
+    length = data.pictures.shape[1]
+    network, heads = tiny.TinyNetwork(tiny.MOTION_SIZE), nn.Linear(tiny.MOTION_SIZE, 7 + len(INSTRUMENTS))
+    return _train("motion", network, heads, inputs, loss, data, steps)
+
+
+def _around(frames: torch.Tensor, length: int) -> torch.Tensor:
+    """The picture before, each picture and the one after, `[batch, 3]`.
+
+    In a third of the batch they lie far apart, as they do where 16 pictures are to show a whole video.
+    """
+    stride = torch.where(torch.arange(len(frames)) % 3 == 0, _FAR, 1)
+    return (frames[:, None] + stride[:, None] * torch.tensor([-1, 0, 1])).clamp(0, length - 1)
+
+
+def _train(name, network, heads, inputs, loss, data: Drawings, steps: int) -> tiny.TinyNetwork:
+    """`inputs(clips, frames)` makes a batch of pictures, `loss(features, clips, frames)` judges what came out."""
+    parameters = [*network.parameters(), *heads.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    count, length = data.pictures.shape[:2]
+    for step in (bar := trange(steps, desc=f"training {name}")):
+        clips, frames = torch.randint(count, (_BATCH,)), torch.randint(length, (_BATCH,))
+        value = loss(network(inputs(clips, frames)), clips, frames)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 20 == 0:
+            bar.set_postfix(loss=f"{value.item():.3f}")
+    return network.eval()
+
+
+def _squared_error(answers: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """The mean over the values that are known (a pitch in silence is not)."""
+    return (answers - wanted)[~wanted.isnan()].square().mean()
+
+
+def _augment(pictures: torch.Tensor, gains: int) -> torch.Tensor:
+    """Other light, noise, sometimes a blur, so that cameras and compression matter little. `[n, channels, 60, 80]`."""
+    count = len(pictures)
+    pictures = pictures * torch.empty(count, gains, 1, 1).uniform_(0.75, 1.25)
+    pictures = pictures + torch.empty(count, 1, 1, 1).uniform_(-0.1, 0.1)
+    blurred = avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
+    pictures = torch.where(torch.rand(count, 1, 1, 1) < 0.3, blurred, pictures)
+    return pictures + torch.randn_like(pictures) * torch.empty(count, 1, 1, 1).uniform_(0, 0.03)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the tiny encoders.")
+    parser.add_argument("--output", type=Path, default=shipped(tiny.WEIGHTS))
+    parser.add_argument("--clips", type=int, default=100, help="drawn clips a class (default: 100)")
+    parser.add_argument(
+        "--steps", type=int, default=1000, help="training steps of the motion network; half as many for the other"
+    )
+    arguments = parser.parse_args()
+    torch.manual_seed(_APART)
+    data = draw_clips(arguments.clips)
+    networks = {"object": train_objects(data, arguments.steps // 2), "motion": train_motion(data, arguments.steps)}
+    tensors = {
+        f"{name}.{key}": value.half() if value.is_floating_point() else value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    metadata = {"version": tiny.TinyEncoder.version, "clips": arguments.clips, "steps": arguments.steps}
+    save_tensors(arguments.output, tensors, metadata)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

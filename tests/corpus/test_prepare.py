@@ -1,0 +1,273 @@
+"""Clips are decoded and encoded once; every change, damage and unusable file is noticed."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from contav_lib import media
+from contav_lib.corpus.clip import find_clips
+from contav_lib.corpus.prepare import load_corpus, prepare
+from contav_lib.media import MediaError, write_flac, write_video
+
+RATE = 11025
+
+
+class GreyEncoder:
+    """Features that are the pictures' mean brightness: easy to predict."""
+
+    name, version, weights_hash, longest_side = "grey", "1", "0" * 64, 64
+
+    def objects(self, frames):
+        return frames.float().mean((1, 2, 3))[:, None].repeat(1, 512)
+
+    def motion(self, frames):
+        assert len(frames) % 2 == 0
+        return frames.float().mean((1, 2, 3))[0::2, None].repeat(1, 768)
+
+
+def write_clip(path, seconds=3.0, frame_rate=8.0, frames=None, loudness=0.5):
+    """A tone, and pictures that grow brighter by 10 from one to the next."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wave = loudness * np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE)
+    count = frames or round(seconds * frame_rate)
+    pictures = np.broadcast_to((10 * np.arange(count) % 250).astype(np.uint8)[:, None, None, None], (count, 48, 64, 3))
+    write_video(path, wave, RATE, pictures, frame_rate)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("tuba/a", "tuba/b", "violin/a", "violin/b"):
+        write_clip(tmp_path / "videos" / f"{name}.mp4")
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    """Call it, and from then on any decoding fails."""
+
+    def forbidden(path, *arguments):
+        raise AssertionError(f"{path} was decoded")
+
+    def start():
+        monkeypatch.setattr(media, "read_audio", forbidden)
+        monkeypatch.setattr(media, "read_frames", forbidden)
+
+    return start
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files whose sound was read, in order."""
+    names = []
+
+    def noting(path, *arguments):
+        names.append(f"{path.parent.name}/{path.stem}")
+        return read_audio(path, *arguments)
+
+    read_audio = media.read_audio
+    monkeypatch.setattr(media, "read_audio", noting)
+    return names
+
+
+def run(root, cache, encoder=None, **options):
+    return prepare(find_clips(root), encoder or GreyEncoder(), cache, progress=False, **options)
+
+
+def test_a_prepared_clip_holds_what_was_seen_and_heard(root, tmp_path):
+    corpus = run(root, tmp_path / "cache")
+    assert corpus.classes == ["tuba", "violin"] and [clip.id for clip in corpus.clips][0] == "tuba/a"
+    clip = corpus.clips[0]
+    assert (clip.label, clip.split, clip.motion_step) == ("tuba", "train", 0.25)
+    assert clip.waveform.dtype == torch.float32 and abs(len(clip.waveform) - 3 * RATE) < 2048
+    assert clip.waveform[1000:30000].abs().max() == pytest.approx(0.5, abs=0.05)
+    assert clip.object.shape == (3, 512) and clip.motion.shape == (8, 768) and clip.dense_motion.shape == (12, 768)
+    assert clip.object[:, 0].tolist() == pytest.approx([0, 80, 160], abs=4)  # pictures 0, 8 and 16
+    assert clip.dense_motion[:, 0].tolist() == pytest.approx(range(0, 240, 20), abs=4)  # pictures 0, 2, 4 ...
+    assert clip.motion[:, 0].tolist() == pytest.approx([0, 30, 60, 90, 120, 150, 180, 210], abs=15)
+
+
+def test_a_second_run_decodes_nothing(root, tmp_path, no_decoding):
+    first = run(root, tmp_path / "cache")
+    no_decoding()
+    second = run(root, tmp_path / "cache")
+    for one, other in zip(first.clips, second.clips, strict=True):
+        assert torch.equal(one.waveform, other.waveform) and torch.equal(one.dense_motion, other.dense_motion)
+
+
+def test_the_number_of_workers_changes_nothing(root, tmp_path):
+    run(root, tmp_path / "one", workers=1)
+    run(root, tmp_path / "three", workers=3)
+    assert (tmp_path / "one/manifest.json").read_text() == (tmp_path / "three/manifest.json").read_text()
+
+
+def test_prepared_clips_load_without_videos_or_decoder(root, tmp_path):
+    run(root, tmp_path / "cache")
+    code = (
+        "import sys; from contav_lib.corpus.prepare import load_corpus\n"
+        f"corpus = load_corpus({str(tmp_path / 'cache')!r})\n"
+        "assert len(corpus.clips) == 4 and 'av' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_an_interrupted_run_goes_on(root, tmp_path, monkeypatch, decoded):
+    class Interrupted(GreyEncoder):
+        calls = 0
+
+        def objects(self, frames):
+            self.calls += 1
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return super().objects(frames)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(root, tmp_path / "cache", Interrupted(), workers=1)
+    decoded.clear()
+    assert len(run(root, tmp_path / "cache").clips) == 4
+    assert 1 <= len(decoded) <= 2
+
+
+def test_a_damaged_cache_file_is_named_and_made_again(root, tmp_path, decoded):
+    before = run(root, tmp_path / "cache").clips[3]
+    path = tmp_path / "cache/violin/b.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"violin/b\.safetensors is missing or damaged"):
+        load_corpus(tmp_path / "cache")
+    decoded.clear()
+    with pytest.warns(UserWarning, match=r"violin/b\.safetensors is missing or damaged"):
+        after = run(root, tmp_path / "cache").clips[3]
+    assert decoded == ["violin/b"]
+    assert torch.equal(after.waveform, before.waveform)
+
+
+def test_a_lost_cache_file_is_made_again(root, tmp_path, decoded):
+    run(root, tmp_path / "cache")
+    (tmp_path / "cache/tuba/a.safetensors").unlink()
+    decoded.clear()
+    with pytest.warns(UserWarning, match=r"tuba/a\.safetensors is missing"):
+        run(root, tmp_path / "cache")
+    assert decoded == ["tuba/a"]
+
+
+def test_a_damaged_manifest_is_said_and_made_again(root, tmp_path, decoded):
+    run(root, tmp_path / "cache")
+    (tmp_path / "cache/manifest.json").write_text('{"recipe": ')
+    decoded.clear()
+    with pytest.warns(UserWarning, match=r"manifest\.json is damaged"):
+        run(root, tmp_path / "cache")
+    assert len(decoded) == 4
+
+
+def test_a_changed_video_is_prepared_again(root, tmp_path, decoded):
+    run(root, tmp_path / "cache")
+    write_clip(root / "violin/a.mp4", seconds=2.0)
+    decoded.clear()
+    assert len(run(root, tmp_path / "cache").clips[2].object) == 2
+    assert decoded == ["violin/a"]
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        ({"version": "2"}, {}),
+        ({"weights_hash": "1" * 64}, {}),
+        ({"name": "other"}, {}),
+        ({}, {"frame_rate": 4.0}),
+        ({}, {"audio_rate": 8000}),
+    ],
+)
+def test_another_encoder_or_rate_prepares_all_again(root, tmp_path, decoded, change, options):
+    run(root, tmp_path / "cache")
+    decoded.clear()
+    encoder = GreyEncoder()
+    for name, value in change.items():
+        setattr(encoder, name, value)
+    corpus = run(root, tmp_path / "cache", encoder, **options)
+    assert len(decoded) == 4
+    assert corpus.clips[0].motion_step == 2 / options.get("frame_rate", 8.0)
+
+
+def test_new_split_lists_need_no_decoding(root, tmp_path, no_decoding):
+    run(root, tmp_path / "cache")
+    (root / "splits").mkdir()
+    for split, name in (("train", "a"), ("validation", "b"), ("test", None)):
+        videos = {label: [name] for label in ("tuba", "violin")} if name else {}
+        (root / "splits" / f"{split}.json").write_text(json.dumps({"videos": videos}))
+    no_decoding()
+    corpus = run(root, tmp_path / "cache")
+    assert [clip.id for clip in corpus.select("validation")] == ["tuba/b", "violin/b"]
+    assert [clip.id for clip in load_corpus(tmp_path / "cache").select("validation", ["tuba"])] == ["tuba/b"]
+
+
+def test_select_and_describe(root, tmp_path):
+    corpus = run(root, tmp_path / "cache")
+    assert [clip.id for clip in corpus.select(labels=["violin"])] == ["violin/a", "violin/b"]
+    with pytest.raises(ValueError, match="no split 'tests'"):
+        corpus.select("tests")
+    lines = corpus.describe().splitlines()
+    assert lines[0].split() == ["class", "train", "valid.", "test", "minutes"]
+    assert [line.split() for line in lines[1:]] == [
+        ["tuba", "2", "0", "0", "0.1"],
+        ["violin", "2", "0", "0", "0.1"],
+        ["all", "4", "0", "0", "0.2"],
+    ]
+
+
+def test_short_and_slow_videos(tmp_path):
+    write_clip(tmp_path / "videos/tuba/one_frame.mp4", frames=1)
+    write_clip(tmp_path / "videos/tuba/slow.mp4", frame_rate=2.0)
+    one, slow = run(tmp_path / "videos", tmp_path / "cache").clips
+    assert one.object.shape == (1, 512) and one.motion.shape == (8, 768) and one.dense_motion.shape == (1, 768)
+    assert len(slow.object) == 3 and len(slow.dense_motion) in (11, 12)
+
+
+def test_all_unusable_files_are_listed_at_once(root, tmp_path, decoded):
+    write_clip(root / "violin/silent.mp4", loudness=0.0)
+    (root / "violin/text.mp4").write_text("not a video\n" * 20)
+    (root / "tuba/empty.mp4").touch()
+    write_flac(root / "tuba/sound.flac", np.full(RATE, 0.1), RATE)
+    (root / "tuba/sound.flac").rename(root / "tuba/sound.mp4")
+    (root / "tuba/cut.mp4").write_bytes((root / "tuba/a.mp4").read_bytes()[:3000])
+    with pytest.raises(MediaError) as caught:
+        run(root, tmp_path / "cache")
+    text = str(caught.value)
+    assert text.startswith("5 of 9 clips cannot be used")
+    for words in ("silent.mp4: is silent", "text.mp4: is not a media", "empty.mp4: is empty", "cut.mp4: is truncated"):
+        assert words in text
+    assert "sound.mp4: has no video stream" in text
+
+    decoded.clear()
+    with pytest.warns(UserWarning, match="5 of 9 clips cannot be used"):
+        corpus = run(root, tmp_path / "cache", on_error="skip")
+    assert sorted(clip.id for clip in corpus.clips) == ["tuba/a", "tuba/b", "violin/a", "violin/b"]
+    assert "tuba/a" not in decoded and "violin/b" not in decoded  # the good ones were prepared before the error came
+    assert len(load_corpus(tmp_path / "cache").clips) == 4
+
+
+def test_a_clip_that_went_bad_is_not_loaded_from_the_cache(root, tmp_path):
+    run(root, tmp_path / "cache")
+    (root / "tuba/a.mp4").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"a\.mp4: is empty"):
+        run(root, tmp_path / "cache", on_error="skip")
+    assert [clip.id for clip in load_corpus(tmp_path / "cache").clips] == ["tuba/b", "violin/a", "violin/b"]
+
+
+def test_an_unknown_choice_for_errors(root, tmp_path):
+    with pytest.raises(ValueError, match="on_error is 'ignore'"):
+        run(root, tmp_path / "cache", on_error="ignore")
+
+
+def test_a_cache_cannot_lead_out_of_its_folder(root, tmp_path):
+    run(root, tmp_path / "cache")
+    path = tmp_path / "cache/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["clips"]["../../secret"] = manifest["clips"].pop("tuba/a")
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        load_corpus(tmp_path / "cache")

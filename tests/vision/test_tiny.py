@@ -1,0 +1,139 @@
+"""The tiny encoders keep the contract of an encoder, and their features tell instruments and movements apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from contav_lib.corpus.player import draw
+from contav_lib.corpus.score import INSTRUMENTS, compose
+from contav_lib.media import read_frames, write_video
+from contav_lib.paths import shipped
+from contav_lib.vision import tiny
+from contav_lib.vision.train_tiny import moments
+
+CLIPS, FOR_PROBE = 8, 5  # clips a class, and how many of them the linear probes learn from
+CLASSES = list(INSTRUMENTS)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return tiny.TinyEncoder()
+
+
+@dataclass
+class Seen:
+    """Features of one clip, and what was really played in each motion step."""
+
+    objects: torch.Tensor  # [seconds, 512]
+    motion: torch.Tensor  # [steps, 768]
+    music: torch.Tensor  # [3, steps]: onset, loudness, pitch
+
+
+@pytest.fixture(scope="module")
+def seen(encoder, tmp_path_factory) -> list[list[Seen]]:
+    """CLIPS clips of each class, of other seeds than the training's, through real compressed video files."""
+    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
+
+    def see(label: str, seed: int) -> Seen:
+        rng = np.random.default_rng([7, seed, CLASSES.index(label)])
+        score = compose(label, rng, 4.0)
+        write_video(path, np.zeros(11025), 11025, draw(score, rng), 8.0)
+        frames = read_frames(path, 8.0)
+        music = torch.from_numpy(moments(score, 8.0)).float().unflatten(1, (-1, 2)).amax(2)
+        return Seen(encoder.objects(frames[::8]), encoder.motion(frames), music)
+
+    return [[see(label, seed) for seed in range(CLIPS)] for label in CLASSES]
+
+
+def linear_probe(features: torch.Tensor, wanted: torch.Tensor, penalty: float):
+    """Ridge regression by Cholesky; a function from features to predictions."""
+    mean, offset = features.double().mean(0), wanted.double().mean(0)
+    x, y = features.double() - mean, wanted.double() - offset
+    weights = torch.cholesky_solve(x.T @ y, torch.linalg.cholesky(x.T @ x + penalty * torch.eye(x.shape[1])))
+    return lambda features: (features.double() - mean) @ weights + offset
+
+
+def test_shapes_kinds_and_scale(encoder):
+    frames = torch.from_numpy(draw(compose("violin", np.random.default_rng(1), 4.0), np.random.default_rng(2)))
+    objects, motion = encoder.objects(frames), encoder.motion(frames)
+    assert objects.shape == (32, 512) and motion.shape == (16, 768)
+    assert objects.dtype == motion.dtype == torch.float32 and not objects.requires_grad
+    spread = encoder.motion(frames[::2])  # as where few pictures show a whole video
+    assert all(0.5 < features.std() < 2 for features in (objects, motion, spread))
+
+
+def test_the_same_frames_give_the_same_features(encoder):
+    frames = torch.randint(0, 256, (6, 120, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    other = tiny.TinyEncoder()
+    assert other.weights_hash == encoder.weights_hash
+    assert torch.equal(encoder.objects(frames), other.objects(frames))
+    assert torch.equal(encoder.motion(frames), other.motion(frames))
+    assert torch.allclose(encoder.objects(frames)[4:5], encoder.objects(frames[4:5]), atol=1e-4)
+
+
+def test_a_step_sees_its_two_frames_and_the_one_before(encoder):
+    frames = torch.randint(0, 256, (8, 120, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    before = encoder.motion(frames)
+    frames[3] = 255 - frames[3]
+    changed = (encoder.motion(frames) - before).abs().amax(1) > 1e-3
+    assert changed.tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("size", [(1, 2), (48, 64), (240, 320), (91, 211)])
+def test_any_size_of_frame(encoder, size):
+    frames = torch.zeros(2, *size, 3, dtype=torch.uint8)
+    assert encoder.objects(frames).isfinite().all() and encoder.motion(frames).isfinite().all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_an_odd_number_of_frames(encoder, count):
+    with pytest.raises(ValueError, match=f"{count} frames were given"):
+        encoder.motion(torch.zeros(count, 48, 64, 3, dtype=torch.uint8))
+
+
+def test_weights_are_small_and_their_absence_is_explained(tmp_path):
+    assert shipped(tiny.WEIGHTS).stat().st_size < 3e6
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors is missing.*train_tiny"):
+        tiny.TinyEncoder(tmp_path / "none.safetensors")
+
+
+def test_one_picture_tells_the_class(seen):
+    known = torch.cat([clip.objects for clips in seen for clip in clips[:FOR_PROBE]])
+    labels = torch.eye(len(CLASSES)).repeat_interleave(FOR_PROBE * 4, 0)
+    probe = linear_probe(known, labels, 100.0)
+    new = torch.stack([clip.objects[2] for clips in seen for clip in clips[FOR_PROBE:]])
+    truth = torch.arange(len(CLASSES)).repeat_interleave(CLIPS - FOR_PROBE)
+    accuracy = (probe(new).argmax(1) == truth).double().mean()
+    assert accuracy >= 0.85
+
+
+@pytest.mark.parametrize(("row", "least"), [(0, 0.6), (1, 0.3)], ids=["onset", "loudness"])
+def test_motion_follows_the_music(seen, row, least):
+    """What motion predicts goes with what was played in this clip, and not with another clip of the same class."""
+    known = [clip for clips in seen for clip in clips[:FOR_PROBE]]
+    probe = linear_probe(
+        torch.cat([clip.motion for clip in known]), torch.cat([clip.music[row] for clip in known])[:, None], 300.0
+    )
+    own, shuffled = [], []
+    for clips in seen:
+        new = clips[FOR_PROBE:]
+        for clip, other in zip(new, new[1:] + new[:1], strict=True):
+            predicted = probe(clip.motion)[:, 0]
+            for played, into in ((clip.music[row], own), (other.music[row], shuffled)):
+                if played.std() > 0:
+                    into.append(torch.corrcoef(torch.stack([predicted, played.double()]))[0, 1].item())
+    assert np.mean(own) > least
+    assert np.mean(own) > np.mean(shuffled) + 0.2
+
+
+def test_motion_tells_the_register(seen):
+    def registers(clips):
+        return torch.stack([clip.music[2].nanmean() for clip in clips])[:, None]
+
+    known = [clip for clips in seen for clip in clips[:FOR_PROBE]]
+    new = [clip for clips in seen for clip in clips[FOR_PROBE:]]
+    probe = linear_probe(torch.stack([clip.motion.mean(0) for clip in known]), registers(known), 10.0)
+    predicted = probe(torch.stack([clip.motion.mean(0) for clip in new]))
+    assert torch.corrcoef(torch.cat([predicted, registers(new).double()], 1).T)[0, 1] > 0.6
