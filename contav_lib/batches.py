@@ -178,6 +178,7 @@ class ClipBank:
 
     def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
         first = starts / audio.SAMPLE_RATE
+        seconds = self._waveforms.lengths[clips].unsqueeze(-1) / audio.SAMPLE_RATE
         # As the authors: of the frames taken once a second, the largest values over the three round the crop's middle.
         second = (first + self.spectrogram.seconds / 2).long() - 1
         objects = self._objects.take(clips, second, 3, tile=False).amax(2)
@@ -185,7 +186,9 @@ class ClipBank:
             motion = self._whole_motion[clips]
         else:
             middles = (torch.arange(MOTION_STEPS, device=self.device) + 0.5) * self.spectrogram.seconds / MOTION_STEPS
-            place = (first.unsqueeze(-1) + middles) / self._motion_step[clips].unsqueeze(-1) - 0.5
+            # Where the sound of a short clip starts again, its motion does, too.
+            times = (first.unsqueeze(-1) + middles) % seconds
+            place = times / self._motion_step[clips].unsqueeze(-1) - 0.5
             motion = self._dense_motion.interpolate(clips, place)
         return {
             "object": objects,

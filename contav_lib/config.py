@@ -135,7 +135,12 @@ class Config:
         self._require("memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be in 0 .. 1")
         self._require("same_class_share", 0 <= self.same_class_share <= 1, "must be in 0 .. 1")
         self._require("gain", 0 <= self.gain < 1, "must be in 0 .. 1")
-        self._require("learning_rate", self.learning_rate > 0, "must be above 0")
+        for name in ("learning_rate", "later_learning_rate"):
+            self._require(name, getattr(self, name) > 0, "must be above 0")
+        for name in ("weight_decay", "warmup_steps", "clip_gradient"):
+            self._require(name, getattr(self, name) >= 0, "can't be negative")
+        self._require("seed", 0 <= self.seed < 2**32, "must be in 0 .. 2^32")
+        self._require("clips_per_class", len(self.clips_per_class) == 3, "is three numbers: training, validation, test")
         self._require("schedule", self.schedule in ("paper", "cosine"), "is 'paper' or 'cosine'")
         self._require("motion", self.motion in ("aligned", "whole"), "is 'aligned' or 'whole'")
         if self.classes:
@@ -177,8 +182,9 @@ _SMALL = dict(
     same_class_share=0.25,
     motion="aligned",
     window=1024,  # a power of two: four times as fast as 1,022
-    frames=64,
-    bins=64,
+    hop=512,
+    frames=32,
+    bins=128,
     batch_size=12,
     schedule="cosine",
     learning_rate=3e-3,
@@ -186,7 +192,7 @@ _SMALL = dict(
     warmup_steps=20,
     clip_gradient=5.0,
     separator_settings=dict(
-        width=12, mask_dim=16, levels=4, hidden=48, heads=4, feed_forward=96, encoder_layers=0, decoder_layers=2
+        width=12, mask_dim=16, levels=4, hidden=48, heads=4, feed_forward=96, encoder_layers=1, decoder_layers=2
     ),
 )
 _PAPER = dict(batch_size=32, epochs=100, schedule="paper", learning_rate=1e-4, later_learning_rate=1e-4)

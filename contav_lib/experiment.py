@@ -52,9 +52,10 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
 
 
 def is_finished(config: Config) -> bool:
-    """Whether the result of these settings is stored."""
+    """Whether the result of these settings is stored, whole and readable."""
+    folder = paths.runs() / config.name
     try:
-        return read_json(paths.runs() / config.name / "matrix.json")["finished"]
+        return read_json(folder / "config.json") is not None and read_json(folder / "matrix.json")["finished"]
     except (StorageError, KeyError, TypeError):
         return False
 

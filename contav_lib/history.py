@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from contav_lib.storage import write_atomically
+from contav_lib.storage import StorageError, write_atomically
 
 Record = dict[str, Any]
 Callback = Callable[[Record], None]
@@ -23,9 +23,15 @@ class History:
         self.path, self.callbacks = path, tuple(callbacks)
 
     def add(self, record: Record) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise StorageError(
+                f"Could not write {self.path}: {error}. Free some disk space, then run again: it goes on from the last "
+                "checkpoint."
+            ) from error
         for callback in self.callbacks:
             callback(record)
 

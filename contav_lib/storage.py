@@ -27,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(temporary)
-        temporary.chmod(0o666 & ~_umask())  # some writers make private files; a shared cache must be readable
+        temporary.chmod(0o644)  # some writers make private files; a shared cache must be readable
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise StorageError(
@@ -36,12 +36,6 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -80,7 +74,9 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
             metadata = json.loads((file.metadata() or {})["contav"])
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise StorageError(f"{path} is missing, damaged, or not a file of this kit ({error}).") from error
+        raise StorageError(
+            f"{path} is missing, damaged, or not a file of this kit ({error}). Remove it and run again to have it made anew."
+        ) from error
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

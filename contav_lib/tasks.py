@@ -5,14 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The order in which the authors' code learns the 20 classes of MUSIC-21 that it uses, five a task.
-MUSIC_ORDER = (
-    "accordion bagpipe bassoon clarinet drum "
-    "flute piano saxophone tuba violin "
-    "xylophone acoustic_guitar banjo cello electric_bass "
-    "erhu guzheng pipa trumpet ukulele"
-).split()
-
 
 @dataclass(frozen=True)
 class Task:

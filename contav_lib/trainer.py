@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class NonFiniteLoss(FloatingPointError):
-    """A loss term became infinite or NaN; the message names step, term and clips."""
+    """A loss term or a gradient became infinite or NaN; the message names step, term and clips."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Trainer:
             validation: fixed validation mixtures over all classes seen so far.
 
         Raises:
-            NonFiniteLoss: a loss term is infinite or NaN.
+            NonFiniteLoss: a loss term or a gradient is infinite or NaN.
             StorageError: a checkpoint can't be written; the one before is whole.
         """
         config = self.config
@@ -101,7 +101,12 @@ class Trainer:
             if done % config.record_every == 0 or validate or save:
                 means, bad = terms.flush()
                 if bad:
-                    raise NonFiniteLoss(self._explain(task, sampler, *bad))
+                    at, names = bad
+                    raise NonFiniteLoss(
+                        self._explain(task, sampler, at, f"the loss term {' and '.join(map(repr, names))}")
+                    )
+                if not self._weights_are_finite():  # the next loss would show it, but the weights might be kept before
+                    raise NonFiniteLoss(self._explain(task, sampler, step, "the gradient"))
                 seconds, clock = time.perf_counter() - clock, time.perf_counter()
                 self._record("train", task, done, losses=means, seconds=round(seconds, 3))
             if validate:
@@ -159,10 +164,14 @@ class Trainer:
         best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
         return at["step"], best
 
-    def _explain(self, task: Task, sampler: Sampler, step: int, names: list[str]) -> str:
+    def _weights_are_finite(self) -> bool:
+        largest = [parameter.detach().abs().max() for parameter in self.separator.parameters()]
+        return bool(torch.stack(largest).isfinite().all())
+
+    def _explain(self, task: Task, sampler: Sampler, step: int, what: str) -> str:
         clips = sampler.draw(step, self.config.batch_size).clips.unique().tolist()
         return (
-            f"The loss term {' and '.join(map(repr, names))} is not finite at step {step} of task {task.index + 1}. "
+            f"At step {step} of task {task.index + 1}, {what} is not finite. "
             f"Its batch mixed: {', '.join(self.train_bank.ids[clip] for clip in clips)}. "
             "Listen to these clips; if they are sound, lower learning_rate or set clip_gradient."
         )

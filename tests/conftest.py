@@ -1,10 +1,19 @@
 """What all tests share."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from samples import CLASSES, SMALL, make_prepared, write_tone
+
+from contav_lib import Config, Result, run
+from contav_lib.batches import ClipBank
+from contav_lib.corpus.clip import SPLITS
+from contav_lib.corpus.load import load_data
 
 TESTS = Path(__file__).parent
 
@@ -18,3 +27,92 @@ def golden_folder() -> Path:
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def one_thread():
+    """Sums are split by threads, so bit-identical numbers need the same number of them; one is what workers have."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def make_bank() -> Callable[..., ClipBank]:
+    """`make_bank(clips_per_class, classes)`: a bank of small prepared clips, class after class."""
+
+    def make(count: int = 3, classes: int = 4, seconds: float = 4.0, motion: str = "aligned") -> ClipBank:
+        labels = [f"class{number}" for number in range(classes)]
+        clips = [make_prepared(k * count + i, label, seconds) for k, label in enumerate(labels) for i in range(count)]
+        return ClipBank(clips, {label: number for number, label in enumerate(labels)}, SMALL, motion)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def video_folder(tmp_path_factory) -> Path:
+    """A folder of 4 classes, each of 3 + 2 + 2 short videos: tones with harmonics, and a bar that moves with them."""
+    root = tmp_path_factory.mktemp("videos")
+    rng = np.random.default_rng(0)
+    lists = {split: {} for split in SPLITS}
+    for number, label in enumerate(CLASSES):
+        for split, count in zip(SPLITS, (3, 2, 2), strict=True):
+            for i in range(count):
+                name = f"{split}{i}"
+                write_tone(root / label / f"{name}.mp4", 220 * 1.5**number * rng.uniform(0.9, 1.1), rng)
+                lists[split].setdefault(label, []).append(name)
+    (root / "splits").mkdir()
+    for split, videos in lists.items():
+        (root / "splits" / f"{split}.json").write_text(json.dumps({"videos": videos}))
+    return root
+
+
+@pytest.fixture(scope="session")
+def _prepared(video_folder, tmp_path_factory) -> Path:
+    """A home whose `data/` holds the prepared clips of `video_folder`."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAV_HOME", str(home))
+        load_data(str(video_folder))
+    return home
+
+
+def new_home(prepared: Path, folder: Path) -> Path:
+    """A home without runs; the prepared clips are there already."""
+    folder.mkdir()
+    (folder / "data").symlink_to(prepared / "data")
+    return folder
+
+
+@pytest.fixture
+def home(_prepared, tmp_path, monkeypatch) -> Path:
+    """A home of the test's own, without runs, where the clips of `video_folder` are prepared already."""
+    folder = new_home(_prepared, tmp_path / "home")
+    monkeypatch.setenv("CONTAV_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(video_folder) -> Callable[..., Config]:
+    """`tiny(**overrides)`: an experiment of two tasks that takes a second or two; run it with `home`."""
+
+    def make(**overrides) -> Config:
+        sizes = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
+        counts = dict(tasks=2, steps=6, batch_size=2, test_mixtures=1, validation_mixtures=1)
+        return Config.profile("smoke", **dict(data=str(video_folder)) | sizes | counts | overrides)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference(tiny, _prepared, tmp_path_factory) -> Result:
+    """The result of `tiny()`, run on one thread from beginning to end without a stop."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAV_HOME", str(new_home(_prepared, tmp_path_factory.mktemp("reference") / "home")))
+        torch.set_num_threads(1)
+        try:
+            return run(tiny(), progress=False)
+        finally:
+            torch.set_num_threads(threads)

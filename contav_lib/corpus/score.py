@@ -150,8 +150,8 @@ def _attempt(label: str, rng: np.random.Generator, duration: float) -> Score:
         low=low,
         high=low + width,
         pace=float(np.exp(rng.uniform(*np.log(instrument.pace)))),
-        rest=float(rng.uniform(0.0, 0.22)),
-        pause=float(rng.uniform(0.2, 1.2)),
+        rest=float(rng.uniform(0.0, 0.12)),
+        pause=float(rng.uniform(0.1, 0.7)),
         leap=float(rng.uniform(0.8, 2.6)),
         tremolo=float(rng.uniform(7.0, 13.0) * beat_seconds),
     )

@@ -18,9 +18,9 @@ VELOCITY_STEP = 6  # notes of nearly the same velocity are played together
 # General MIDI's nearest relatives are bent towards the real instrument: (centre in Hz, gain in dB) of its body.
 BODY = {
     "erhu": ((250, -12), (700, 5), (1500, 9), (3200, 4)),
-    "pipa": ((180, -6), (2400, 7)),
-    "guzheng": ((220, 4), (4500, 5)),
-    "ukulele": ((180, -9), (550, 4), (1300, 5)),
+    "pipa": ((180, -9), (1000, -4), (2600, 9)),
+    "guzheng": ((220, 5), (1400, -5), (4500, 6)),
+    "ukulele": ((180, -9), (600, 7), (3000, -6)),
 }
 # How strongly a player shakes the pitch at most, as a part of the frequency (0.01 is 17 cents).
 VIBRATO = {"erhu": 0.02, "violin": 0.012, "cello": 0.012, "flute": 0.008, "saxophone": 0.01, "trumpet": 0.006}
@@ -77,7 +77,7 @@ def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
     and too slowly, at a sampling rate that puts both right again. The timbre moves, the music stays.
     """
     is_drum = score.label == "drum"
-    semitones = rng.uniform(-3.0, 3.0) if is_drum else int(rng.integers(-2, 3)) + rng.normal(0.0, 0.08)
+    semitones = rng.uniform(-1.0, 1.0) if is_drum else int(rng.integers(-1, 2)) + rng.normal(0.0, 0.08)
     tape = round(OVERSAMPLING * rate / 2 ** (semitones / 12))
     stretch, lower = OVERSAMPLING * rate / tape, 0 if is_drum else round(semitones)
     synthesizer = symusic.Synthesizer(str(SOUND_FONT), sample_rate=tape)
@@ -110,9 +110,9 @@ def _vibrato(sound: np.ndarray, depth: float, rng: np.random.Generator, rate: in
 
 def _equaliser(octave: np.ndarray, body: tuple[tuple[float, float], ...], rng: np.random.Generator) -> np.ndarray:
     """Gain at each frequency (given in octaves from 1 kHz): a tilt, a few peaks, and where the microphone ends."""
-    decibels = rng.uniform(-1.5, 1.5) * np.clip(octave, -3.0, 3.0)
+    decibels = rng.uniform(-0.8, 0.8) * np.clip(octave, -3.0, 3.0)
     peaks = [(math.log2(hertz / 1000), gain, 0.6) for hertz, gain in body]
-    peaks += [(rng.uniform(-2.5, 2.5), rng.normal(0.0, 3.0), rng.uniform(0.3, 1.0)) for _ in range(3)]
+    peaks += [(rng.uniform(-2.5, 2.5), rng.normal(0.0, 1.5), rng.uniform(0.3, 1.0)) for _ in range(3)]
     for centre, gain, width in peaks:
         decibels += gain * np.exp(-0.5 * ((octave - centre) / width) ** 2)
     lowest, highest = rng.uniform(-5.0, -3.2), rng.uniform(1.8, 3.4)

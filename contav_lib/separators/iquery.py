@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from contav_lib.separators.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
-from contav_lib.separators.separator import Separation, Separator, register_separator
+from contav_lib.separators.separator import Separation, Separator, load_weights, register_separator
 from contav_lib.separators.unet import UNet
 
 
@@ -262,5 +262,5 @@ class IQuery(Separator):
 
         arguments, weights = convert(unet, predictor)
         separator = cls(**{**arguments, "heads": heads, **options})
-        separator.load_state_dict(weights)
+        load_weights(separator, weights, predictor)
         return separator.eval()

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from contav_lib.naming import find_by_name, import_all
-from contav_lib.storage import load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.storage import StorageError, load_tensors, save_tensors, with_prefix, without_prefix
 
 SEPARATORS: dict[str, type["Separator"]] = {}
 
@@ -120,10 +120,12 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
     """The separator that `save_separator` wrote, in eval mode.
 
     Raises:
-        StorageError: the file is missing or damaged.
+        StorageError: the file is missing, damaged, or holds no separator.
         ValueError: the weights don't fit the arguments that stand beside them.
     """
     tensors, metadata = load_tensors(path)
+    if not isinstance(metadata, dict) or not {"separator", "arguments"} <= metadata.keys():
+        raise StorageError(f"{path} holds no separator but something else of this kit.")
     separator = separator_class(metadata["separator"])(**metadata["arguments"])
     load_weights(separator, without_prefix("separator.", tensors), path)
     return separator.to(device).eval()

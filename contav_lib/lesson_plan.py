@@ -1,0 +1,62 @@
+"""The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
+
+from collections.abc import Mapping, Sequence
+
+from contav_lib.config import Config
+from contav_lib.experiment import run_all
+from contav_lib.result import Result
+from contav_lib.corpus.load import MUSIC_ORDER
+
+Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
+Results = Mapping[str, Sequence[Result]]  # likewise
+
+FIRST_TASK = tuple(MUSIC_ORDER[:5])
+
+
+def single_task(profile: str, seeds: int) -> Plan:
+    """Notebook 02: one task of five classes, with the motion of the crop itself and with that of the whole video."""
+    variants = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
+    return _over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1)
+
+
+def forgetting(profile: str, seeds: int) -> Plan:
+    """Notebook 03: four tasks with no help, with a small memory, and with all old clips kept."""
+    variants = {
+        "fine-tuning": dict(method="finetune"),
+        "replay": dict(method="replay"),
+        "upper bound": dict(method="joint"),
+    }
+    return _over_seeds(profile, seeds, variants)
+
+
+def ablation(profile: str, seeds: int) -> Plan:
+    """Notebook 04: what distillation and the contrastive losses add to the same memory, one by one and together."""
+    variants = {
+        "replay": dict(method="replay"),
+        "distillation only": dict(method="contav", instance=0.0, class_=0.0),
+        "contrastive only": dict(method="contav", distillation=0.0),
+        "ContAV-Sep": dict(method="contav"),
+    }
+    return _over_seeds(profile, seeds, variants)
+
+
+def all_lessons(profile: str, seeds: int) -> list[Config]:
+    """The experiments of all notebooks; one that two notebooks share comes once."""
+    plans = (forgetting(profile, seeds), ablation(profile, seeds), single_task(profile, seeds))
+    everything = [config for plan in plans for configs in plan.values() for config in configs]
+    return list({config.name: config for config in everything}.values())
+
+
+def run_plan(plan: Plan) -> dict[str, list[Result]]:
+    """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names."""
+    results = iter(run_all([config for configs in plan.values() for config in configs]))
+    return {name: [next(results) for _ in configs] for name, configs in plan.items()}
+
+
+def _over_seeds(profile: str, seeds: int, variants: Mapping[str, Mapping], **common) -> Plan:
+    if seeds < 1:
+        raise ValueError(f"seeds={seeds}: at least one seed is needed.")
+    return {
+        name: [Config.profile(profile, **common, **settings, seed=seed) for seed in range(seeds)]
+        for name, settings in variants.items()
+    }

@@ -1,0 +1,14 @@
+"""Figures for the notebooks."""
+
+from contav_lib.plots.learning import (
+    course_of_task,
+    filling_up,
+    mask_change,
+    positives,
+    scores_after_tasks,
+    seeds_side_by_side,
+    similarity_matrices,
+    task_matrices,
+    task_matrix,
+)
+from contav_lib.plots.signals import curves, film_strip, frequency_axes, maps, masks, schedule, sound, spectrograms

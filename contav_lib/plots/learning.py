@@ -1,0 +1,227 @@
+"""Figures about learning in tasks: task matrices, scores over tasks, similarity matrices, masks that changed."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from contav_lib.result import Result
+
+# Okabe and Ito's colours, told apart with any kind of colour vision. A method keeps its colour in every figure.
+COLOURS = {
+    "fine-tuning": "#D55E00",
+    "replay": "#0072B2",
+    "upper bound": "#000000",
+    "ContAV-Sep": "#009E73",
+    "distillation only": "#CC79A7",
+    "contrastive only": "#E69F00",
+}
+_OTHERS = ("#56B4E9", "#7F7F7F", "#8C564B")
+_MARKERS = "osD^vPX"
+_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
+_DIVERGING = "PuOr_r"  # purple below the middle, orange above
+
+
+def task_matrix(
+    matrix: np.ndarray, name: str = "SDR", limit: float | None = None, ax: Axes | None = None, colour_bar: bool = True
+) -> Axes:
+    """A task matrix as a heat map, 0 dB in the middle of the colours.
+
+    Args:
+        matrix: R `[T, T]` in dB; NaN where not measured, left grey.
+        name: of the score, for the colour bar.
+        limit: dB at both ends of the colours; the largest value by default.
+        ax: where to draw; a new figure by default.
+    """
+    count = len(matrix)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(1.1 * count + 1.4, 0.95 * count + 0.6), layout="constrained")
+    limit = limit or float(np.nanmax(np.abs(matrix)))
+    ax.set_facecolor("#E4E4E4")
+    image = ax.imshow(matrix, cmap=_DIVERGING, vmin=-limit, vmax=limit)
+    for (learned, tested), value in np.ndenumerate(matrix):
+        if not np.isnan(value):
+            ink = "white" if abs(value) > 0.6 * limit else "black"
+            ax.text(tested, learned, f"{value:.1f}", ha="center", va="center", color=ink)
+    ax.set_xticks(range(count), [f"{number}" for number in range(1, count + 1)])
+    ax.set_yticks(range(count), [f"{number}" for number in range(1, count + 1)])
+    ax.set(xlabel="tested on task", ylabel="after learning task")
+    if colour_bar:
+        ax.figure.colorbar(image, ax=ax, label=f"{name} in dB", shrink=0.9)
+    return ax
+
+
+def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figure:
+    """Task matrices side by side, titled by their keys, in the same colours."""
+    limit = max(float(np.nanmax(np.abs(matrix))) for matrix in matrices.values())
+    figure, axes = plt.subplots(
+        1, len(matrices), figsize=(3.1 * len(matrices), 3.1), layout="constrained", squeeze=False
+    )
+    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        task_matrix(matrix, limit=limit, ax=ax, colour_bar=False)
+        ax.set_title(title)
+        ax.label_outer()
+    figure.colorbar(axes[0, -1].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
+    return figure
+
+
+def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
+    """The task matrix as it stood after each task: a row more each time."""
+    stages = {}
+    for learned in range(1, len(matrix) + 1):
+        known = np.where(np.arange(len(matrix))[:, None] < learned, matrix, np.nan)
+        stages[f"after task {learned}"] = known
+    return task_matrices(stages, name)
+
+
+def scores_after_tasks(
+    results: Mapping[str, Sequence[Result]], scores: Sequence[str] = ("sdr", "sir", "sar")
+) -> Figure:
+    """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3).
+
+    The line joins the means over seeds, the band spans the lowest and the highest seed.
+
+    Args:
+        results: experiments by method, one a seed.
+        scores: one panel each.
+    """
+    figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
+    for ax, score in zip(axes[0], scores, strict=True):
+        _lines(ax, {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()})
+        ax.set(xlabel="tasks learned", ylabel=f"{_NAMES[score]} over all seen classes, dB")
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def course_of_task(results: Mapping[str, Sequence[Result]], task: int = 0, score: str = "sdr") -> Figure:
+    """One task's fixed test mixtures, scored again after each later task: its column of the task matrix.
+
+    Args:
+        task: counted from 0.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 3.3), layout="constrained")
+    columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
+    _lines(ax, columns)
+    ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
+    ax.set(xlabel="tasks learned", ylabel=f"{_NAMES[score]} on task {task + 1}, dB")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def seeds_side_by_side(
+    results: Mapping[str, Sequence[Result]], scores: Sequence[str] = ("sdr", "forgetting")
+) -> Figure:
+    """One dot a seed, a bar at the mean; pairs of the same seed are joined by a thin line.
+
+    Args:
+        results: experiments by method, the same seeds for each.
+        scores: keys of `Result.summary()`, one panel each.
+    """
+    figure, axes = plt.subplots(1, len(scores), figsize=(4.6 * len(scores), 3.4), layout="constrained", squeeze=False)
+    places = np.arange(len(results))
+    for ax, score in zip(axes[0], scores, strict=True):
+        values = np.array([[run.summary()[score] for run in runs] for runs in results.values()])
+        ax.plot(places, values, color="#BBBBBB", linewidth=0.8, zorder=1)
+        for place, name, row in zip(places, results, values, strict=True):
+            colour = _colour(name, place)
+            ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
+            ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
+        ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
+        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{_NAMES.get(score, score)}, dB")
+        ax.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def similarity_matrices(
+    models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[int], labels: Sequence[str]
+) -> Figure:
+    """Cosine similarities of every source with every source: one row a model, one column a modality pair.
+
+    Args:
+        models: by model and pair, `[R, R]` in -1 .. 1.
+        classes: class number of each of the R sources, sorted; lines are drawn between classes.
+        labels: by class number.
+    """
+    classes = np.asarray(classes)
+    pairs = list(next(iter(models.values())))
+    numbers, first = np.unique(classes, return_index=True)
+    middles = (first + np.append(first[1:], len(classes)) - 1) / 2
+    size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
+    figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
+    for row, (model, matrices) in zip(axes, models.items(), strict=True):
+        for ax, pair in zip(row, pairs, strict=True):
+            image = ax.imshow(matrices[pair], cmap=_DIVERGING, vmin=-1, vmax=1)
+            for edge in first[1:] - 0.5:
+                ax.axhline(edge, color="black", linewidth=0.6)
+                ax.axvline(edge, color="black", linewidth=0.6)
+            ax.set_xticks(middles, [labels[number] for number in numbers], rotation=45, ha="right")
+            ax.set_yticks(middles, [labels[number] for number in numbers])
+            ax.tick_params(length=0)
+            ax.label_outer()
+        row[0].set_ylabel(model, fontweight="bold")
+    for ax, pair in zip(axes[0], pairs, strict=True):
+        ax.set_title(pair)
+    figure.colorbar(image, ax=axes, label="cosine similarity", shrink=0.5)
+    return figure
+
+
+def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figure:
+    """Which rows count as positives for which: one panel a rule, a filled square for a positive.
+
+    Args:
+        matrices: by title, bool `[R, R]`.
+        labels: of the R rows.
+    """
+    size = (4.6 * len(matrices), 4.2)
+    figure, axes = plt.subplots(1, len(matrices), figsize=size, layout="constrained", squeeze=False)
+    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        ax.imshow(matrix, cmap="Greys", vmin=0, vmax=1.4)
+        ax.set_xticks(np.arange(len(labels)) - 0.5, minor=True)
+        ax.set_yticks(np.arange(len(labels)) - 0.5, minor=True)
+        ax.grid(which="minor", color="#BBBBBB", linewidth=0.6)
+        ax.tick_params(which="both", length=0)
+        ax.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
+        ax.set_yticks(range(len(labels)), labels)
+        ax.label_outer()
+        ax.set_title(title)
+    return figure
+
+
+def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] = ("before", "after")) -> Figure:
+    """A mask before, after, and the difference: no change is the middle of its colours, and they span 0.1 at least, so
+    that a tiny change looks tiny.
+
+    Args:
+        before, after: masks `[F, T]` in 0 .. 1, low frequencies first.
+    """
+    change = after - before
+    limit = max(float(np.abs(change).max()), 0.1)
+    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.2), layout="constrained", sharey=True)
+    for ax, mask, title in zip(axes, (before, after), titles, strict=False):
+        image = ax.imshow(mask, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1)
+        ax.set_title(title)
+    figure.colorbar(image, ax=axes[1], label="mask")
+    image = axes[2].imshow(change, origin="lower", aspect="auto", cmap=_DIVERGING, vmin=-limit, vmax=limit)
+    axes[2].set_title(f"{titles[1]} minus {titles[0]}")
+    figure.colorbar(image, ax=axes[2], label="change")
+    axes[0].set_ylabel("log-frequency bin")
+    for ax in axes:
+        ax.set_xlabel("frame")
+    return figure
+
+
+def _lines(ax: Axes, columns: Mapping[str, np.ndarray]) -> None:
+    """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
+    for place, (name, values) in enumerate(columns.items()):
+        learned = np.arange(1, values.shape[1] + 1)
+        colour = _colour(name, place)
+        ax.plot(learned, values.mean(0), color=colour, marker=_MARKERS[place % len(_MARKERS)], label=name)
+        ax.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
+    ax.set_xticks(range(1, values.shape[1] + 1))
+    ax.grid(alpha=0.3)
+
+
+def _colour(name: str, place: int) -> str:
+    return COLOURS.get(name, _OTHERS[place % len(_OTHERS)])

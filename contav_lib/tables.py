@@ -1,0 +1,117 @@
+"""Results as tables: methods with their spread over seeds, and differences that seeds can or can't decide."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from contav_lib.result import Result
+
+SUMMARY = {
+    "sdr": "SDR",
+    "sir": "SIR",
+    "sar": "SAR",
+    "sdr_improvement": "SDR improvement",
+    "forgetting": "forgetting",
+}
+
+# Pian et al. 2024, Tables 1 and 2, iQuery on MUSIC-21: SDR, SIR, SAR in dB. Other data, other sizes: for orientation only.
+PAPER = {
+    "fine-tuning": (3.46, 9.30, 10.57),
+    "distillation only": (6.32, 12.99, 11.82),
+    "ContAV-Sep": (7.33, 13.55, 13.01),
+    "upper bound": (10.36, 16.64, 14.68),
+}
+
+
+def summaries(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+    """`Result.summary()` of every experiment, in dB: one row a method and seed, in the order given."""
+    rows = [
+        {"method": name, "seed": result.config["seed"], **result.summary()}
+        for name, runs in results.items()
+        for result in runs
+    ]
+    return pd.DataFrame(rows)
+
+
+def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) -> pd.DataFrame:
+    """Final scores by method, in dB, as text: the mean, with +- standard deviation where there are several seeds.
+
+    Args:
+        results: experiments by method, one a seed.
+        paper: set the paper's numbers beside, where it has the method.
+    """
+    table = summaries(results)
+    rows = {}
+    for name in results:
+        chosen = table[table["method"] == name]
+        rows[name] = {label: _with_spread(chosen[score].to_numpy()) for score, label in SUMMARY.items()}
+        if paper:
+            numbers = PAPER.get(name)
+            rows[name]["paper, MUSIC-21: SDR / SIR / SAR"] = " / ".join(f"{n:.2f}" for n in numbers) if numbers else ""
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
+    """Each method minus `against`, seed by seed, in dB, with the 95 % interval of the mean difference (Student's t).
+
+    The same seed means the same first weights, batches and exemplars, so a pair shares much of its luck; what is left
+    is measured by how the differences scatter.
+
+    Args:
+        results: experiments by method, the same seeds for each.
+        against: the method to compare with.
+        score: a key of `Result.summary()`.
+
+    Returns:
+        one row a method: `difference`, `low`, `high` (NaN with one seed), `seeds`, and `verdict`: "higher" or "lower"
+        when the interval leaves 0 out, else "not decided".
+
+    Raises:
+        ValueError: `against` is not among the results.
+    """
+    if against not in results:
+        raise ValueError(f"There are no results of {against!r}; there are {', '.join(results)}.")
+    table = summaries(results).pivot(index="seed", columns="method", values=score)
+    rows = {}
+    for name in results:
+        if name != against:
+            differences = (table[name] - table[against]).dropna().to_numpy()
+            low, high = _interval(differences)
+            verdict = "higher" if low > 0 else "lower" if high < 0 else "not decided"
+            rows[name] = dict(
+                difference=differences.mean(), low=low, high=high, seeds=len(differences), verdict=verdict
+            )
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
+    """The rows of `paired_differences` as a Markdown list, one sentence a method.
+
+    Args:
+        against: as given to `paired_differences`.
+        what: the score's name in the text, such as "final SDR".
+    """
+    lines = []
+    for name, row in differences.iterrows():
+        line = f"- **{name}** against {against}, {what}: {row['difference']:+.2f} dB"
+        if row["seeds"] < 2:
+            line += " with one seed, which decides nothing; run three or more."
+        else:
+            line += (
+                f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds): **{row['verdict']}**."
+            )
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+def _with_spread(values: np.ndarray) -> str:
+    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")

@@ -1,0 +1,218 @@
+"""Methods: found by name, named terms, and an old model that is asked no more than it must be."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from contav_lib import Config, run
+from contav_lib.batches import Sampler
+from contav_lib.losses import separation_loss
+from contav_lib.methods import Method, Teacher, method, method_class, register_method
+from contav_lib.methods.contav import ContAV
+from contav_lib.separators import IQuery
+from contav_lib.storage import load_tensors
+from contav_lib.tasks import Task
+
+
+def make_separator(num_classes: int = 2) -> IQuery:
+    return IQuery(
+        num_classes=num_classes, width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24, decoder_layers=2
+    )
+
+
+def second_task(bank, memory=(0, 4)) -> Task:
+    """Classes 2 and 3 are new; one clip each of classes 0 and 1 is remembered."""
+    return Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
+
+
+def batch_of(bank, task: Task, share: float = 0.4, size: int = 12):
+    return Sampler(bank, task.clips, task.memory, 2, share, 0.0, 0.0, seed=0).batch(0, size)
+
+
+def learning(bank, task: Task, **settings):
+    """A method in the middle of a task, and the separator that has grown for it."""
+    separator, chosen = make_separator(), ContAV(**settings)
+    chosen.begin_task(task, separator)
+    separator.grow(len(task.seen))
+    return chosen, separator
+
+
+def losses(chosen, separator, batch):
+    return chosen.losses(batch, separator(batch.mixture, batch.visual, batch.classes))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How many mixtures the old model was shown, call by call."""
+    sizes = []
+    forward = IQuery.forward
+
+    def counting(self, mixture, visual, classes):
+        if not next(self.parameters()).requires_grad:
+            sizes.append(len(mixture))
+        return forward(self, mixture, visual, classes)
+
+    monkeypatch.setattr(IQuery, "forward", counting)
+    return sizes
+
+
+def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
+    method_class("contav")  # so that the methods that come with the kit are registered
+    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
+    ended = []
+
+    @register_method("quiet")
+    @dataclass
+    class Quiet(Method):
+        quietness: float = 0.5
+
+        def __post_init__(self):
+            self.steps = torch.zeros(())
+
+        def losses(self, batch, separation):
+            return super().losses(batch, separation) | {"quiet": self.quietness * separation.masks.mean()}
+
+        def after_step(self, separator):
+            self.steps += 1
+
+        def end_task(self, task, separator, batches):
+            ended.append((task.index, separator.num_classes, batches(0).classes.shape))
+
+        def state_dict(self):
+            return {"steps": self.steps}
+
+        def load_state_dict(self, state):
+            self.steps = state["steps"]
+
+    config = tiny(method="quiet", quietness=0.25)
+    assert config.make_method() == Quiet(0.25) and method_class("quiet") is Quiet
+    result = run(config, progress=False)
+    assert ended == [(0, 2, (2, 2)), (1, 4, (2, 2))]
+    kept, _ = load_tensors(result.folder / "checkpoints/task_2.safetensors")
+    assert kept["method.steps"] == 12
+    train = [record["losses"] for record in result.history() if record["kind"] == "train"]
+    assert all(terms.keys() == {"separation", "quiet"} and 0 < terms["quiet"] < 0.25 for terms in train)
+    with pytest.raises(ValueError, match="'quietnes'; did you mean 'quietness'"):
+        tiny(method="quiet", quietnes=1)
+
+
+def test_with_one_task_all_methods_learn_alike(home, tiny, one_thread):
+    def course(name, **settings):
+        history = run(tiny(method=name, tasks=1, **settings), progress=False).history()
+        return [{key: value for key, value in record.items() if key != "seconds"} for record in history]
+
+    expected = course("finetune")
+    assert [record["step"] for record in expected if record["kind"] == "train"] == [2, 3, 4, 6]
+    assert course("replay") == course("joint") == expected
+    assert course("contav", distillation=0, instance=0, class_=0) == expected
+
+
+def test_the_main_loss_is_everybodys(make_bank):
+    bank, separator = make_bank(), make_separator(4)
+    batch = batch_of(bank, second_task(bank))
+    separation = separator(batch.mixture, batch.visual, batch.classes)
+    expected = separation_loss(separation.masks, batch.ratio_masks, batch.weights)
+    for name in ("finetune", "replay", "joint"):
+        terms = method_class(name)().losses(batch, separation)
+        assert terms.keys() == {"separation"} and terms["separation"] == expected
+
+
+def test_what_the_schedule_learns_from_a_method():
+    assert {
+        name: (method_class(name).exemplars, method_class(name).joint)
+        for name in ("finetune", "replay", "joint", "contav")
+    } == {
+        "finetune": (0, False),
+        "replay": (1, False),
+        "joint": (0, True),
+        "contav": (1, False),
+    }
+
+
+def test_the_teacher_is_a_frozen_copy_in_eval_mode(make_bank):
+    bank, separator = make_bank(), make_separator().train()
+    teacher = Teacher(separator)
+    assert separator.training and all(parameter.requires_grad for parameter in separator.parameters())
+    assert not any(module.training for module in teacher.separator.modules())
+    assert not any(parameter.requires_grad for parameter in teacher.separator.parameters())
+    before = {key: value.clone() for key, value in teacher.separator.state_dict().items()}
+    with torch.no_grad():
+        for parameter in separator.parameters():
+            parameter += 1
+    teacher(batch_of(bank, second_task(bank)))
+    assert all(torch.equal(value, before[key]) for key, value in teacher.separator.state_dict().items())
+
+
+def test_the_teacher_says_what_the_old_model_would_have_said(make_bank):
+    bank, separator = make_bank(), make_separator().eval()
+    batch = batch_of(bank, second_task(bank))
+    index, masks, features = Teacher(separator)(batch)
+    assert torch.equal(index, batch.is_memory.flatten().nonzero().squeeze(1)) and len(index) > 1
+    known = torch.where(batch.is_memory, batch.classes, 0)
+    whole = separator(batch.mixture, batch.visual, known)
+    assert torch.allclose(masks, whole.masks[batch.is_memory], atol=1e-5) and not masks.requires_grad
+    for name, value in features.items():
+        assert torch.allclose(value, whole.features[name][batch.is_memory], atol=1e-4)
+
+
+def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(bank, task)
+    batch = batch_of(bank, task, share=0.2)
+    with_memory = int(batch.is_memory.any(1).sum())
+    assert 0 < with_memory < 12
+    terms = losses(chosen, separator, batch)
+    assert asked == [with_memory] and terms.keys() == {"separation", "distillation", "instance", "class_"}
+
+
+def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(bank, task)
+    terms = losses(chosen, separator, batch_of(bank, Task(1, task.classes, task.seen, task.clips, ()), share=None))
+    assert asked == [] and terms.keys() == {"separation", "instance", "class_"}
+
+
+def test_the_first_task_has_no_teacher(make_bank):
+    chosen = ContAV()
+    chosen.begin_task(Task(0, (0, 1), (0, 1), tuple(range(6)), ()), make_separator())
+    assert chosen.teacher is None
+
+
+def test_batch_statistics_are_the_authors_oversight(make_bank, asked):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(bank, task, teacher_batch_statistics=True)
+    assert chosen.teacher.separator.training
+    losses(chosen, separator, batch_of(bank, task, share=0.2))
+    assert asked == [12]
+
+
+@pytest.mark.parametrize("left_out", ["distillation", "instance", "class_"])
+def test_a_weight_of_zero_leaves_its_term_out(make_bank, left_out):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(bank, task, **{left_out: 0})
+    terms = losses(chosen, separator, batch_of(bank, task))
+    assert terms.keys() == {"separation", "distillation", "instance", "class_"} - {left_out}
+
+
+def test_weights_scale_their_terms_only(make_bank):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(bank, task)
+    separator.eval()
+    batch = batch_of(bank, task)
+    once = losses(chosen, separator, batch)
+    chosen.distillation, chosen.instance, chosen.class_ = 0.6, 0.2, 0.6
+    twice = losses(chosen, separator, batch)
+    for name, value in once.items():
+        assert twice[name].item() == pytest.approx(value.item() * (1 if name == "separation" else 2), rel=1e-5)
+
+
+@pytest.mark.parametrize("settings", [dict(distillation=-0.1), dict(instance=-1), dict(class_=-1), dict(temperature=0)])
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Config.profile("lab", **settings)

@@ -1,0 +1,43 @@
+"""Small samples for tests: prepared clips without files, and short videos of tones."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from contav_lib.batches import Spectrogram
+from contav_lib.corpus.prepare import PreparedClip
+from contav_lib.media import write_video
+
+RATE = 11_025
+CLASSES = ("banjo", "cello", "drum", "flute")
+SMALL = Spectrogram(window=512, hop=256, frames=32, bins=32)
+
+
+def make_prepared(number: int, label: str, seconds: float = 4.0, split: str = "train") -> PreparedClip:
+    """A prepared clip without any file: noise, random objects, and dense motion whose first value is its time."""
+    generator = torch.Generator().manual_seed(number)
+    steps = round(seconds / 0.25)
+    motion = torch.randn(steps, 768, generator=generator)
+    motion[:, 0] = (torch.arange(steps) + 0.5) * 0.25
+    return PreparedClip(
+        id=f"{label}/{number:04d}",
+        label=label,
+        split=split,
+        waveform=torch.rand(round(seconds * RATE), generator=generator) - 0.5,
+        object=torch.randn(max(int(seconds), 1), 512, generator=generator),
+        motion=torch.randn(8, 768, generator=generator),
+        dense_motion=motion,
+        motion_step=0.25,
+    )
+
+
+def write_tone(path: Path, pitch: float, rng: np.random.Generator, seconds: float = 2.5) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(round(seconds * RATE)) / RATE
+    loudness = np.repeat(rng.uniform(0.2, 1, 10), len(time) // 10 + 1)[: len(time)]
+    wave = 0.3 * loudness * sum(np.sin(2 * np.pi * pitch * k * time) / k for k in (1, 2, 3))
+    frames = np.full((round(seconds * 8), 48, 64, 3), int(pitch) % 200, dtype=np.uint8)
+    for k, frame in enumerate(frames):
+        frame[: int(48 * loudness[min(k * RATE // 8, len(time) - 1)]), 20:40] = 255
+    write_video(path, wave, RATE, frames, 8.0)

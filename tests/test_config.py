@@ -1,0 +1,161 @@
+"""Settings: found by name, checked, and all of them part of the result's name."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from contav_lib import Config
+from contav_lib.config import PROFILES
+
+OTHER = dict(
+    name_of_profile="other",
+    seed=7,
+    method="replay",
+    method_settings={"distillation": 0.7},
+    separator="other",
+    separator_settings={"width": 5},
+    data="videos",
+    clips_per_class=(5, 2, 2),
+    classes=("tuba", "violin"),
+    tasks=2,
+    exemplars=3,
+    memory_share=0.5,
+    same_class_share=0.9,
+    num_sources=3,
+    gain=0.1,
+    motion="whole",
+    window=512,
+    hop=128,
+    frames=64,
+    bins=64,
+    align_corners=False,
+    batch_size=3,
+    epochs=7,
+    steps=11,
+    schedule="paper",
+    learning_rate=1e-2,
+    later_learning_rate=1e-2,
+    weight_decay=0.1,
+    warmup_steps=9,
+    clip_gradient=1.5,
+    validations=3,
+    record_every=7,
+    checkpoint_every=7,
+    test_mixtures=9,
+    validation_mixtures=9,
+)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_is_sound(name):
+    config = Config.profile(name)
+    assert config.name.startswith(f"{name}-contav-seed0-")
+    separator = Config.profile(name, width=4, mask_dim=4, hidden=16, heads=2, feed_forward=16).make_separator(3)
+    assert separator.num_classes == 3 and config.make_method().distillation == config.method_settings["distillation"]
+    assert config.bins % 2**separator.unet.levels == 0 and config.frames % 2**separator.unet.levels == 0
+
+
+def test_the_paper_profile_is_the_papers():
+    config = Config.profile("paper")
+    assert (config.batch_size, config.epochs, config.learning_rate, config.schedule) == (32, 100, 1e-4, "paper")
+    assert (config.spectrogram.samples, config.window, config.bins, config.motion) == (65_535, 1022, 256, "whole")
+    assert config.memory_share is None and config.same_class_share == 0 and config.tasks == 4
+    assert config.method_settings["distillation"] == 0.3 and config.method_settings["temperature"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(lerning_rate=1), "setting called 'lerning_rate'; did you mean 'learning_rate'"),
+        (dict(method="contavv"), "method called 'contavv'; did you mean 'contav'"),
+        (dict(separator="iqueri"), "separator called 'iqueri'; did you mean 'iquery'"),
+        (dict(method="finetune", distillation=0.5), "setting called 'distillation'"),
+        (dict(name_of_profile="mine"), "setting called 'name_of_profile'"),
+        (dict(method_settings={}), "setting called 'method_settings'"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Config.profile("lab", **settings)
+
+
+def test_an_unknown_profile_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="profile called 'labs'; did you mean 'lab'"):
+        Config.profile("labs")
+    with pytest.raises(ValueError, match="known are: smoke, lab, gpu, paper"):
+        Config.profile("xyz")
+
+
+def test_single_settings_are_changed_by_name():
+    config = Config.profile("lab", seed=3, distillation=0.5, class_=0.0, width=20, tasks=2)
+    assert (config.seed, config.tasks) == (3, 2)
+    assert config.make_method().distillation == 0.5 and config.make_method().class_ == 0
+    assert config.separator_settings["width"] == 20
+    untouched = Config.profile("lab")
+    assert untouched.make_method().distillation != 0.5 and untouched.separator_settings["width"] != 20
+
+
+@pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name != "device"])
+def test_every_setting_changes_the_name(setting):
+    config = Config.profile("lab", tasks=1)
+    assert getattr(config, setting) != OTHER[setting]
+    assert replace(config, **{setting: OTHER[setting]}).name != config.name
+    assert replace(config).name == config.name == Config.profile("lab", tasks=1).name
+
+
+def test_the_device_counts_by_its_kind():
+    assert Config.profile("lab", device="cpu").name == replace(Config.profile("lab"), device="cpu").name
+    with pytest.raises(ValueError, match="device='gpux'"):
+        Config.profile("lab", device="gpux").to_json()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(tasks=0),
+        dict(batch_size=0),
+        dict(steps=0),
+        dict(num_sources=1),
+        dict(exemplars=-1),
+        dict(memory_share=1.0),
+        dict(memory_share=-0.1),
+        dict(same_class_share=1.5),
+        dict(gain=1.0),
+        dict(learning_rate=0.0),
+        dict(learning_rate=float("nan")),
+        dict(later_learning_rate=-1e-3),
+        dict(weight_decay=-1.0),
+        dict(warmup_steps=-1),
+        dict(clip_gradient=-1.0),
+        dict(seed=-1),
+        dict(schedule="linear"),
+        dict(motion="none"),
+        dict(validations=0),
+        dict(clips_per_class=(3, 2)),
+    ],
+    ids=str,
+)
+def test_values_that_make_no_sense_are_refused(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"^{name}="):
+        Config.profile("lab", **settings)
+
+
+def test_bad_classes_and_weights_are_refused():
+    with pytest.raises(ValueError, match="tuba stands more than once"):
+        Config.profile("lab", classes=("tuba", "violin", "tuba"), tasks=2)
+    with pytest.raises(ValueError, match="2 classes can't be split into 4 tasks"):
+        Config.profile("lab", classes=("tuba", "violin"))
+    with pytest.raises(ValueError, match=r"distillation=-1.*can't be negative"):
+        Config.profile("lab", distillation=-1)
+
+
+def test_steps_count_or_epochs():
+    assert Config.profile("lab", steps=17).steps_in_task(1000) == 17
+    assert Config.profile("paper", epochs=3, batch_size=32).steps_in_task(65) == 9
+
+
+def test_lists_become_tuples_and_json_holds_everything():
+    config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
+    assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
+    assert config.to_json().keys() == {entry.name for entry in fields(Config)} | {"results_version"}

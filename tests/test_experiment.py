@@ -1,0 +1,194 @@
+"""Experiments end to end: what a result holds, when it is made, and that chance is under control."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from samples import CLASSES, RATE
+
+from contav_lib import Result, paths, run, run_all
+from contav_lib.experiment import is_finished, learning_order, load_banks, seen_mixtures, task_mixtures
+from contav_lib.media import read_audio
+from contav_lib.storage import StorageError, load_tensors
+from contav_lib.tasks import make_schedule, split_classes
+from contav_lib.trainer import Trainer
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def forbidden(self, task, validation):
+        raise AssertionError("it was trained again")
+
+    monkeypatch.setattr(Trainer, "learn", forbidden)
+
+
+@pytest.fixture
+def finished(reference, home, tiny):
+    """A copy of the finished reference in this test's home; its settings."""
+    config = tiny()
+    shutil.copytree(reference.folder, paths.runs() / config.name)
+    return config
+
+
+def checkpoints(result: Result) -> list[dict[str, torch.Tensor]]:
+    return [load_tensors(path)[0] for path in sorted((result.folder / "checkpoints").iterdir())]
+
+
+def assert_equal_weights(one: Result, other: Result) -> None:
+    for mine, yours in zip(checkpoints(one), checkpoints(other), strict=True):
+        assert mine.keys() == yours.keys() and all(torch.equal(value, yours[key]) for key, value in mine.items())
+
+
+def test_what_a_result_holds(reference):
+    assert reference.summary().keys() == {"sdr", "sir", "sar", "sdr_improvement", "forgetting", "backward_transfer"}
+    assert all(np.isfinite(value) for value in reference.summary().values())
+    assert reference.classes == list(CLASSES) and [len(task) for task in reference.tasks] == [2, 2]
+    for metric in ("sdr", "sir", "sar", "si_sdr", "sdr_improvement"):
+        matrix = reference.matrix(metric)
+        assert matrix.shape == (2, 2) and np.isnan(matrix[0, 1]) and np.isnan(matrix).sum() == 1
+        assert np.isfinite(reference.over_all_seen(metric)).all()
+    assert reference.summary()["sdr"] == reference.over_all_seen("sdr")[-1]
+    sdr = reference.matrix()
+    assert reference.summary()["backward_transfer"] == pytest.approx(sdr[1, 0] - sdr[0, 0])
+    assert reference.dropped == 0 and reference.minutes > 0 and "forgetting" in repr(reference)
+    with pytest.raises(ValueError, match="score called 'pesq'; there are sdr"):
+        reference.matrix("pesq")
+
+
+def test_separators_of_every_task_are_kept(reference):
+    assert [reference.separator(task).num_classes for task in (0, 1, -1)] == [2, 4, 4]
+    assert not reference.separator().training
+
+
+def test_examples_can_be_heard(reference, tiny):
+    examples = reference.examples()
+    assert [example["task"] for example in examples] == [0, 1]
+    length = tiny().hop * (tiny().frames - 1)
+    for task, example in enumerate(examples):
+        assert set(example["labels"]) <= set(reference.tasks[task])
+        assert list(example["separated"]) == list(range(task, 2))
+        heard = [read_audio(path, RATE) for path in example["truth"]]
+        mixture = read_audio(example["mixture"], RATE)
+        assert len(heard) == 2 and all(len(sound) == length for sound in [*heard, mixture])
+        assert torch.allclose(sum(heard), mixture, atol=2e-4)
+        for files in example["separated"].values():
+            assert [len(read_audio(path, RATE)) for path in files] == [length, length]
+
+
+def test_running_again_returns_the_stored_result(finished, reference, no_training):
+    assert is_finished(finished)
+    assert run(finished, progress=False).summary() == reference.summary()
+    assert run_all([finished, finished])[1].summary() == reference.summary()
+
+
+def test_fresh_trains_anew(finished, reference, no_training):
+    with pytest.raises(AssertionError, match="trained again"):
+        run(finished, fresh=True, progress=False)
+    assert not is_finished(finished) and not (paths.runs() / finished.name / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("damage", ['{"tasks": [["ban', "", "[]", "null", '{"finished": 1'])
+def test_a_damaged_table_is_measured_anew(finished, reference, one_thread, damage):
+    (paths.runs() / finished.name / "matrix.json").write_text(damage)
+    assert not is_finished(finished)
+    result = run(finished, progress=False)
+    assert result.summary() == reference.summary()
+    assert len(result.history()) == len(reference.history())
+    assert_equal_weights(result, reference)
+
+
+@pytest.mark.parametrize("content", [None, '{"seed": '])
+def test_lost_or_damaged_settings_are_written_anew(finished, reference, no_training, content):
+    file = paths.runs() / finished.name / "config.json"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+        with pytest.raises(StorageError, match=r"config\.json"):
+            Result(file.parent)
+    result = run(finished, progress=False)
+    assert result.config == json.loads(json.dumps(finished.to_json())) and result.summary() == reference.summary()
+
+
+def test_a_checkpoint_lost_half_way_starts_anew(finished, reference, one_thread):
+    folder = paths.runs() / finished.name
+    scores = json.loads((folder / "matrix.json").read_text())
+    scores["finished"] = False
+    scores["seen"]["sdr"][1] = None
+    (folder / "matrix.json").write_text(json.dumps(scores))
+    (folder / "checkpoints/task_1.safetensors").unlink()
+    assert_equal_weights(run(finished, progress=False), reference)
+
+
+def test_a_damaged_checkpoint_is_named(finished, tiny):
+    folder = paths.runs() / finished.name
+    path = folder / "checkpoints/task_2.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(StorageError, match=r"task_2\.safetensors is missing, damaged"):
+        Result(folder).separator()
+
+
+def test_the_seed_decides(home, tiny, reference, one_thread):
+    again, other = run(tiny(seed=0), progress=False), run(tiny(seed=1), progress=False)
+    assert again.folder != reference.folder
+    assert again.summary() == reference.summary() and again.summary() != other.summary()
+    assert_equal_weights(again, reference)
+
+
+def test_test_mixtures_are_the_same_for_all_seeds_and_methods(home, tiny):
+    def mixtures(**settings):
+        config = tiny(test_mixtures=5, **settings)
+        (train, test) = load_banks(config, "train", "test")
+        classes = learning_order(config)
+        labels = [classes[number] for number in train.classes.tolist()]
+        joint = settings.get("method") == "joint"
+        schedule = make_schedule(labels, split_classes(classes, 2), 0, joint, config.seed)
+        drawn = [make(config, test, task, 5) for task in schedule for make in (task_mixtures, seen_mixtures)]
+        return [(test.ids, draw.clips.tolist(), draw.starts.tolist(), draw.gains.tolist()) for draw in drawn]
+
+    expected = mixtures()
+    assert all(mixtures(seed=seed, method=method) == expected for seed in (0, 3) for method in ("joint", "finetune"))
+    assert len({json.dumps(one) for one in expected[::2]}) == 2
+    assert expected[0] != expected[1]
+
+
+def test_side_by_side_equals_one_after_another(home, tiny, reference, one_thread):
+    configs = [tiny(), tiny(method="finetune"), tiny()]
+    results = run_all(configs, workers=2)
+    assert [result.folder.name for result in results] == [config.name for config in configs]
+    assert results[0].summary() == reference.summary()
+    assert_equal_weights(results[0], reference)
+    alone = run(configs[1], fresh=True, progress=False)
+    assert alone.summary() == results[1].summary()
+
+
+def test_the_upper_bound_and_more_sources(home, tiny):
+    result = run(tiny(method="joint", num_sources=3, steps=2), progress=False)
+    assert len(result.examples()[1]["truth"]) == 3 and np.isfinite(result.summary()["sdr"])
+
+
+def test_chosen_classes_are_learned_in_the_order_given(home, tiny):
+    config = tiny(method="finetune", classes=("flute", "banjo"), steps=2)
+    assert learning_order(config) == ["flute", "banjo"]
+    assert run(config, progress=False).tasks == [["flute"], ["banjo"]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(classes=("banjo", "tubaa")), "no training clip of 'tubaa'.*banjo"),
+        (dict(exemplars=4), "4 exemplars a class were asked for, but 'banjo' has 3"),
+        (dict(tasks=5), "4 classes can't be split into 5 tasks"),
+        (dict(data="no/such/folder"), "no such folder"),
+        (dict(frames=18), "multiples of 16"),
+    ],
+)
+def test_settings_that_do_not_fit_the_data_are_told(home, tiny, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(tiny(**settings), progress=False)
+
+
+def test_paths_lie_in_the_home(home):
+    assert paths.runs() == home / "runs" and paths.generated("x") == home / "data" / "x"

@@ -1,0 +1,134 @@
+"""BSS-Eval equals mir_eval whatever the batch and the threads; the task matrix by hand."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from contav_lib import metrics
+from contav_lib.metrics import average, backward_transfer, bss_eval, forgetting, plain_sdr, score_mixtures, si_sdr
+
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """References and estimates `[16, 2, 4000]`: filtered noise, and mixtures of it with what a separation leaves."""
+    rng = np.random.default_rng(0)
+    noise, filters = rng.standard_normal((16, 2, 4000)), rng.standard_normal((16, 2, 40)) * np.exp(-np.arange(40) / 5)
+    references = np.stack(
+        [[np.convolve(a, b)[:4000] for a, b in zip(*pair, strict=True)] for pair in zip(noise, filters, strict=True)]
+    )
+    leak = rng.uniform(0.05, 0.6, (16, 1, 1))
+    estimates = references + leak * references[:, ::-1] + 0.1 * rng.standard_normal(references.shape)
+    return torch.tensor(references, dtype=torch.float32) / 10, torch.tensor(estimates, dtype=torch.float32) / 10
+
+
+@pytest.fixture(scope="module")
+def by_mir_eval(signals):
+    """SDR, SIR, SAR `[16, 3, 2]`."""
+    from mir_eval.separation import bss_eval_sources
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows = [
+            bss_eval_sources(r.double().numpy(), e.double().numpy(), False)[:3] for r, e in zip(*signals, strict=True)
+        ]
+    return torch.tensor(np.array(rows))
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    assert torch.get_num_threads() == request.param  # the metrics change it for a moment only
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", [1, 2, 16])
+def test_scores_equal_mir_eval(signals, by_mir_eval, threads, size):
+    references, estimates = (part[:size] for part in signals)
+    scores = bss_eval(references, estimates)
+    measured = torch.stack([scores["sdr"], scores["sir"], scores["sar"]], 1)
+    assert (measured - by_mir_eval[:size]).abs().max() < 0.01
+    assert (plain_sdr(references, estimates) - by_mir_eval[:size, 0]).abs().max() < 0.01
+
+
+def test_all_scores_of_a_mixture(signals, by_mir_eval):
+    references, estimates = (part[:2] for part in signals)
+    scores = score_mixtures(references, estimates, references.sum(1))
+    assert tuple(scores) == metrics.SCORES and all(value.shape == (2,) for value in scores.values())
+    assert torch.allclose(scores["sir"], by_mir_eval[:2, 1].mean(1), atol=0.01)
+    nothing = score_mixtures(references, references.sum(1, keepdim=True).expand_as(references), references.sum(1))
+    assert nothing["sdr_improvement"].abs().max() < 1e-6
+    assert torch.allclose(scores["sdr_improvement"], scores["sdr"] - nothing["sdr"], atol=1e-6)
+
+
+def test_silent_sources_have_no_score_and_are_left_out_of_means(signals):
+    references, estimates = (part[:4].clone() for part in signals)
+    references[1, 0] = 0
+    estimates[3, 1] = 0
+    scores = score_mixtures(references, estimates, references.sum(1))
+    alone = score_mixtures(references[[0, 2]], estimates[[0, 2]], references[[0, 2]].sum(1))
+    for name, values in scores.items():
+        assert values.isnan().tolist() == [False, True, False, True]
+        assert torch.allclose(values[[0, 2]], alone[name], atol=1e-6)
+    assert metrics.mean_scores(scores)["sdr"] == pytest.approx(alone["sdr"].mean().item(), abs=1e-6)
+    silent = score_mixtures(references[1:2], estimates[1:2], references[1:2].sum(1))
+    assert all(values.isnan().all() for values in silent.values())
+
+
+def test_different_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 2, 90\).*\(1, 2, 100\)"):
+        bss_eval(torch.randn(1, 2, 100), torch.randn(1, 2, 90))
+
+
+def test_si_sdr_does_not_hear_scale():
+    reference, noise = torch.randn(3, 4000), torch.randn(3, 4000)
+    noise -= (noise * reference).sum(-1, keepdim=True) / reference.square().sum(-1, keepdim=True) * reference
+    noise *= reference.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
+    for scale in (0.01, 1, 30):
+        assert si_sdr(reference, scale * reference).min() > 60
+        assert torch.allclose(si_sdr(reference, scale * (reference + 0.1 * noise)), torch.full((3,), 20.0), atol=0.1)
+
+
+MATRIX = np.array([[8.0, NAN, NAN], [3.0, 7.0, NAN], [-1.0, 2.0, 6.0]])
+
+
+def test_the_task_matrix_by_hand():
+    assert average(MATRIX) == pytest.approx((-1 + 2 + 6) / 3)
+    assert forgetting(MATRIX) == pytest.approx(((8 + 1) + (7 - 2)) / 2)
+    assert backward_transfer(MATRIX) == pytest.approx(-((8 + 1) + (7 - 2)) / 2)
+
+
+def test_padding_is_never_taken_for_a_score():
+    """With 0 for "not measured", the best score of a task that never got above 0 dB would be that 0."""
+    negative = np.array([[-5.0, NAN, NAN], [-7.0, -2.0, NAN], [-6.0, -3.0, -1.0]])
+    assert forgetting(negative) == pytest.approx(((-5 + 6) + (-2 + 3)) / 2)
+    assert backward_transfer(negative) == pytest.approx(((-6 + 5) + (-3 + 2)) / 2)
+    assert average(negative) == pytest.approx(-10 / 3)
+
+
+def test_a_task_that_gets_better_later_is_not_forgotten():
+    better = np.array([[2.0, NAN], [5.0, 4.0]])
+    assert forgetting(better) == 0 and backward_transfer(better) == pytest.approx(3)
+    peak = np.array([[2.0, NAN, NAN], [5.0, 4.0, NAN], [4.0, 4.0, 4.0]])
+    assert forgetting(peak) == pytest.approx((1 + 0) / 2) and backward_transfer(peak) == pytest.approx((2 + 0) / 2)
+
+
+def test_unfinished_matrices_are_measured_as_far_as_they_go():
+    after_two = np.array([[8.0, NAN, NAN], [3.0, 7.0, NAN], [NAN, NAN, NAN]])
+    assert average(after_two) == 5 and forgetting(after_two) == 5 and backward_transfer(after_two) == -5
+    after_one = np.full((3, 3), NAN)
+    after_one[0, 0] = -4
+    assert average(after_one) == -4 and forgetting(after_one) == 0 and backward_transfer(after_one) == 0
+
+
+@pytest.mark.parametrize("measure", [average, forgetting, backward_transfer])
+def test_what_is_no_task_matrix_is_refused(measure):
+    with pytest.raises(ValueError, match=r"square.*\(2, 3\)"):
+        measure(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="nothing has been measured"):
+        measure(np.full((2, 2), NAN))

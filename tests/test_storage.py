@@ -1,0 +1,79 @@
+"""Files are whole or not there, whatever goes wrong while they are written."""
+
+import errno
+import json
+
+import pytest
+import torch
+
+from contav_lib import storage
+from contav_lib.storage import StorageError, load_tensors, read_json, save_tensors, write_atomically, write_json
+
+
+def full_disk(tensors, path, metadata=None):
+    path.write_bytes(b"half a file")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_tensors_and_metadata_come_back(tmp_path):
+    tensors = {"a": torch.randn(3, 4).T, "b": torch.arange(5), "c": torch.ones((), dtype=torch.bool)}
+    save_tensors(tmp_path / "deep/er/file.safetensors", tensors, {"classes": ["tuba"], "best": None})
+    loaded, metadata = load_tensors(tmp_path / "deep/er/file.safetensors")
+    assert metadata == {"classes": ["tuba"], "best": None}
+    assert loaded.keys() == tensors.keys() and all(torch.equal(loaded[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError()])
+def test_a_writer_that_fails_midway_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def write(temporary):
+        temporary.write_text("ne")
+        raise error
+
+    with pytest.raises(StorageError if isinstance(error, OSError) else type(error)):
+        write_atomically(path, write)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_with_the_files_name(tmp_path, monkeypatch):
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, {"a": torch.zeros(2)}, "old")
+    monkeypatch.setattr(storage, "save_file", full_disk)
+    with pytest.raises(StorageError, match=r"Could not write .*weights\.safetensors.*No space left.*untouched"):
+        save_tensors(path, {"a": torch.ones(2)}, "new")
+    assert load_tensors(path)[1] == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_nan_is_no_json(tmp_path):
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "file.json", {"sdr": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [None, '{"sdr": [1, 2', ""])
+def test_unreadable_json_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "matrix.json").write_text(content)
+    with pytest.raises(StorageError, match=r"Could not read .*matrix\.json"):
+        read_json(tmp_path / "matrix.json")
+
+
+def test_damaged_tensors_are_named(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, {"a": torch.zeros(100)}, None)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(StorageError, match=r"weights\.safetensors"):
+        load_tensors(path)
+    with pytest.raises(StorageError, match=r"other\.safetensors"):
+        load_tensors(tmp_path / "other.safetensors")
+    (tmp_path / "file.json").write_text(json.dumps({}))
+    with pytest.raises(StorageError, match="not a file of this kit"):
+        load_tensors(tmp_path / "file.json")
+
+
+def test_prefixes_go_on_and_off():
+    tensors = {"a.b": torch.zeros(1), "c": torch.ones(1)}
+    mixed = storage.with_prefix("x.", tensors) | storage.with_prefix("y.", tensors)
+    assert storage.without_prefix("y.", mixed) == tensors and len(mixed) == 4

@@ -1,0 +1,244 @@
+"""The training loop: what stops it, what a stop can't hurt, and what is kept."""
+
+import errno
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+from samples import CLASSES
+
+from contav_lib import paths, run, storage
+from contav_lib.history import read_history
+from contav_lib.methods import Method, method, method_class, register_method
+from contav_lib.optimizers import Optimizers
+from contav_lib.storage import StorageError, load_tensors, read_json
+from contav_lib.trainer import NonFiniteLoss
+
+# Runs the experiment given as JSON and kills itself, as `kill -9` does, when a given record is written.
+KILLED = """
+import json, os, signal, sys
+import torch
+from contav_lib import Config, run
+torch.set_num_threads(1)
+settings, kind, task, step = json.loads(sys.argv[1])
+def kill(record):
+    if (record["kind"], record["task"], record["step"]) == (kind, task, step):
+        os.kill(os.getpid(), signal.SIGKILL)
+run(Config.profile("smoke", **settings), callbacks=[kill], progress=False)
+"""
+
+
+def contents(folder):
+    """All of a result that must not depend on stops: checkpoints, course, scores."""
+    checkpoints = {path.name: load_tensors(path) for path in sorted((folder / "checkpoints").iterdir())}
+    history = [
+        {key: value for key, value in r.items() if key != "seconds"} for r in read_history(folder / "history.jsonl")
+    ]
+    scores = {key: value for key, value in read_json(folder / "matrix.json").items() if key != "minutes"}
+    return checkpoints, history, scores
+
+
+def assert_same(one, other):
+    (checkpoints, *rest), (others, *others_rest) = contents(one), contents(other)
+    assert rest == others_rest and checkpoints.keys() == others.keys() == {"task_1.safetensors", "task_2.safetensors"}
+    for name, (tensors, metadata) in checkpoints.items():
+        assert metadata == others[name][1] and tensors.keys() == others[name][0].keys()
+        assert all(torch.equal(value, others[name][0][key]) for key, value in tensors.items())
+    assert not list(one.rglob("*.part")) and not (one / "progress.safetensors").exists()
+
+
+def killed(config, *point):
+    settings = config.to_json()
+    del settings["name_of_profile"], settings["results_version"]
+    settings |= settings.pop("separator_settings") | settings.pop("method_settings")
+    command = [sys.executable, "-c", KILLED, json.dumps([settings, *point])]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert (paths.runs() / config.name / "history.jsonl").exists()
+
+
+def test_killed_in_both_tasks_and_resumed_it_ends_as_if_never_stopped(home, tiny, reference, one_thread):
+    config = tiny()
+    killed(config, "train", 0, 4)  # just before the checkpoint of step 4
+    folder = paths.runs() / config.name
+    assert load_tensors(folder / "progress.safetensors")[1]["step"] == 2
+    killed(config, "validation", 1, 6)  # the last thing before the second task's end
+    assert load_tensors(folder / "progress.safetensors")[1] | {"best_sdr": 0} == {"task": 1, "step": 4, "best_sdr": 0}
+    result = run(config, progress=False)
+    assert_same(result.folder, reference.folder)
+    assert result.summary() == reference.summary()
+
+
+@pytest.mark.parametrize("point", [("train", 0, 2), ("test", 0, 6), ("validation", 1, 3), ("test", 1, 6)], ids=str)
+def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, one_thread, point):
+    def stop(record):
+        if (record["kind"], record["task"], record["step"]) == point:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny(), callbacks=[stop], progress=False)
+    assert_same(run(tiny(), progress=False).folder, reference.folder)
+
+
+@pytest.mark.parametrize("which", [1, 4])
+def test_a_full_disk_during_a_checkpoint_loses_nothing(home, tiny, reference, one_thread, monkeypatch, which):
+    """The disk is full at the first checkpoint of the first task, then at the last of the second."""
+    written = []
+
+    def nearly_full(tensors, path, metadata):
+        if "progress" in path.name:
+            written.append(path)
+            if len(written) == which:
+                path.write_bytes(b"half")
+                raise OSError(errno.ENOSPC, "No space left on device")
+        save(tensors, path, metadata=metadata)
+
+    save = storage.save_file
+    config, file = tiny(), paths.runs() / tiny().name / "progress.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "save_file", nearly_full)
+        with pytest.raises(StorageError, match=r"Could not write .*progress\.safetensors.*No space left.*run again"):
+            run(config, progress=False)
+    if which == 1:
+        assert not file.exists()
+    else:
+        assert load_tensors(file)[1]["step"] == 2 and load_tensors(file)[1]["task"] == 1
+    assert not list(file.parent.rglob("*.part"))
+    assert_same(run(config, progress=False).folder, reference.folder)
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A method whose added term or whose gradient becomes infinite at the second task's step 3 (counted from 0)."""
+    method_class("finetune")
+    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
+
+    class Explodes(torch.autograd.Function):
+        """1 on the way forward, infinite on the way back."""
+
+        @staticmethod
+        def forward(ctx, x):
+            return torch.ones(())
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return torch.tensor(float("inf"))
+
+    @register_method("broken")
+    @dataclass
+    class Broken(Method):
+        where: str = "term"
+        at: int = 3
+
+        def begin_task(self, task, separator):
+            self.task, self.step = task.index, 0
+
+        def losses(self, batch, separation):
+            terms = super().losses(batch, separation)
+            mean = separation.masks.mean()
+            if (self.task, self.step) == (1, self.at):
+                terms["bad"] = Explodes.apply(mean) if self.where == "gradient" else mean / 0
+            else:
+                terms["bad"] = mean
+            self.step += 1
+            return terms
+
+
+def test_a_term_that_is_not_finite_stops_and_names_step_term_and_clips(home, tiny, broken):
+    config = tiny(method="broken")
+    with pytest.raises(
+        NonFiniteLoss, match=r"At step 3 of task 2, the loss term 'bad' is not finite.*learning_rate"
+    ) as error:
+        run(config, progress=False)
+    named = str(error.value).split("mixed: ")[1].split(". Listen")[0].split(", ")
+    assert 2 <= len(named) <= 4
+    assert all(name.split("/")[0] in CLASSES[2:] and name.split("/")[1].startswith("train") for name in named)
+    # The weights were broken at step 3; the checkpoint of step 2 is the last one.
+    tensors, at = load_tensors(paths.runs() / config.name / "progress.safetensors")
+    assert (at["task"], at["step"]) == (1, 2) and all(value.isfinite().all() for value in tensors.values())
+    assert not (paths.runs() / config.name / "checkpoints/task_2.safetensors").exists()
+
+
+@pytest.mark.parametrize("step", [3, 5])
+def test_weights_broken_by_a_gradient_are_never_kept(home, tiny, broken, step):
+    """Step 3 is the last before a checkpoint, step 5 the last of all: no later loss would show what happened."""
+    config = tiny(method="broken", where="gradient", at=step)
+    with pytest.raises(NonFiniteLoss, match=rf"At step {step} of task 2, the gradient is not finite"):
+        run(config, progress=False)
+    tensors, at = load_tensors(paths.runs() / config.name / "progress.safetensors")
+    assert at["step"] == step - 1 and all(value.isfinite().all() for value in tensors.values())
+    assert not (paths.runs() / config.name / "checkpoints/task_2.safetensors").exists()
+
+
+def test_the_best_weights_on_validation_are_kept(home, tiny, monkeypatch):
+    scores = iter([5.0, 1.0, 2.0, 2.0])
+    seen = []
+
+    def validated(separator, bank, draw):
+        seen.append({key: value.clone() for key, value in separator.state_dict().items()})
+        return next(scores)
+
+    monkeypatch.setattr("contav_lib.trainer.validation_sdr", validated)
+    result = run(tiny(), progress=False)
+    for task, best in ((0, 0), (1, 2)):  # the earlier of two equals
+        kept = result.separator(task).state_dict()
+        assert all(torch.equal(kept[key], value) for key, value in seen[best].items())
+
+
+def test_the_history_tells_the_course(reference):
+    records = reference.history()
+    at = [(record["kind"], record["step"]) for record in records if record["task"] == 1]
+    assert at == [
+        ("train", 2),
+        ("train", 3),
+        ("validation", 3),
+        ("train", 4),
+        ("train", 6),
+        ("validation", 6),
+        ("test", 6),
+    ]
+    terms = [set(record["losses"]) for record in records if record["kind"] == "train" and record["task"] == 1]
+    assert set().union(*terms) == {"separation", "distillation", "instance", "class_"}
+
+
+def test_learning_rates_follow_their_schedules(tiny):
+    def rates(**settings):
+        config = tiny(learning_rate=1.0, later_learning_rate=0.5, warmup_steps=2, **settings)
+        optimizers = Optimizers(config, config.make_separator(2), 10, first_task=True)
+        later = Optimizers(config, config.make_separator(2), 10, first_task=False)
+        for ours, halved in zip(optimizers._rates, later._rates, strict=True):
+            assert [halved(step) for step in range(10)] == pytest.approx([ours(step) / 2 for step in range(10)])
+        return [[rate(step) for step in range(10)] for rate in optimizers._rates]
+
+    unet, predictor = rates(schedule="paper")
+    assert unet == pytest.approx([1] * 3 + [0.1] * 2 + [0.01] * 5) and predictor == pytest.approx([1] * 8 + [0.1] * 2)
+    (cosine,) = rates(schedule="cosine")
+    assert cosine[:3] == pytest.approx([0.5, 1, 1]) and cosine[6] == pytest.approx(0.5)
+    assert all(after < before for before, after in zip(cosine[2:], cosine[3:], strict=False)) and cosine[-1] > 0
+
+
+@pytest.mark.parametrize("schedule", ["paper", "cosine"])
+def test_optimizers_saved_and_loaded_go_on_alike(tiny, schedule):
+    config = tiny(schedule=schedule)
+
+    def step(separator, optimizers, number):
+        torch.manual_seed(number)
+        sum((parameter * torch.randn_like(parameter)).sum() for parameter in separator.parameters()).backward()
+        optimizers.step(number)
+
+    torch.manual_seed(0)
+    one, other = config.make_separator(2), config.make_separator(2)
+    first = Optimizers(config, one, 6, first_task=True)
+    for number in range(3):
+        step(one, first, number)
+    second = Optimizers(config, other, 6, first_task=True)
+    other.load_state_dict(one.state_dict())
+    second.load_state_dict({key: value.clone() for key, value in first.state_dict().items()})
+    for number in range(3, 6):
+        step(one, first, number)
+        step(other, second, number)
+    assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
