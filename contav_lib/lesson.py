@@ -82,7 +82,7 @@ def check(name: str, answer: object, **given: object) -> Feedback:
 
 def require_number(answer: object) -> float:
     """The answer as a number; `NotYet` for anything else."""
-    if isinstance(answer, torch.Tensor | np.ndarray | np.generic) and np.size(answer) == 1:
+    if isinstance(answer, torch.Tensor | np.ndarray | np.generic) and np.prod(answer.shape) == 1:
         answer = answer.item()
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         raise NotYet(f"a number is asked for, and this is a {type(answer).__name__}.")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from contav_lib.config import Config
+from contav_lib.corpus.load import MUSIC_ORDER
 from contav_lib.experiment import run_all
 from contav_lib.result import Result
-from contav_lib.corpus.load import MUSIC_ORDER
 
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Results = Mapping[str, Sequence[Result]]  # likewise
@@ -16,7 +16,10 @@ FIRST_TASK = tuple(MUSIC_ORDER[:5])
 def single_task(profile: str, seeds: int) -> Plan:
     """Notebook 02: one task of five classes, with the motion of the crop itself and with that of the whole video."""
     variants = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
-    return _over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1)
+    settings = dict(method="finetune", classes=FIRST_TASK, tasks=1)
+    if steps := Config.profile(profile).steps:  # a single task leaves time to train it twice as long
+        settings["steps"] = 2 * steps
+    return _over_seeds(profile, seeds, variants, **settings)
 
 
 def forgetting(profile: str, seeds: int) -> Plan:

@@ -17,6 +17,10 @@ from contav_lib.corpus.load import load_data
 
 TESTS = Path(__file__).parent
 
+# Small networks gain nothing from more threads; and sums are split by threads, so bit-identical numbers need the same
+# number of them: one, as in the worker processes of `run_all`.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def golden_folder() -> Path:
@@ -27,15 +31,6 @@ def golden_folder() -> Path:
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
-
-
-@pytest.fixture
-def one_thread():
-    """Sums are split by threads, so bit-identical numbers need the same number of them; one is what workers have."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -107,12 +102,7 @@ def tiny(video_folder) -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def reference(tiny, _prepared, tmp_path_factory) -> Result:
-    """The result of `tiny()`, run on one thread from beginning to end without a stop."""
-    threads = torch.get_num_threads()
+    """The result of `tiny()`, run from beginning to end without a stop."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAV_HOME", str(new_home(_prepared, tmp_path_factory.mktemp("reference") / "home")))
-        torch.set_num_threads(1)
-        try:
-            return run(tiny(), progress=False)
-        finally:
-            torch.set_num_threads(threads)
+        return run(tiny(), progress=False)

@@ -1,6 +1,7 @@
 """Settings: found by name, checked, and all of them part of the result's name."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ OTHER = dict(
     method_settings={"distillation": 0.7},
     separator="other",
     separator_settings={"width": 5},
-    data="videos",
+    data=str(Path(__file__).parent),
     clips_per_class=(5, 2, 2),
     classes=("tuba", "violin"),
     tasks=2,

@@ -90,7 +90,7 @@ def test_fresh_trains_anew(finished, reference, no_training):
 
 
 @pytest.mark.parametrize("damage", ['{"tasks": [["ban', "", "[]", "null", '{"finished": 1'])
-def test_a_damaged_table_is_measured_anew(finished, reference, one_thread, damage):
+def test_a_damaged_table_is_measured_anew(finished, reference, damage):
     (paths.runs() / finished.name / "matrix.json").write_text(damage)
     assert not is_finished(finished)
     result = run(finished, progress=False)
@@ -112,7 +112,7 @@ def test_lost_or_damaged_settings_are_written_anew(finished, reference, no_train
     assert result.config == json.loads(json.dumps(finished.to_json())) and result.summary() == reference.summary()
 
 
-def test_a_checkpoint_lost_half_way_starts_anew(finished, reference, one_thread):
+def test_a_checkpoint_lost_half_way_starts_anew(finished, reference):
     folder = paths.runs() / finished.name
     scores = json.loads((folder / "matrix.json").read_text())
     scores["finished"] = False
@@ -130,7 +130,7 @@ def test_a_damaged_checkpoint_is_named(finished, tiny):
         Result(folder).separator()
 
 
-def test_the_seed_decides(home, tiny, reference, one_thread):
+def test_the_seed_decides(home, tiny, reference):
     again, other = run(tiny(seed=0), progress=False), run(tiny(seed=1), progress=False)
     assert again.folder != reference.folder
     assert again.summary() == reference.summary() and again.summary() != other.summary()
@@ -154,7 +154,7 @@ def test_test_mixtures_are_the_same_for_all_seeds_and_methods(home, tiny):
     assert expected[0] != expected[1]
 
 
-def test_side_by_side_equals_one_after_another(home, tiny, reference, one_thread):
+def test_side_by_side_equals_one_after_another(home, tiny, reference):
     configs = [tiny(), tiny(method="finetune"), tiny()]
     results = run_all(configs, workers=2)
     assert [result.folder.name for result in results] == [config.name for config in configs]

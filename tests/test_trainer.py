@@ -61,7 +61,7 @@ def killed(config, *point):
     assert (paths.runs() / config.name / "history.jsonl").exists()
 
 
-def test_killed_in_both_tasks_and_resumed_it_ends_as_if_never_stopped(home, tiny, reference, one_thread):
+def test_killed_in_both_tasks_and_resumed_it_ends_as_if_never_stopped(home, tiny, reference):
     config = tiny()
     killed(config, "train", 0, 4)  # just before the checkpoint of step 4
     folder = paths.runs() / config.name
@@ -74,7 +74,7 @@ def test_killed_in_both_tasks_and_resumed_it_ends_as_if_never_stopped(home, tiny
 
 
 @pytest.mark.parametrize("point", [("train", 0, 2), ("test", 0, 6), ("validation", 1, 3), ("test", 1, 6)], ids=str)
-def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, one_thread, point):
+def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, point):
     def stop(record):
         if (record["kind"], record["task"], record["step"]) == point:
             raise KeyboardInterrupt
@@ -85,7 +85,7 @@ def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, one_thr
 
 
 @pytest.mark.parametrize("which", [1, 4])
-def test_a_full_disk_during_a_checkpoint_loses_nothing(home, tiny, reference, one_thread, monkeypatch, which):
+def test_a_full_disk_during_a_checkpoint_loses_nothing(home, tiny, reference, monkeypatch, which):
     """The disk is full at the first checkpoint of the first task, then at the last of the second."""
     written = []
 

@@ -1,5 +1,6 @@
 """From the name of a data set to prepared clips."""
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +17,6 @@ MUSIC_ORDER = (
 ).split()
 
 
-@lru_cache(maxsize=2)
 def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6, 6)) -> Corpus:
     """The prepared clips of a data set; made, decoded and encoded on first use, kept for the next.
 
@@ -27,13 +27,34 @@ def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6
     Raises:
         ValueError: the folder is not there, or holds unusable files (all are listed).
     """
+    return _load(data, tuple(clips_per_class), "" if data == "mini" else digest(data))
+
+
+def digest(folder: str) -> str:
+    """A short hash of what a folder holds (names and sizes of all files): other videos are another data set.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    root = Path(folder).expanduser().resolve()
+    if not root.is_dir():
+        raise ValueError(
+            f"data={folder!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
+        )
+    files = sorted((str(path.relative_to(root)), path.stat().st_size) for path in root.rglob("*") if path.is_file())
+    return hashlib.sha256(repr(files).encode()).hexdigest()[:10]
+
+
+@lru_cache(maxsize=2)
+def _load(data: str, clips_per_class: tuple[int, int, int], _digest: str) -> Corpus:
     # Making and decoding videos needs PyAV and the renderer; a machine that only trains from prepared clips has neither.
     if data == "mini":
         name = "minimusic-" + "-".join(map(str, clips_per_class))
         videos, cache = paths.generated(name), paths.generated(f"{name}-prepared")
     else:
         videos = Path(data).expanduser().resolve()
-        cache = paths.generated(f"{videos.name}-prepared")
+        place = hashlib.sha256(str(videos).encode()).hexdigest()[:6]  # two folders may have the same name
+        cache = paths.generated(f"{videos.name}-{place}-prepared")
     try:
         import av  # noqa: F401
     except ImportError:

@@ -12,3 +12,23 @@ from contav_lib.plots.learning import (
     task_matrix,
 )
 from contav_lib.plots.signals import curves, film_strip, frequency_axes, maps, masks, schedule, sound, spectrograms
+
+__all__ = [
+    "course_of_task",
+    "curves",
+    "film_strip",
+    "filling_up",
+    "frequency_axes",
+    "maps",
+    "mask_change",
+    "masks",
+    "positives",
+    "scores_after_tasks",
+    "schedule",
+    "seeds_side_by_side",
+    "similarity_matrices",
+    "sound",
+    "spectrograms",
+    "task_matrices",
+    "task_matrix",
+]

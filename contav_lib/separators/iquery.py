@@ -184,7 +184,7 @@ class IQuery(Separator):
 
     Args:
         num_classes: classes known at the start.
-        width, mask_dim, levels: the U-Net's (see `UNet`).
+        width, mask_dim, levels, frequency_codes: the U-Net's (see `UNet`).
         hidden, heads, feed_forward, encoder_layers, decoder_layers, object_dim, motion_dim, padding: see `Predictor`.
 
     References:
@@ -201,6 +201,7 @@ class IQuery(Separator):
         width: int = 64,
         mask_dim: int = 32,
         levels: int = 7,
+        frequency_codes: int = 0,
         hidden: int = 256,
         heads: int = 8,
         feed_forward: int = 1024,
@@ -212,7 +213,7 @@ class IQuery(Separator):
     ):
         # The arguments, all of them, are what is saved beside the weights.
         super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
-        self.unet = UNet(width, mask_dim, levels)
+        self.unet = UNet(width, mask_dim, levels, frequency_codes)
         self.predictor = Predictor(
             latent_dim=4 * width,
             mask_dim=mask_dim,

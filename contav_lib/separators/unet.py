@@ -4,6 +4,7 @@ Seven levels in the paper. Each level down halves both axes (4 x 4 convolution, 
 (every pixel twice along each axis, then a 3 x 3 convolution) and is joined by the map of the same size from the way down.
 """
 
+from math import pi
 from typing import NamedTuple
 
 import torch
@@ -61,23 +62,25 @@ class UNet(nn.Module):
         width: channels after the first level (64 in the paper); 2, 4, 8, 8, ... times that below.
         mask_dim: channels of the mask features (32 in the paper).
         levels: how often the axes are halved (7 in the paper), at least 4. F and T must be multiples of `2^levels`.
+        frequency_codes: channels added to the input that tell how high up a pixel lies: so many sine and cosine pairs. A
+            convolution by itself can't know that; the paper's 7 levels find out from the borders, 4 levels hardly do.
 
     Shape:
         `[B, 1, F, T]` log magnitude -> `UNetMaps`.
     """
 
-    def __init__(self, width: int = 64, mask_dim: int = 32, levels: int = 7):
+    def __init__(self, width: int = 64, mask_dim: int = 32, levels: int = 7, frequency_codes: int = 0):
         super().__init__()
         if levels <= LATENT_LEVEL:
             raise ValueError(
                 f"A U-Net of {levels} levels has no latent map at 1/8 size; give it at least {LATENT_LEVEL + 1}."
             )
         channels = [width * min(2**level, 8) for level in range(levels)]
-        self.levels = levels
+        self.levels, self.frequency_codes = levels, frequency_codes
         self.input_norm = nn.BatchNorm2d(1)
         self.down = nn.ModuleList(
             Down(inputs, outputs, rectify=level > 0, normalise=0 < level < levels - 1)
-            for level, (inputs, outputs) in enumerate(zip([1, *channels], channels, strict=False))
+            for level, (inputs, outputs) in enumerate(zip([1 + 2 * frequency_codes, *channels], channels, strict=False))
         )
         # The level up from size 1/2^(i+1) to 1/2^i: its inputs are its neighbour's outputs and the map from the way down.
         self.up = nn.ModuleList(
@@ -98,6 +101,8 @@ class UNet(nn.Module):
                 f"it was given {tuple(x.shape[-2:])}. Change the number of bins, of frames, or of levels."
             )
         x = self.input_norm(x.contiguous(memory_format=torch.channels_last))
+        if self.frequency_codes:
+            x = torch.cat([x, self._frequency_code(x)], 1)
         downs = []
         for level in self.down:
             x = level(x)
@@ -107,3 +112,11 @@ class UNet(nn.Module):
             x = level(x if skip is None else torch.cat([skip, x], 1))
             ups.append(x)
         return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups)
+
+    def _frequency_code(self, x: torch.Tensor) -> torch.Tensor:
+        """Sines and cosines of half a turn, one, two, ... turns over the frequency axis, `[B, 2 * frequency_codes, F, T]`."""
+        height = torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)
+        turns = 2.0 ** torch.arange(-1, self.frequency_codes - 1, device=x.device, dtype=x.dtype)
+        angle = pi * turns[:, None] * height
+        code = torch.cat([angle.sin(), angle.cos()])[None, :, :, None]
+        return code.expand(len(x), -1, -1, x.shape[3])

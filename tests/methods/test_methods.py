@@ -97,7 +97,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
         tiny(method="quiet", quietnes=1)
 
 
-def test_with_one_task_all_methods_learn_alike(home, tiny, one_thread):
+def test_with_one_task_all_methods_learn_alike(home, tiny):
     def course(name, **settings):
         history = run(tiny(method=name, tasks=1, **settings), progress=False).history()
         return [{key: value for key, value in record.items() if key != "seconds"} for record in history]

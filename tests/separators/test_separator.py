@@ -199,7 +199,7 @@ def test_official_checkpoints_cannot_run_code(tmp_path, by):
     if by == "torch":
         torch.save(content, file)
     else:
-        file.write_bytes(pickle.dumps(content))
+        file.write_bytes(pickle.dumps(content, protocol=2))
     with pytest.raises(ValueError, match=r"unet\.pth can't be read as a checkpoint of tensors only"):
         IQuery.from_official(file, file)
     assert not marker.exists()

@@ -1,0 +1,109 @@
+"""Every notebook runs on `smoke` through the main job, says the same where it must, and keeps the rules of the house."""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from contav_lib.reproduce import NOTEBOOKS
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+
+
+def code_cells(path: Path):
+    cells = nbformat.read(path, as_version=4).cells
+    return [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+def text_of(cell) -> list[str]:
+    """What a cell printed and showed as text; progress bars apart."""
+    shown = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs
+             if output.get("name") != "stderr"]  # fmt: skip
+    return "".join(shown).splitlines()
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory):
+    """The main job on `smoke`, in a home of its own: what it printed, and the folder of executed notebooks."""
+    home = tmp_path_factory.mktemp("smoke")
+    job = subprocess.run(
+        [sys.executable, "-m", "contav_lib.reproduce", "--profile", "smoke"],
+        env=os.environ | {"CONTAV_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert job.returncode == 0, job.stderr[-3000:]
+    return job.stdout, home / "runs" / "notebooks"
+
+
+def test_main_job_prints_a_row_a_method(main_job):
+    rows = [line.split("  ")[0] for line in main_job[0].splitlines()]
+    assert {"fine-tuning", "replay", "upper bound", "distillation only", "contrastive only", "ContAV-Sep"} <= set(rows)
+
+
+@every_notebook
+def test_runs_on_smoke_and_says_the_same_where_it_must(main_job, path):
+    stored, executed = code_cells(path), code_cells(main_job[1] / path.name)
+    assert [cell.source for cell in stored] == [cell.source for cell in executed]
+    for one, other in zip(stored, executed, strict=True):
+        if CHECKED in one.source:
+            assert text_of(one) == text_of(other), one.source
+
+
+@every_notebook
+def test_has_one_parameters_cell(path):
+    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert 'PROFILE = "lab"' in tagged[0].source
+
+
+@every_notebook
+def test_cells_are_short(path):
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(path)]
+    assert max(lengths) <= 30
+    assert statistics.median(lengths) < 10
+
+
+@every_notebook
+def test_is_stored_executed_without_errors(path):
+    cells = [cell for cell in code_cells(path) if cell.source.strip()]
+    assert all(cell.execution_count for cell in cells)
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert outputs and not any(output.output_type == "error" for output in outputs)
+
+
+@every_notebook
+def test_is_small_and_tells_nothing_of_the_machine(path):
+    assert path.stat().st_size < 3_000_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "papermill" not in notebook.metadata  # holds paths of the machine it ran on
+
+
+@every_notebook
+def test_begins_with_outcomes_and_ends_with_references(path):
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    first, last = cells[0].source, cells[-1].source
+    assert first.startswith("# ") and len(re.findall(r"^\d\. ", first, re.MULTILINE)) == 3
+    assert "`lab`" in first and re.search(r"[Rr]ead", first)
+    assert "References" in last and "2411.02860" in last
+
+
+@every_notebook
+def test_every_figure_is_explained(path):
+    cells = nbformat.read(path, as_version=4).cells
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
+        drawn = cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs)
+        assert not drawn or (after is not None and after.cell_type == "markdown"), cell.source

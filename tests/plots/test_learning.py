@@ -1,0 +1,103 @@
+"""Figures about learning: what is drawn is what was measured."""
+
+from types import SimpleNamespace
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from contav_lib.plots import learning
+
+NAN = float("nan")
+MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def result(seed: float = 0.0):
+    """Stands for a Result: a matrix, scores over all seen classes, and a summary."""
+    return SimpleNamespace(
+        matrix=lambda score: MATRIX + seed,
+        over_all_seen=lambda score: np.array([6.0, 3.0, 2.0]) + seed,
+        summary=lambda: {"sdr": 2.0 + seed, "forgetting": 4.5 + seed},
+    )
+
+
+RESULTS = {"replay": [result(), result(1.0)], "something else": [result(2.0), result(4.0)]}
+
+
+def test_task_matrix_shows_each_measured_score_and_nothing_else():
+    ax = learning.task_matrix(MATRIX)
+    assert {text.get_text() for text in ax.texts} == {"6.0", "-2.0", "7.0", "1.0", "3.0", "8.0"}
+
+
+def test_task_matrix_has_zero_decibels_in_the_middle_of_its_colours():
+    low, high = learning.task_matrix(MATRIX).images[0].get_clim()
+    assert (low, high) == (-8.0, 8.0)
+
+
+def test_task_matrices_share_their_colours():
+    figure = learning.task_matrices({"a": MATRIX, "b": MATRIX / 4})
+    limits = [ax.images[0].get_clim() for ax in figure.axes if ax.images]
+    assert limits == [(-8.0, 8.0)] * 2
+
+
+def test_filling_up_adds_a_row_a_task():
+    figure = learning.filling_up(MATRIX)
+    assert [len(ax.texts) for ax in figure.axes[:3]] == [1, 3, 6]
+
+
+def test_scores_after_tasks_draws_means_and_the_span_of_the_seeds():
+    figure = learning.scores_after_tasks(RESULTS, ("sdr",))
+    (ax,) = figure.axes
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [6.5, 3.5, 2.5])
+    np.testing.assert_allclose(ax.collections[0].get_datalim(ax.transData).intervaly, [2.0, 7.0])
+
+
+def test_course_of_task_follows_a_column():
+    figure = learning.course_of_task(RESULTS, task=0)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [6.5, -1.5, 1.5])
+
+
+def test_seeds_side_by_side_shows_every_seed():
+    figure = learning.seeds_side_by_side(RESULTS)
+    dots = [collection.get_offsets()[:, 1].tolist() for collection in figure.axes[0].collections[::2]]
+    assert dots == [[2.0, 3.0], [4.0, 6.0]]
+
+
+def test_a_method_keeps_its_colour():
+    alone = learning.course_of_task({"ContAV-Sep": [result()]})
+    second = learning.course_of_task({"x": [result()], "ContAV-Sep": [result()]})
+    assert alone.axes[0].lines[0].get_color() == second.axes[0].lines[1].get_color()
+
+
+def test_similarity_matrices_name_classes_and_have_zero_in_the_middle():
+    pairs = {"sound x object": np.eye(4), "sound x motion": np.zeros((4, 4))}
+    figure = learning.similarity_matrices({"old": pairs, "new": pairs}, [0, 0, 2, 2], ["cello", "flute", "violin"])
+    drawn = [ax for ax in figure.axes if ax.images]
+    assert len(drawn) == 4
+    assert all(ax.images[0].get_clim() == (-1, 1) for ax in drawn)
+    assert [tick.get_text() for tick in drawn[0].get_yticklabels()] == ["cello", "violin"]
+    assert drawn[0].get_yticks().tolist() == [0.5, 2.5]
+
+
+def test_positives_draws_a_panel_a_rule():
+    figure = learning.positives({"same video": np.eye(2, dtype=bool), "same class": np.ones((2, 2), bool)}, ["a", "b"])
+    assert [ax.get_title() for ax in figure.axes] == ["same video", "same class"]
+
+
+@pytest.mark.parametrize(("change", "limit"), [(0.5, 0.5), (0.001, 0.1)])
+def test_mask_change_does_not_blow_up_a_tiny_change(change, limit):
+    before = np.full((4, 3), 0.25)
+    figure = learning.mask_change(before, before + change)
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    np.testing.assert_allclose(images[2].get_array(), change)
+    np.testing.assert_allclose(images[2].get_clim(), (-limit, limit))

@@ -1,0 +1,37 @@
+"""The plan of the lessons' experiments."""
+
+import pytest
+
+from contav_lib import lesson_plan, run
+
+
+def test_seeds_count_from_zero():
+    plan = lesson_plan.forgetting("smoke", 3)
+    assert [config.seed for config in plan["replay"]] == [0, 1, 2]
+
+
+def test_notebooks_share_the_replay_experiments():
+    forgetting, ablation = lesson_plan.forgetting("smoke", 2), lesson_plan.ablation("smoke", 2)
+    assert forgetting["replay"] == ablation["replay"]
+    names = [config.name for config in lesson_plan.all_lessons("smoke", 2)]
+    assert len(names) == len(set(names)) == 2 * (2 + 3 + 4 - 1)
+
+
+def test_ablation_takes_out_one_part_at_a_time():
+    settings = {name: configs[0].method_settings for name, configs in lesson_plan.ablation("smoke", 1).items()}
+    full = settings["ContAV-Sep"]
+    assert settings["distillation only"] == full | {"instance": 0.0, "class_": 0.0}
+    assert settings["contrastive only"] == full | {"distillation": 0.0}
+
+
+def test_no_seed_is_refused():
+    with pytest.raises(ValueError, match="seeds=0"):
+        lesson_plan.forgetting("smoke", 0)
+
+
+def test_run_plan_gives_results_in_the_plans_order(tiny, home):
+    plan = {"second": [tiny(seed=1, tasks=1)], "first": [tiny(seed=0, tasks=1)]}
+    for configs in plan.values():
+        run(configs[0], progress=False)  # stored results are fetched without worker processes
+    results = lesson_plan.run_plan(plan)
+    assert {name: runs[0].config["seed"] for name, runs in results.items()} == {"second": 1, "first": 0}
