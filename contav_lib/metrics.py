@@ -78,7 +78,7 @@ def plain_sdr(references: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor
 
 def _unit(waveforms: torch.Tensor) -> torch.Tensor:
     """In double precision, with an energy of 1."""
-    return torch.nn.functional.normalize(waveforms.double(), dim=-1)
+    return functional.normalize(waveforms.double(), dim=-1)
 
 
 def _correlate(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -105,13 +105,10 @@ def _explained(among: torch.Tensor, correlations: torch.Tensor) -> torch.Tensor:
     """
     size = among.shape[1] * _STEP  # of a block: all sources at `_STEP` delays
     lags = torch.cat([among.transpose(1, 2)[..., 1:_STEP].flip(-1), among], -1)  # from -(_STEP - 1) to taps - 1
-    column = (
-        lags.unfold(-1, _STEP, 1).flip(-1).permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
-    )  # G's first block column
+    # G's first block column, [B, taps * N, size]: rows and columns go by delay, then by source.
+    column = lags.unfold(-1, _STEP, 1).flip(-1).permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
     column[:, :size].diagonal(dim1=1, dim2=2).add_(_NOISE)
-    left = (
-        correlations.transpose(2, 3).transpose(1, 2).flatten(1, 2)
-    )  # [B, taps * N, M]: of the estimates, still unexplained
+    left = correlations.permute(0, 3, 1, 2).flatten(1, 2)  # [B, taps * N, M]: what is still unexplained
 
     # Correlations of delays with the newest block, given all blocks before it; and with block 0, given all after it.
     newest, oldest, oldest_energy = column, column[:, size:], column[:, :size]
@@ -122,10 +119,7 @@ def _explained(among: torch.Tensor, correlations: torch.Tensor) -> torch.Tensor:
             newest, between = newest[:, :-size], oldest[:, :size]
             to_oldest = torch.cholesky_solve(between.mT, oldest_factor)
             to_newest = torch.cholesky_solve(between, newest_factor)
-            newest, oldest = (
-                newest - oldest @ to_oldest,
-                oldest[:, size:] - newest[:, size:] @ to_newest,
-            )
+            newest, oldest = newest - oldest @ to_oldest, oldest[:, size:] - newest[:, size:] @ to_newest
             oldest_energy = oldest_energy - between.mT @ to_newest
             newest_factor = torch.linalg.cholesky(newest[:, :size])
             oldest_factor = torch.linalg.cholesky(oldest_energy)

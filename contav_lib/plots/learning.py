@@ -16,7 +16,6 @@ COLOURS = {
     "upper bound": "#000000",
     "ContAV-Sep": "#009E73",
     "distillation only": "#CC79A7",
-    "contrastive only": "#E69F00",
 }
 _OTHERS = ("#56B4E9", "#7F7F7F", "#8C564B")
 _MARKERS = "osD^vPX"
