@@ -53,7 +53,8 @@ def assert_same(one, other):
 
 def killed(config, *point):
     settings = config.to_json()
-    del settings["name_of_profile"], settings["results_version"]
+    for made in ("name_of_profile", "results_version", "data_digest"):
+        del settings[made]
     settings |= settings.pop("separator_settings") | settings.pop("method_settings")
     command = [sys.executable, "-c", KILLED, json.dumps([settings, *point])]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)

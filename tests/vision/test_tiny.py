@@ -116,16 +116,19 @@ def test_motion_follows_the_music(seen, row, least):
     probe = linear_probe(
         torch.cat([clip.motion for clip in known]), torch.cat([clip.music[row] for clip in known])[:, None], 300.0
     )
-    own, shuffled = [], []
+    pairs = []
     for clips in seen:
         new = clips[FOR_PROBE:]
         for clip, other in zip(new, new[1:] + new[:1], strict=True):
             predicted = probe(clip.motion)[:, 0]
-            for played, into in ((clip.music[row], own), (other.music[row], shuffled)):
-                if played.std() > 0:
-                    into.append(torch.corrcoef(torch.stack([predicted, played.double()]))[0, 1].item())
-    assert np.mean(own) > least
-    assert np.mean(own) > np.mean(shuffled) + 0.2
+            played = (clip.music[row].double(), other.music[row].double())
+            if all(music.std() > 0 for music in played):
+                pairs.append([torch.corrcoef(torch.stack([predicted, music]))[0, 1].item() for music in played])
+    own, shuffled = np.array(pairs).T
+    assert own.mean() > least
+    # All clips swell and fade alike, so another clip's loudness agrees a little, too: the gain must be clear clip by clip.
+    gain = own - shuffled
+    assert gain.mean() > 3 * gain.std(ddof=1) / np.sqrt(len(gain))
 
 
 def test_motion_tells_the_register(seen):
