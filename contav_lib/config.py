@@ -212,7 +212,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "smoke": {**_SMALL, "clips_per_class": (3, 2, 2), "steps": 4, "batch_size": 4, "validations": 2, "record_every": 2,
               "checkpoint_every": 2, "test_mixtures": 4, "validation_mixtures": 4, "warmup_steps": 1},
     # The default: shows the real effects in minutes on two CPU cores.
-    "lab": {**_SMALL, "steps": 200, "validations": 5, "test_mixtures": 40, "validation_mixtures": 20},
+    "lab": {**_SMALL, "steps": 200, "checkpoint_every": 50, "validations": 5, "test_mixtures": 40, "validation_mixtures": 20},
     # The paper's network and spectrogram on the embedded data set.
     "gpu": {**_PAPER, "motion": "aligned", "same_class_share": 0.25, "epochs": 200},
     # The paper's setting; give it data=<folder of MUSIC-21 videos>.
