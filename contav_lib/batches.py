@@ -49,7 +49,7 @@ class Batch:
         ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
         visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
         classes, videos: numbers `[B, N]`.
-        is_memory: bool `[B, N]`, on the CPU, so that picking the memory sources never waits for a GPU.
+        is_memory: bool `[B, N]`, True for a source of an old class; on the CPU, so that picking them never waits for a GPU.
         spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
         sources: the waveforms in the mixture `[B, N, L]`; likewise.
     """
@@ -66,27 +66,31 @@ class Batch:
 
     @property
     def num_sources(self) -> int:
-        return self.classes.shape[1]
+        return self.ratio_masks.shape[1]
 
     def memory_index(self) -> torch.Tensor:
         """Places `[K]` of the memory sources among the `B * N`."""
         return self.is_memory.flatten().nonzero().squeeze(1).to(self.classes.device)
 
-    def mixtures_with_memory(self) -> "Batch":
-        """The mixtures that hold a memory source."""
-        chosen = self.is_memory.any(1)
-        if chosen.all():
-            return self
-        rows = chosen.nonzero().squeeze(1).to(self.classes.device)
+    def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
+        """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
+        there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
+        parts = {name: value[there] for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        visual = {name: value[there] for name, value in self.visual.items()}
+        return replace(self, **{**parts, "visual": visual, "is_memory": self.is_memory[rows]})
+
+    def ask(self, classes: torch.Tensor) -> "Batch":
+        """The same mixtures with one more question each: what would belong to this old class `[B]`, seen as the first source?
+
+        The answer has no true mask; what an old model answers is what can be compared with it.
+        """
+        visual = {name: torch.cat([value, value[:, :1]], 1) for name, value in self.visual.items()}
         return replace(
             self,
-            mixture=self.mixture[rows],
-            ratio_masks=self.ratio_masks[rows],
-            weights=self.weights[rows],
-            visual={name: value[rows] for name, value in self.visual.items()},
-            classes=self.classes[rows],
-            videos=self.videos[rows],
-            is_memory=self.is_memory[chosen],
+            visual=visual,
+            classes=torch.cat([self.classes, classes.unsqueeze(1)], 1),
+            videos=torch.cat([self.videos, self.videos[:, :1]], 1),
+            is_memory=torch.cat([self.is_memory, torch.ones(len(classes), 1, dtype=torch.bool)], 1),
         )
 
 

@@ -148,10 +148,7 @@ class _Experiment:
 
     def steps_to_do(self) -> int:
         """Training steps of the tasks that are not done yet."""
-        return sum(self._steps(task) for task in self.schedule[self._tasks_done() :])
-
-    def _steps(self, task: Task) -> int:
-        return self.config.steps_in_task(len(task.clips) + len(task.memory))
+        return sum(self.config.steps_in_task(task) for task in self.schedule[self._tasks_done() :])
 
     def _learn(self, task: Task) -> None:
         start = time.perf_counter()
@@ -194,7 +191,13 @@ class _Experiment:
         store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
         rows = {name: self.scores["matrix"][name][task.index] for name in SCORES}
         self.history.add(
-            {"kind": "test", "task": task.index, "step": self._steps(task), "tasks": rows, "seen": self._seen(task)}
+            {
+                "kind": "test",
+                "task": task.index,
+                "step": self.config.steps_in_task(task),
+                "tasks": rows,
+                "seen": self._seen(task),
+            }
         )
 
     def _seen(self, task: Task) -> dict:

@@ -16,6 +16,7 @@ class Task:
         seen: numbers of all classes up to and including this task.
         clips: training clips (places in the list given to `make_schedule`) of the classes to train on.
         memory: training clips kept as exemplars of old classes.
+        tasks_at_hand: how many tasks' clips there are to train on: 1, but all tasks so far for joint training.
     """
 
     index: int
@@ -23,6 +24,7 @@ class Task:
     seen: tuple[int, ...]
     clips: tuple[int, ...]
     memory: tuple[int, ...]
+    tasks_at_hand: int = 1
 
 
 def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
@@ -81,6 +83,7 @@ def make_schedule(
                 seen=tuple(range(seen + len(task))),
                 clips=tuple(clip for label in known for clip in clips_of[label]),
                 memory=tuple(memory),
+                tasks_at_hand=index + 1 if joint else 1,
             )
         )
         for number, label in enumerate(task, start=seen):

@@ -78,7 +78,7 @@ class Trainer:
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train_bank.device).train()
         sampler = self._sampler(task)
-        steps = config.steps_in_task(len(sampler.pool))
+        steps = config.steps_in_task(task)
         optimizers = Optimizers(config, self.separator, steps, first_task=task.index == 0)
         start, best = self._resume(task, optimizers)
         self.history.rewind(task.index, start)
@@ -86,10 +86,10 @@ class Trainer:
         validate_every = max(steps // config.validations, 1)
 
         for step in range(start, steps):
-            batch = sampler.batch(step, config.batch_size)
+            batch = self.method.prepare(sampler.batch(step, config.batch_size))
             with mixed_precision(self.train_bank.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
-            losses = self.method.losses(batch, separation)
+            losses = self.separator.losses(batch, separation) | self.method.losses(batch, separation)
             sum(losses.values()).backward()
             optimizers.step(step)
             self.method.after_step(self.separator)

@@ -7,6 +7,7 @@ import pytest
 
 from contav_lib import Config
 from contav_lib.config import PROFILES
+from contav_lib.tasks import Task
 
 OTHER = dict(
     name_of_profile="other",
@@ -152,8 +153,10 @@ def test_bad_classes_and_weights_are_refused():
 
 
 def test_steps_count_or_epochs():
-    assert Config.profile("lab", steps=17).steps_in_task(1000) == 17
-    assert Config.profile("paper", epochs=3, batch_size=32).steps_in_task(65) == 9
+    one, joint = (Task(2, (), (), tuple(range(60)), tuple(range(5)), at_hand) for at_hand in (1, 3))
+    assert Config.profile("lab", steps=17).steps_in_task(one) == 17
+    assert Config.profile("lab", steps=17).steps_in_task(joint) == 51  # epochs would grow like that, too
+    assert Config.profile("paper", epochs=3, batch_size=32).steps_in_task(one) == 9
 
 
 def test_lists_become_tuples_and_json_holds_everything():

@@ -139,7 +139,7 @@ def broken(monkeypatch):
             self.task, self.step = task.index, 0
 
         def losses(self, batch, separation):
-            terms = super().losses(batch, separation)
+            terms = {}
             mean = separation.masks.mean()
             if (self.task, self.step) == (1, self.at):
                 terms["bad"] = Explodes.apply(mean) if self.where == "gradient" else mean / 0

@@ -1,5 +1,5 @@
 """Continual-learning methods: what is added to the separation loss so that old classes are not forgotten."""
 
-from contav_lib.methods.method import Method, Teacher, method_class, register_method
+from contav_lib.methods.method import Method, method_class, register_method
 
-__all__ = ["Method", "Teacher", "method_class", "register_method"]
+__all__ = ["Method", "method_class", "register_method"]

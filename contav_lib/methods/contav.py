@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.losses import cross_modal_similarity, cross_task_rows, mask_distillation
-from contav_lib.methods.method import Method, Teacher, register_method
+from contav_lib.losses import cross_modal_similarity, cross_task_rows
+from contav_lib.methods.method import Method, register_method
+from contav_lib.methods.teacher import Teacher, distil_masks
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
 
@@ -14,7 +15,7 @@ from contav_lib.tasks import Task
 @register_method("contav")
 @dataclass
 class ContAV(Method):
-    """Main loss + distillation x eq. 11 + instance x eq. 8 + class x eq. 10 (eq. 13).
+    """Separation loss + distillation x eq. 11 + instance x eq. 8 + class x eq. 10 (eq. 13).
 
     At the first task, and for a batch without memory sources, there is nothing to distil: the contrastive terms then
     compare the current features only.
@@ -37,9 +38,7 @@ class ContAV(Method):
     teacher_batch_statistics: bool = False
 
     def __post_init__(self):
-        for name in ("distillation", "instance", "class_"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}: the weight of a loss term can't be negative.")
+        self.refuse_negative("distillation", "instance", "class_")
         if self.temperature <= 0:
             raise ValueError(f"temperature={self.temperature}: it must be above 0.")
         self.teacher: Teacher | None = None
@@ -50,14 +49,12 @@ class ContAV(Method):
         self.teacher = Teacher(separator, self.teacher_batch_statistics) if task.index > 0 else None
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        terms = super().losses(batch, separation)
-        taught = self.teacher(batch) if self.teacher else None
-        memory, old_masks, old_features = taught or (None, None, None)
-        if taught and self.distillation:
-            weights = batch.weights.squeeze(1)[memory // batch.num_sources]
-            distilled = mask_distillation(separation.masks.flatten(0, 1)[memory], old_masks, weights)
-            terms["distillation"] = self.distillation * distilled
+        terms = {}
+        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.instance or self.class_) else None
+        if lesson and self.distillation:
+            terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)
         if self.instance or self.class_:
+            memory, old_features = (lesson.index, lesson.features) if lesson else (None, None)
             rows, same_video, same_class = cross_task_rows(
                 separation.features, batch.classes, batch.videos, memory, old_features
             )

@@ -8,4 +8,4 @@ from contav_lib.methods.method import Method, register_method
 @register_method("finetune")
 @dataclass
 class Finetune(Method):
-    """Separation loss on the new task's clips only."""
+    """The separation loss on the new task's clips, and nothing else."""

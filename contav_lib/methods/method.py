@@ -1,15 +1,12 @@
-"""The contract of a continual-learning method, the registry, and the frozen old model that many methods listen to."""
+"""The contract of a continual-learning method, and the registry."""
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.devices import mixed_precision
-from contav_lib.losses import separation_loss
 from contav_lib.naming import find_by_name, import_all
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
@@ -19,7 +16,7 @@ METHODS: dict[str, type["Method"]] = {}
 
 @dataclass
 class Method:
-    """Base class of all methods, and by itself plain training on the separation loss.
+    """Base class of all methods, and by itself no help against forgetting: only the separator's own losses are minimised.
 
     A method is a dataclass: its fields are its settings, and each of them can be given to `Config.profile(...)` by name.
     Give it a file of its own in `contav_lib/methods/`, decorate it with `@register_method("name")`, and it is known.
@@ -28,21 +25,27 @@ class Method:
     Class attributes:
         name: the registered name.
         exemplars: exemplars a class that the schedule keeps for it, unless `Config.exemplars` says otherwise.
+        needs_memory: it makes no sense with 0 exemplars.
         joint: train on the clips of all classes seen so far (the upper bound).
         lab: settings other than the defaults for the `lab` profile's small scale, chosen on validation clips.
     """
 
     name: ClassVar[str]
     exemplars: ClassVar[int] = 0
+    needs_memory: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     lab: ClassVar[dict[str, float]] = {}
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         """Called before the separator grows for a task: it is still the old model."""
 
+    def prepare(self, batch: Batch) -> Batch:
+        """Called before the forward pass: may add to what the separator is asked (see `Batch.ask`)."""
+        return batch
+
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        """The loss terms of a batch by name, weighted: the trainer minimises their sum."""
-        return {"separation": separation_loss(separation.masks, batch.ratio_masks, batch.weights)}
+        """Loss terms of a batch by name, weighted, beside the separator's own: the trainer minimises the sum of all."""
+        return {}
 
     def after_step(self, separator: Separator) -> None:
         """Called after every optimizer step."""
@@ -57,38 +60,11 @@ class Method:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what `state_dict` gave."""
 
-
-class Teacher:
-    """The old model, frozen: it says what it would have said of the memory sources in a batch.
-
-    Args:
-        separator: copied; the copy is in eval mode with gradients off.
-        batch_statistics: leave the copy's batch norms in train mode, as the authors' code does by an oversight.
-    """
-
-    def __init__(self, separator: Separator, batch_statistics: bool = False):
-        self.separator = copy.deepcopy(separator).requires_grad_(False).train(batch_statistics)
-        self.batch_statistics = batch_statistics
-
-    @torch.no_grad()
-    def __call__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]] | None:
-        """Listen to the mixtures that hold memory sources (to all of them with `batch_statistics`).
-
-        Returns:
-            The index `[K]` of the memory sources among the `B * N`, their old masks `[K, F, T]` and old features `[K, D]`
-            by name; None when the batch holds no memory source.
-        """
-        index = batch.memory_index()
-        if not len(index):
-            return None
-        listened = batch if self.batch_statistics else batch.mixtures_with_memory()
-        # The old model has no query for new classes; what it says of those sources is not looked at.
-        classes = listened.classes.where(listened.is_memory.to(listened.classes.device), 0)
-        with mixed_precision(classes.device):
-            old = self.separator(listened.mixture, listened.visual, classes)
-        rows = listened.memory_index()
-        features = {name: value.flatten(0, 1)[rows] for name, value in old.features.items()}
-        return index, old.masks.flatten(0, 1)[rows], features
+    def refuse_negative(self, *names: str) -> None:
+        """Raise a ValueError for a weight of a loss term, named among the settings, that is below 0."""
+        for name in names:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)}: the weight of a loss term can't be negative.")
 
 
 def register_method(name: str):
@@ -106,8 +82,3 @@ def method_class(name: str) -> type[Method]:
     """The method registered as `name`; an unknown name is a ValueError that gives the nearest."""
     import_all("contav_lib.methods")
     return find_by_name(METHODS, name, "method")
-
-
-def method_settings(name: str) -> set[str]:
-    """Names of a method's settings."""
-    return {field.name for field in fields(method_class(name))}

@@ -27,9 +27,17 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None = None
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        maps: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """`[B, Lq, D]` attends to `[B, Lk, D]`. `bias` `[B, Lk]`: bool (True = may be attended) or added to the logits."""
+        """`[B, Lq, D]` attends to `[B, Lk, D]`. `bias` `[B, Lk]`: bool (True = may be attended) or added to the logits.
+
+        The attention map `[B, heads, Lq, Lk]` is appended to `maps` where there is such a list.
+        """
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         q, k, v = (
             functional.linear(x, w, b).unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -37,8 +45,21 @@ class Attention(nn.Module):
         )
         if bias is not None:
             bias = bias[:, None, None, :] if bias.dtype == torch.bool else bias[:, None, None, :].to(q.dtype)
+        if maps is not None:
+            maps.append(attention_map(q, k, bias))
         attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return self.out_proj(attended.transpose(1, 2).flatten(2))
+
+
+def attention_map(query: torch.Tensor, key: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """How much each query `[..., Lq, d]` attends to each key `[..., Lk, d]`: probabilities `[..., Lq, Lk]`.
+
+    `bias`, of a shape that fits those: bool (True = may be attended) or added to the logits.
+    """
+    logits = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    if bias is not None:
+        logits = logits.masked_fill(~bias, float("-inf")) if bias.dtype == torch.bool else logits + bias
+    return logits.softmax(-1)
 
 
 class FeedForward(nn.Module):

@@ -27,11 +27,16 @@ class MotionLayer(nn.Module):
         self.norm2 = nn.LayerNorm(width)
 
     def forward(
-        self, target: torch.Tensor, query: torch.Tensor, motion: torch.Tensor, bias: torch.Tensor
+        self,
+        target: torch.Tensor,
+        query: torch.Tensor,
+        motion: torch.Tensor,
+        bias: torch.Tensor,
+        maps: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """`target`, `query` `[B*N, Q, D]`; `motion` `[B*N, S, D]`; `bias` `[B*N, S]` -> `[B*N, Q, D]`."""
         placed = motion + step_positions(motion.shape[1], motion.shape[2], motion.device)
-        target = self.norm1(target + self.motion_attention(target + query, placed, motion, bias))
+        target = self.norm1(target + self.motion_attention(target + query, placed, motion, bias, maps))
         return self.norm2(target + self.feed_forward(target))
 
 
@@ -54,6 +59,7 @@ class AudioLayer(nn.Module):
         tokens: torch.Tensor,
         positions: torch.Tensor,
         wanted: torch.Tensor | None = None,
+        maps: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """`target`, `query` `[B*N, Q, D]`; `tokens` `[B, L, D]`; `positions` `[L, D]` -> `[B*N, Q, D]`.
 
@@ -65,7 +71,7 @@ class AudioLayer(nn.Module):
         target = self.norm1(target + self.self_attention(target + query, placed, values))
         # The N sources of a mixture ask the same tokens, so their queries stand side by side in one attention call.
         asking = (target + query).unflatten(0, (len(tokens), -1)).flatten(1, 2)
-        heard = self.audio_attention(asking, tokens + positions, tokens)
+        heard = self.audio_attention(asking, tokens + positions, tokens, maps=maps)
         target = self.norm2(target + heard.reshape(target.shape))
         return self.norm3(target + self.feed_forward(target))
 
@@ -84,6 +90,7 @@ class Prediction(NamedTuple):
     motion: torch.Tensor  # projected motion feature f_m, mean over time [B, N, D]
     tokens: torch.Tensor  # audio tokens after the encoder [B, L, D]
     layers: list[torch.Tensor]  # decoder layers' targets [B, N, Q, D]; the last one holds the wanted query only
+    attention: list[torch.Tensor]  # of the wanted query, where asked for: to motion, to audio tokens; [B, N, heads, L]
 
 
 class Predictor(nn.Module):
@@ -140,8 +147,10 @@ class Predictor(nn.Module):
         mask_features: torch.Tensor,
         visual: dict[str, torch.Tensor],
         classes: torch.Tensor,
+        keep_attention: bool = False,
     ) -> Prediction:
         """`latent` `[B, C, F', T']`, `mask_features` `[B, M, F, T]`, `visual` and `classes` as in `Separator.forward`."""
+        maps: list[torch.Tensor] | None = [] if keep_attention else None
         sources = classes.shape[1]
         wanted = classes.flatten()
         objects = self.object_projection(visual["object"])
@@ -153,12 +162,12 @@ class Predictor(nn.Module):
         slot = nn.functional.one_hot(wanted, query.shape[1]).to(objects.dtype).unsqueeze(-1)
         target = slot * objects.flatten(0, 1).unsqueeze(1)  # zero but for the wanted class's slot, which holds f_o
         bias = (~padded if self.padding == "masked" else padded.to(motion.dtype)).flatten(0, 1)
-        target = self.motion_layer(target, query, motion.flatten(0, 1), bias)
+        target = self.motion_layer(target, query, motion.flatten(0, 1), bias, maps)
         layers = [target]
         for layer in self.audio_layers[:-1]:
             layers.append(target := layer(target, query, tokens, positions))
         # Of the last layer only the wanted query's answer is used, so only that one is worked out.
-        layers.append(self.audio_layers[-1](target, query, tokens, positions, wanted))
+        layers.append(self.audio_layers[-1](target, query, tokens, positions, wanted, maps))
 
         audio = self.norm(layers[-1]).unflatten(0, (-1, sources)).squeeze(2)
         logits = torch.einsum("bnm,bmft->bnft", self.mask_weights(audio), mask_features)
@@ -167,7 +176,16 @@ class Predictor(nn.Module):
         )
         mean_motion = (motion * present.unsqueeze(-1)).sum(2) / present.sum(2, keepdim=True).clamp(min=1)
         layers = [layer.unflatten(0, (-1, sources)) for layer in layers]
-        return Prediction(logits, audio, objects, mean_motion, tokens, layers)
+        return Prediction(logits, audio, objects, mean_motion, tokens, layers, self._of_wanted(maps, wanted, sources))
+
+    @staticmethod
+    def _of_wanted(maps: list[torch.Tensor] | None, wanted: torch.Tensor, sources: int) -> list[torch.Tensor]:
+        """The two attention maps as `[B, N, heads, L]`: of all queries of every source, and of the wanted ones side by side."""
+        if maps is None:
+            return []
+        to_motion, to_audio = maps
+        to_motion = to_motion.take_along_dim(wanted[:, None, None, None], 2).squeeze(2)
+        return [to_motion.unflatten(0, (-1, sources)), to_audio.transpose(1, 2)]
 
     def _encode(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         latent = self.input_projection(latent)
@@ -230,11 +248,12 @@ class IQuery(Separator):
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
         maps = self.unet(torch.log1p(mixture))
-        prediction = self.predictor(maps.latent, maps.mask_features, visual, classes)
+        prediction = self.predictor(maps.latent, maps.mask_features, visual, classes, self.keep_attention)
         return Separation(
             masks=prediction.logits.sigmoid(),
             features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
             intermediate=[*maps.intermediate, prediction.tokens],
+            attention=prediction.attention,
         )
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

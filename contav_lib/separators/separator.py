@@ -11,6 +11,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from contav_lib.batches import Batch
+from contav_lib.losses import separation_loss
 from contav_lib.naming import find_by_name, import_all
 from contav_lib.storage import StorageError, load_tensors, save_tensors, with_prefix, without_prefix
 
@@ -24,12 +26,15 @@ class Separation:
     Attributes:
         masks: ratio masks in [0, 1], `[B, N, F, T]`.
         features: one vector a source and modality, `[B, N, D]`: `audio`, `object` and, where there is one, `motion`.
-        intermediate: maps and token lists on the way, for methods that distil them.
+        intermediate: maps `[B, C, H, W]` and token lists `[B, L, D]` on the way, for methods that distil them.
+        attention: what each source looked at and listened to, probabilities `[B, N, heads, L]`; only where
+            `Separator.keep_attention` is set and there is attention.
     """
 
     masks: torch.Tensor
     features: dict[str, torch.Tensor]
     intermediate: list[torch.Tensor] = field(default_factory=list)
+    attention: list[torch.Tensor] = field(default_factory=list)
 
 
 class Separator(nn.Module):
@@ -42,6 +47,7 @@ class Separator(nn.Module):
         name: the registered name.
         arguments: what the separator was made with; `num_classes` in it grows with `grow`.
         modality_pairs: the feature pairs that CrossSDC may compare.
+        keep_attention: put attention maps into `Separation.attention`; off, for they cost time.
     """
 
     name: ClassVar[str]
@@ -50,6 +56,7 @@ class Separator(nn.Module):
     def __init__(self, **arguments):
         super().__init__()
         self.arguments = arguments
+        self.keep_attention = False
 
     @property
     def num_classes(self) -> int:
@@ -64,6 +71,16 @@ class Separator(nn.Module):
             classes: class of each source, `[B, N]`, in `0 .. num_classes - 1`.
         """
         raise NotImplementedError
+
+    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        """What this separator learns from, whatever the method: loss terms by name, weighted (eq. 12).
+
+        Args:
+            batch: of N sources.
+            separation: the answer to it; a method may have asked about more than N, what it says of those is not used here.
+        """
+        masks = separation.masks[:, : batch.num_sources]
+        return {"separation": separation_loss(masks, batch.ratio_masks, batch.weights)}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All parameters, split in `unet` and `predictor`: the paper trains the two with different optimizers."""

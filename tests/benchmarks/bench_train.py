@@ -66,7 +66,8 @@ def training_step(old_classes: int, classes: int) -> Callable[[], None]:
 
     def step() -> None:
         separation = separator(batch.mixture, batch.visual, batch.classes)
-        sum(method.losses(batch, separation).values()).backward()
+        terms = separator.losses(batch, separation) | method.losses(batch, separation)
+        sum(terms.values()).backward()
         optimizers.step(0)
 
     return step

@@ -61,7 +61,7 @@ def step_losses(golden, tmp_path, step: str, batch_statistics: bool = True):
     model = iquery_from_states(tmp_path, *weights_of(golden, step), config["heads"]).train()
     batch = make_batch(golden, step)
     separation = model(batch.mixture, batch.visual, batch.classes)
-    terms = method.losses(batch, separation)
+    terms = model.losses(batch, separation) | method.losses(batch, separation)
     sum(terms.values()).backward()
     unweighted = {name: term.item() / weights.get(name, 1.0) for name, term in terms.items()}
     return model, batch, separation, unweighted, sum(terms.values()).item(), method

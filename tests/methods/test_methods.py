@@ -7,9 +7,9 @@ import torch
 
 from contav_lib import Config, run
 from contav_lib.batches import Sampler
-from contav_lib.losses import separation_loss
-from contav_lib.methods import Method, Teacher, method, method_class, register_method
+from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.methods.contav import ContAV
+from contav_lib.methods.teacher import Teacher
 from contav_lib.separators import IQuery
 from contav_lib.storage import load_tensors
 from contav_lib.tasks import Task
@@ -71,7 +71,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
             self.steps = torch.zeros(())
 
         def losses(self, batch, separation):
-            return super().losses(batch, separation) | {"quiet": self.quietness * separation.masks.mean()}
+            return {"quiet": self.quietness * separation.masks.mean()}
 
         def after_step(self, separator):
             self.steps += 1
@@ -108,14 +108,12 @@ def test_with_one_task_all_methods_learn_alike(home, tiny):
     assert course("contav", distillation=0, instance=0, class_=0) == expected
 
 
-def test_the_main_loss_is_everybodys(make_bank):
+def test_plain_methods_add_nothing_to_the_separators_loss(make_bank):
     bank, separator = make_bank(), make_separator(4)
     batch = batch_of(bank, second_task(bank))
-    separation = separator(batch.mixture, batch.visual, batch.classes)
-    expected = separation_loss(separation.masks, batch.ratio_masks, batch.weights)
     for name in ("finetune", "replay", "joint"):
-        terms = method_class(name)().losses(batch, separation)
-        assert terms.keys() == {"separation"} and terms["separation"] == expected
+        assert method_class(name)().prepare(batch) is batch
+        assert losses(method_class(name)(), separator, batch) == {}
 
 
 def test_what_the_schedule_learns_from_a_method():
@@ -147,7 +145,7 @@ def test_the_teacher_is_a_frozen_copy_in_eval_mode(make_bank):
 def test_the_teacher_says_what_the_old_model_would_have_said(make_bank):
     bank, separator = make_bank(), make_separator().eval()
     batch = batch_of(bank, second_task(bank))
-    index, masks, features = Teacher(separator)(batch)
+    index, masks, features, *_ = Teacher(separator)(batch)
     assert torch.equal(index, batch.is_memory.flatten().nonzero().squeeze(1)) and len(index) > 1
     known = torch.where(batch.is_memory, batch.classes, 0)
     whole = separator(batch.mixture, batch.visual, known)
@@ -164,7 +162,7 @@ def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
     with_memory = int(batch.is_memory.any(1).sum())
     assert 0 < with_memory < 12
     terms = losses(chosen, separator, batch)
-    assert asked == [with_memory] and terms.keys() == {"separation", "distillation", "instance", "class_"}
+    assert asked == [with_memory] and terms.keys() == {"distillation", "instance", "class_"}
 
 
 def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
@@ -172,7 +170,7 @@ def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
     task = second_task(bank)
     chosen, separator = learning(bank, task)
     terms = losses(chosen, separator, batch_of(bank, Task(1, task.classes, task.seen, task.clips, ()), share=None))
-    assert asked == [] and terms.keys() == {"separation", "instance", "class_"}
+    assert asked == [] and terms.keys() == {"instance", "class_"}
 
 
 def test_the_first_task_has_no_teacher(make_bank):
@@ -196,7 +194,7 @@ def test_a_weight_of_zero_leaves_its_term_out(make_bank, left_out):
     task = second_task(bank)
     chosen, separator = learning(bank, task, **{left_out: 0})
     terms = losses(chosen, separator, batch_of(bank, task))
-    assert terms.keys() == {"separation", "distillation", "instance", "class_"} - {left_out}
+    assert terms.keys() == {"distillation", "instance", "class_"} - {left_out}
 
 
 def test_weights_scale_their_terms_only(make_bank):
@@ -209,7 +207,7 @@ def test_weights_scale_their_terms_only(make_bank):
     chosen.distillation, chosen.instance, chosen.class_ = 0.6, 0.2, 0.6
     twice = losses(chosen, separator, batch)
     for name, value in once.items():
-        assert twice[name].item() == pytest.approx(value.item() * (1 if name == "separation" else 2), rel=1e-5)
+        assert twice[name].item() == pytest.approx(value.item() * 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("settings", [dict(distillation=-0.1), dict(instance=-1), dict(class_=-1), dict(temperature=0)])

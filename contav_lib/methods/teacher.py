@@ -1,0 +1,72 @@
+"""The frozen old model that many methods listen to."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+
+from contav_lib.batches import Batch
+from contav_lib.devices import mixed_precision
+from contav_lib.losses import mask_distillation
+from contav_lib.separators import Separation, Separator
+
+
+class Lesson(NamedTuple):
+    """What the old model says of the K sources of old classes in a batch."""
+
+    index: torch.Tensor  # their places [K] among the B * N
+    masks: torch.Tensor  # [K, F, T]
+    features: dict[str, torch.Tensor]  # [K, D] by name
+    attention: list[torch.Tensor]  # [K, heads, L] each
+    rows: torch.Tensor | None  # numbers [R] of the mixtures it was asked about; None: all
+    intermediate: list[torch.Tensor]  # [R, ...] each
+
+
+class Teacher:
+    """The old model, frozen: it says what it would have said of the sources of old classes in a batch.
+
+    Args:
+        separator: copied; the copy is in eval mode with gradients off.
+        batch_statistics: leave the copy's batch norms in train mode, as the authors' code does by an oversight.
+    """
+
+    def __init__(self, separator: Separator, batch_statistics: bool = False):
+        self.separator = copy.deepcopy(separator).requires_grad_(False).train(batch_statistics)
+        self.batch_statistics = batch_statistics
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch, all_mixtures: bool = False) -> Lesson | None:
+        """Ask once, about the mixtures that hold a source of an old class only.
+
+        Args:
+            all_mixtures: ask about all mixtures, for the sake of `Lesson.intermediate`.
+
+        Returns:
+            None when there is nothing to ask.
+        """
+        index = batch.memory_index()
+        if not len(index) and not all_mixtures:
+            return None
+        rows = None
+        if not (all_mixtures or self.batch_statistics or batch.is_memory.any(1).all()):
+            rows = batch.is_memory.any(1).nonzero().squeeze(1)
+        asked = batch if rows is None else batch[rows]
+        # The old model has no query for new classes; what it says of those sources is not looked at.
+        classes = asked.classes.where(asked.is_memory.to(asked.classes.device), 0)
+        with mixed_precision(classes.device):
+            old = self.separator(asked.mixture, asked.visual, classes)
+        places = asked.memory_index()
+        return Lesson(
+            index=index,
+            masks=old.masks.flatten(0, 1)[places],
+            features={name: value.flatten(0, 1)[places] for name, value in old.features.items()},
+            attention=[value.flatten(0, 1)[places] for value in old.attention],
+            rows=rows,
+            intermediate=old.intermediate,
+        )
+
+
+def distil_masks(batch: Batch, separation: Separation, lesson: Lesson) -> torch.Tensor:
+    """`losses.mask_distillation` between a separation and what the old model says (eq. 11), unweighted."""
+    weights = batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
+    return mask_distillation(separation.masks.flatten(0, 1)[lesson.index], lesson.masks, weights)
