@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contav_lib.comparison import compare
     from contav_lib.config import Config
-    from contav_lib.experiment import run, run_all
+    from contav_lib.experiment import run
+    from contav_lib.parallel import run_all
     from contav_lib.result import Result
 
-__all__ = ["Config", "Result", "run", "run_all"]
-_HOMES = {"Config": "config", "Result": "result", "run": "experiment", "run_all": "experiment"}
+__all__ = ["Config", "Result", "compare", "run", "run_all"]
+_HOMES = {"compare": "comparison", "Config": "config", "Result": "result", "run": "experiment", "run_all": "parallel"}
 
 
 def __getattr__(name: str):

@@ -5,109 +5,15 @@ cropped and how loud; it is a few integers, made on the CPU, so that the same se
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import torch
+from torch.nn.functional import normalize
 
 from contav_lib import audio
+from contav_lib.batch import Batch, Draw, Spectrogram
 from contav_lib.corpus.prepare import PreparedClip
 
 MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
-
-
-@dataclass(frozen=True)
-class Spectrogram:
-    """Sizes of the spectrogram; the defaults are the paper's.
-
-    Attributes:
-        window, hop: STFT, in samples. frames: T. bins: F, log-spaced.
-        align_corners: see `audio.warp`.
-    """
-
-    window: int = 1022
-    hop: int = 256
-    frames: int = 256
-    bins: int = 256
-    align_corners: bool = True
-
-    @property
-    def samples(self) -> int:
-        """Samples of a crop that give just `frames` frames: 65,535 in the paper, about 6 s."""
-        return self.hop * self.frames - 1
-
-    @property
-    def seconds(self) -> float:
-        return self.samples / audio.SAMPLE_RATE
-
-
-@dataclass
-class Batch:
-    """B mixtures of N sources, ready for a separator.
-
-    Attributes:
-        mixture: log-frequency magnitude `[B, 1, F, T]`.
-        ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
-        visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
-        classes, videos: numbers `[B, N]`.
-        is_memory: bool `[B, N]`, True for a source of an old class; on the CPU, so that picking them never waits for a GPU.
-        spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
-        sources: the waveforms in the mixture `[B, N, L]`; likewise.
-    """
-
-    mixture: torch.Tensor
-    ratio_masks: torch.Tensor
-    weights: torch.Tensor
-    visual: Mapping[str, torch.Tensor]
-    classes: torch.Tensor
-    videos: torch.Tensor
-    is_memory: torch.Tensor
-    spectrogram: torch.Tensor | None = None
-    sources: torch.Tensor | None = None
-
-    @property
-    def num_sources(self) -> int:
-        return self.ratio_masks.shape[1]
-
-    def memory_index(self) -> torch.Tensor:
-        """Places `[K]` of the memory sources among the `B * N`."""
-        return self.is_memory.flatten().nonzero().squeeze(1).to(self.classes.device)
-
-    def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
-        """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
-        there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
-        parts = {name: value[there] for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
-        visual = {name: value[there] for name, value in self.visual.items()}
-        return replace(self, **{**parts, "visual": visual, "is_memory": self.is_memory[rows]})
-
-    def ask(self, classes: torch.Tensor) -> "Batch":
-        """The same mixtures with one more question each: what would belong to this old class `[B]`, seen as the first source?
-
-        The answer has no true mask; what an old model answers is what can be compared with it.
-        """
-        visual = {name: torch.cat([value, value[:, :1]], 1) for name, value in self.visual.items()}
-        return replace(
-            self,
-            visual=visual,
-            classes=torch.cat([self.classes, classes.unsqueeze(1)], 1),
-            videos=torch.cat([self.videos, self.videos[:, :1]], 1),
-            is_memory=torch.cat([self.is_memory, torch.ones(len(classes), 1, dtype=torch.bool)], 1),
-        )
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
-
-    clips: torch.Tensor
-    starts: torch.Tensor
-    gains: torch.Tensor
-    is_memory: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, rows: slice) -> "Draw":
-        return Draw(self.clips[rows], self.starts[rows], self.gains[rows], self.is_memory[rows])
 
 
 class ClipBank:
@@ -146,6 +52,11 @@ class ClipBank:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def nbytes(self, clip: int) -> int:
+        """Bytes of a clip: its sound and its features."""
+        parts = (self._waveforms, self._objects, self._dense_motion)
+        return sum(part.nbytes(clip) for part in parts) + self._whole_motion[clip].nbytes
+
     def draw(
         self, groups: torch.Tensor, generator: torch.Generator, gain: float = 0.0, is_memory: torch.Tensor | None = None
     ) -> Draw:
@@ -179,6 +90,17 @@ class ClipBank:
             spectrogram=spectrogram if keep_waveforms else None,
             sources=sources if keep_waveforms else None,
         )
+
+    def describe(self) -> torch.Tensor:
+        """What each clip looks and sounds like, `[clips, D]`: the mean object feature and the mean log-frequency spectrum of a
+        few random crops, each of unit length. No separator is asked, so that all methods find the same clips alike."""
+        rows = []
+        for chunk in torch.arange(len(self)).unsqueeze(1).split(64):
+            crops = [self.batch(self.draw(chunk, torch.Generator().manual_seed(crop))) for crop in range(4)]
+            looks = torch.stack([crop.visual["object"][:, 0] for crop in crops]).mean(0)
+            sounds = torch.stack([crop.mixture[:, 0].log1p().mean(2) for crop in crops]).mean(0)
+            rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
+        return torch.cat(rows).cpu()
 
     def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
         first = starts / audio.SAMPLE_RATE
@@ -236,10 +158,8 @@ class Sampler:
         if memory_share is None:
             memory_share = self.AUTHORS_REPEATS * len(memory) / (self.AUTHORS_REPEATS * len(memory) + len(clips))
         # A chance a clip, such that the memory's together make up its share.
-        chance = torch.full((len(self.pool),), (1 - memory_share if memory else 1.0) / len(clips))
-        if memory:
-            chance[len(clips) :] = memory_share / len(memory)
-        self.chance = chance
+        new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
+        self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
         self.same_class_share = same_class_share
 
     def draw(self, number: int, size: int) -> Draw:
@@ -269,6 +189,10 @@ class _Ragged:
         self.values = torch.cat(list(rows)).to(device)
         self.lengths = lengths.to(device)
         self.offsets = (lengths.cumsum(0) - lengths).to(device)
+
+    def nbytes(self, row: int) -> int:
+        """Bytes of a sequence."""
+        return int(self.lengths[row]) * self.values[:1].nbytes
 
     def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
         """`count` values from `starts` on, `[..., count, ...]`; beyond the ends: tiled, or the nearest value repeated."""

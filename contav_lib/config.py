@@ -11,8 +11,9 @@ from typing import Any
 from contav_lib.batches import Spectrogram
 from contav_lib.corpus.load import digest
 from contav_lib.devices import pick_device
+from contav_lib.exemplars import CHOICES
 from contav_lib.methods.method import method_class
-from contav_lib.naming import did_you_mean
+from contav_lib.naming import did_you_mean, find_by_name
 from contav_lib.separators.separator import separator_class
 from contav_lib.tasks import Task, split_classes
 
@@ -33,10 +34,12 @@ class Config:
         clips_per_class: training, validation and test clips a class to generate; for "mini" only.
         classes: classes in the order of learning; empty: the order of the paper, or of the folder.
         tasks: how many tasks the classes are split into.
-        exemplars: clips remembered a class; None: what the method asks for.
+        shuffle_classes: learn the classes in an order drawn by the seed.
+        exemplars: clips remembered a class; None becomes what the method asks for.
+        exemplar_choice: "random", "herding" or "diverse", see `choose_exemplars`.
         memory_share: chance that a training source comes from the memory; None: as in the authors' code (`Sampler`).
         same_class_share: chance that a training mixture is of one class only.
-        num_sources: N, sources in a mixture.
+        num_sources: N, sources in a mixture: 2, 3 or 4.
         gain: training sources are scaled by 1 - gain to 1 + gain.
         motion: "aligned" or "whole", see `ClipBank`.
         window, hop, frames, bins, align_corners: see `Spectrogram`.
@@ -64,7 +67,9 @@ class Config:
     clips_per_class: tuple[int, int, int] = (24, 6, 6)
     classes: tuple[str, ...] = ()
     tasks: int = 4
+    shuffle_classes: bool = False
     exemplars: int | None = None
+    exemplar_choice: str = "random"
     memory_share: float | None = None
     same_class_share: float = 0.0
     num_sources: int = 2
@@ -105,7 +110,6 @@ class Config:
         if name not in PROFILES:
             raise ValueError(f"There is no profile called {name!r}; {did_you_mean(name, PROFILES)}")
         base = dict(PROFILES[name])
-        separator_settings = base.pop("separator_settings", {})
         known = {entry.name for entry in fields(cls)} - {"name_of_profile", "method_settings", "separator_settings"}
         method = method_class(overrides.get("method", cls.method))
         separator = separator_class(overrides.get("separator", cls.separator))
@@ -115,14 +119,18 @@ class Config:
         for setting in overrides:
             if setting not in everything:
                 raise ValueError(f"There is no setting called {setting!r}; {did_you_mean(setting, sorted(everything))}")
-        small_scale = {} if name in ("paper", "gpu") else method.lab
+        small_scale = name not in ("paper", "gpu")
         given = {setting: overrides[setting] for setting in overrides.keys() & of_method}
-        method_settings = asdict(method(**{**small_scale, **given}))
-        # Only what this separator knows: a profile's sizes are written for iQuery.
-        separator_settings = {key: value for key, value in separator_settings.items() if key in of_separator}
-        separator_settings |= {setting: overrides[setting] for setting in overrides.keys() & of_separator}
+        method_settings = asdict(method(**{**(method.lab if small_scale else {}), **given}))
+        given = {setting: overrides[setting] for setting in overrides.keys() & of_separator}
+        separator_settings = {**(separator.lab if small_scale else {}), **given}
         base |= {setting: overrides[setting] for setting in overrides.keys() & known}
         return cls(name_of_profile=name, method_settings=method_settings, separator_settings=separator_settings, **base)
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> "Config":
+        """The config behind `Result.config`: what `to_json` gave, without what it adds for the name's sake."""
+        return cls(**{entry.name: settings[entry.name] for entry in fields(cls)})
 
     def __post_init__(self):
         for name in ("classes", "clips_per_class"):
@@ -130,9 +138,12 @@ class Config:
         for name in ("tasks", "batch_size", "frames", "bins", "window", "hop", "epochs", "validations", "record_every",
                      "checkpoint_every", "test_mixtures", "validation_mixtures"):  # fmt: skip
             self._require(name, getattr(self, name) >= 1, "must be 1 or more")
-        self._require("num_sources", self.num_sources >= 2, "a mixture has 2 sources or more")
+        self._require("num_sources", self.num_sources in (2, 3, 4), "is 2, 3 or 4: a mixture has so many sources")
         self._require("steps", self.steps is None or self.steps >= 1, "must be 1 or more, or None to count epochs")
-        self._require("exemplars", self.exemplars is None or self.exemplars >= 0, "can't be negative")
+        method = method_class(self.method)
+        if self.exemplars is None:
+            object.__setattr__(self, "exemplars", method.exemplars)
+        self._require("exemplars", self.exemplars >= 0, "can't be negative")
         self._require("memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be in 0 .. 1")
         self._require("same_class_share", 0 <= self.same_class_share <= 1, "must be in 0 .. 1")
         self._require("gain", 0 <= self.gain < 1, "must be in 0 .. 1")
@@ -142,6 +153,9 @@ class Config:
             self._require(name, getattr(self, name) >= 0, "can't be negative")
         self._require("seed", 0 <= self.seed < 2**32, "must be in 0 .. 2^32")
         self._require("clips_per_class", len(self.clips_per_class) == 3, "is three numbers: training, validation, test")
+        find_by_name(CHOICES, self.exemplar_choice, "exemplar choice")
+        if method.needs_memory and self.exemplars == 0:
+            raise ValueError(f"exemplars=0: method {self.method!r} makes no sense without a memory; give it 1 or more.")
         self._require("schedule", self.schedule in ("paper", "cosine"), "is 'paper' or 'cosine'")
         self._require("motion", self.motion in ("aligned", "whole"), "is 'aligned' or 'whole'")
         if self.classes:
@@ -195,17 +209,6 @@ _SMALL = dict(
     later_learning_rate=1.5e-3,  # 3e-3 throws away what was learned: replay and joint training lose 2 to 5 dB by it
     warmup_steps=20,
     clip_gradient=5.0,
-    separator_settings=dict(
-        width=12,
-        mask_dim=16,
-        levels=4,
-        frequency_codes=4,
-        hidden=48,
-        heads=4,
-        feed_forward=96,
-        encoder_layers=1,
-        decoder_layers=2,
-    ),
 )
 _PAPER = dict(batch_size=32, epochs=100, schedule="paper", learning_rate=1e-4, later_learning_rate=1e-4)
 

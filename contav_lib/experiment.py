@@ -1,11 +1,8 @@
-"""Run an experiment: learn task after task, measure after each, keep everything in a folder; many at once on all cores."""
+"""Run an experiment: learn task after task, measure after each, keep everything in a folder."""
 
-import multiprocessing
-import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from contav_lib.corpus.load import load_data
 from contav_lib.evaluation import evaluate, fixed_mixtures
 from contav_lib.examples import store_examples
 from contav_lib.history import Callback, History
+from contav_lib.methods import method_class
 from contav_lib.metrics import SCORES, mean_scores
 from contav_lib.result import Result
 from contav_lib.separators import Separator, load_separator, save_separator
@@ -48,7 +46,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         shutil.rmtree(folder)
     if is_finished(config):
         return Result(folder)
-    return _Experiment(config, folder, callbacks, progress).run()
+    return Experiment(config, folder, callbacks, progress).run()
 
 
 def is_finished(config: Config) -> bool:
@@ -60,60 +58,58 @@ def is_finished(config: Config) -> bool:
         return False
 
 
-def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
-    """Run independent experiments side by side, one a core (one after the other on a GPU); stored ones return at once.
-
-    Args:
-        configs: the experiments.
-        workers: processes; all cores by default.
-
-    Returns:
-        their results, in the order given.
-    """
-    todo = list({config.name: config for config in configs if not is_finished(config)}.values())
-    if todo:
-        load_data_once(todo)
-        workers = min(workers or os.cpu_count() or 1, len(todo))
-        if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
-            for config in todo:
-                run(config)
-        else:
-            _run_in_processes(todo, workers)
-    return [run(config) for config in configs]
-
-
-def load_data_once(configs: Iterable[Config]) -> None:
-    """Prepare the data of all experiments, so that processes side by side find it done."""
-    for data, clips_per_class in {(config.data, config.clips_per_class) for config in configs}:
-        load_data(data, clips_per_class)
-
-
 def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipBank]:
     """One `ClipBank` a split, with the classes of `config`; class numbers follow the order of learning."""
     corpus = load_data(config.data, config.clips_per_class)
-    classes = learning_order(config)
-    numbers = {label: number for number, label in enumerate(classes)}
-    return [
-        ClipBank(corpus.select(split, classes), numbers, config.spectrogram, config.motion, device) for split in splits
-    ]
+    numbers = {label: number for number, label in enumerate(learning_order(config))}
+    clips = [corpus.select(split, _class_list(config)) for split in splits]
+    return [ClipBank(chosen, numbers, config.spectrogram, config.motion, device) for chosen in clips]
 
 
 def learning_order(config: Config) -> list[str]:
     """The classes of an experiment, in the order of learning."""
-    return list(config.classes) or load_data(config.data, config.clips_per_class).classes
+    classes = _class_list(config)
+    if config.shuffle_classes:
+        return np.random.default_rng(config.seed).permutation(classes).tolist()
+    return classes
+
+
+def schedule_of(config: Config, train: ClipBank) -> list[Task]:
+    """The tasks of an experiment; their clips are places in its bank of training clips."""
+    classes = learning_order(config)
+    return make_schedule(
+        [classes[number] for number in train.classes.tolist()],
+        split_classes(classes, config.tasks),
+        config.exemplars,
+        joint=method_class(config.method).joint,
+        seed=config.seed,
+        choice=config.exemplar_choice,
+        features=None if config.exemplar_choice == "random" else train.describe().numpy(),
+    )
 
 
 def task_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
     """Fixed mixtures of one task's own classes, for a column of the task matrix."""
-    return fixed_mixtures(bank, task.classes, count, TEST_SEED + task.index, config.num_sources)
+    return fixed_mixtures(bank, _as_listed(config, task.classes), count, TEST_SEED + task.index, config.num_sources)
 
 
 def seen_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
     """Fixed mixtures across all classes seen up to a task, as the paper evaluates."""
-    return fixed_mixtures(bank, task.seen, count, TEST_SEED + 100 + task.index, config.num_sources)
+    return fixed_mixtures(bank, _as_listed(config, task.seen), count, TEST_SEED + 100 + task.index, config.num_sources)
 
 
-class _Experiment:
+def _class_list(config: Config) -> list[str]:
+    """The classes of an experiment, whatever the order of learning."""
+    return list(config.classes) or load_data(config.data, config.clips_per_class).classes
+
+
+def _as_listed(config: Config, classes: Sequence[int]) -> list[int]:
+    """Class numbers in the order of the list of classes: the same classes make the same mixtures in any order of learning."""
+    order, listed = learning_order(config), _class_list(config)
+    return sorted(classes, key=lambda number: listed.index(order[number]))
+
+
+class Experiment:
     """One run of an experiment."""
 
     def __init__(self, config: Config, folder: Path, callbacks: Iterable[Callback], progress: bool):
@@ -122,12 +118,8 @@ class _Experiment:
         self.train, self.validation, self.test = load_banks(
             config, "train", "validation", "test", device=settings["device"]
         )
-        classes = learning_order(config)
-        self.tasks = split_classes(classes, config.tasks)
-        method_class = type(config.make_method())
-        exemplars = method_class.exemplars if config.exemplars is None else config.exemplars
-        labels = [classes[number] for number in self.train.classes.tolist()]
-        self.schedule = make_schedule(labels, self.tasks, exemplars, method_class.joint, config.seed)
+        self.tasks = split_classes(learning_order(config), config.tasks)
+        self.schedule = schedule_of(config, self.train)
         self.mixtures = [
             (task_mixtures(config, self.test, task, config.test_mixtures),
              seen_mixtures(config, self.test, task, config.test_mixtures * len(self.tasks[: task.index + 1])))
@@ -141,14 +133,14 @@ class _Experiment:
 
     def run(self) -> Result:
         with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:
-            self.history.callbacks += (_StepCounter(bar.update),)
-            for task in self.schedule[self._tasks_done() :]:
+            self.history.callbacks += (StepCounter(bar.update),)
+            for task in self.schedule[_tasks_done(self.scores) :]:
                 self._learn(task)
         return Result(self.folder)
 
     def steps_to_do(self) -> int:
         """Training steps of the tasks that are not done yet."""
-        return sum(self.config.steps_in_task(task) for task in self.schedule[self._tasks_done() :])
+        return sum(self.config.steps_in_task(task) for task in self.schedule[_tasks_done(self.scores) :])
 
     def _learn(self, task: Task) -> None:
         start = time.perf_counter()
@@ -189,33 +181,26 @@ class _Experiment:
             self.scores["seen"][name][task.index] = _finite(means[name])
         drawn = [self.mixtures[other.index][0][:1] for other in self.schedule[: task.index + 1]]
         store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
-        rows = {name: self.scores["matrix"][name][task.index] for name in SCORES}
+        rows, seen = self.scores["matrix"], self.scores["seen"]
         self.history.add(
             {
                 "kind": "test",
                 "task": task.index,
                 "step": self.config.steps_in_task(task),
-                "tasks": rows,
-                "seen": self._seen(task),
+                "tasks": {name: rows[name][task.index] for name in SCORES},
+                "seen": {name: seen[name][task.index] for name in SCORES},
             }
         )
 
-    def _seen(self, task: Task) -> dict:
-        return {name: self.scores["seen"][name][task.index] for name in SCORES}
-
     def _checkpoint(self, task: int) -> Path:
         return self.folder / "checkpoints" / f"task_{task + 1}.safetensors"
-
-    def _tasks_done(self) -> int:
-        measured = [value is not None for value in self.scores["seen"]["sdr"]]
-        return measured.index(False) if False in measured else len(measured)
 
     def _stored_scores(self) -> dict:
         """What an interrupted run measured; a table of NaN (null in JSON) for a new one."""
         count = len(self.schedule)
         try:
             stored = read_json(self.folder / "matrix.json")
-            if stored["tasks"] == self.tasks and all(self._checkpoint(t).exists() for t in range(_rows(stored))):
+            if stored["tasks"] == self.tasks and all(self._checkpoint(t).exists() for t in range(_tasks_done(stored))):
                 return stored
         except (StorageError, KeyError, TypeError):
             pass
@@ -229,7 +214,7 @@ class _Experiment:
         }
 
 
-def _rows(scores: dict) -> int:
+def _tasks_done(scores: dict) -> int:
     return sum(value is not None for value in scores["seen"]["sdr"])
 
 
@@ -237,7 +222,7 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-class _StepCounter:
+class StepCounter:
     """A history callback that reports training steps to a progress bar."""
 
     def __init__(self, update):
@@ -248,37 +233,3 @@ class _StepCounter:
             task, step = self.at
             self.update(record["step"] - (step if task == record["task"] else 0))
             self.at = (record["task"], record["step"])
-
-
-def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
-    # "spawn", for a forked child of a process that has used torch's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
-        queue = manager.Queue()
-        jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
-        with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
-            while not all(job.done() for job in jobs):
-                _drain(queue, bar)
-                wait(jobs, timeout=1, return_when=FIRST_EXCEPTION)
-            _drain(queue, bar)
-    for job in jobs:
-        job.result()
-
-
-def _drain(queue, bar: tqdm) -> None:
-    while not queue.empty():
-        total, steps = queue.get()
-        bar.total += total
-        bar.update(steps)
-    bar.refresh()
-
-
-def _one_thread_each() -> None:
-    torch.set_num_threads(1)
-
-
-def _run_quietly(config: Config, queue) -> None:
-    experiment = _Experiment(config, paths.runs() / config.name, (), progress=False)
-    queue.put((experiment.steps_to_do(), 0))
-    experiment.history.callbacks += (_StepCounter(lambda steps: queue.put((0, steps))),)
-    experiment.run()

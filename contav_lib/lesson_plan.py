@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from contav_lib.config import Config
 from contav_lib.corpus.load import MUSIC_ORDER
-from contav_lib.experiment import run_all
+from contav_lib.parallel import run_all
 from contav_lib.result import Result
 
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from contav_lib import paths
 from contav_lib.config import Config
-from contav_lib.experiment import run_all
 from contav_lib.lesson_plan import ablation, all_lessons, forgetting, run_plan, single_task
+from contav_lib.parallel import run_all
 from contav_lib.tables import results_table
 from contav_lib.trainer import NonFiniteLoss
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contav_lib.exemplars import choose_exemplars
+
 
 @dataclass(frozen=True)
 class Task:
@@ -16,6 +18,7 @@ class Task:
         seen: numbers of all classes up to and including this task.
         clips: training clips (places in the list given to `make_schedule`) of the classes to train on.
         memory: training clips kept as exemplars of old classes.
+        kept: training clips kept when the task has ended: the memory, and exemplars of its own classes.
         tasks_at_hand: how many tasks' clips there are to train on: 1, but all tasks so far for joint training.
     """
 
@@ -25,6 +28,7 @@ class Task:
     clips: tuple[int, ...]
     memory: tuple[int, ...]
     tasks_at_hand: int = 1
+    kept: tuple[int, ...] = ()
 
 
 def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
@@ -44,18 +48,26 @@ def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
 
 
 def make_schedule(
-    labels: Sequence[str], tasks: Sequence[Sequence[str]], exemplars: int, joint: bool = False, seed: int = 0
+    labels: Sequence[str],
+    tasks: Sequence[Sequence[str]],
+    exemplars: int,
+    joint: bool = False,
+    seed: int = 0,
+    choice: str = "random",
+    features: np.ndarray | None = None,
 ) -> list[Task]:
     """The tasks, with their training clips and their memory.
 
-    Exemplars of a class are drawn at random when its task ends and kept for good. They depend on the seed and the class's
-    place only, so the same seed remembers the same clips whatever the method.
+    Exemplars of a class are chosen when its task ends and kept for good. They depend on the seed and the class's place only,
+    so the same seed remembers the same clips whatever the method.
 
     Args:
         labels: label of each training clip.
         tasks: labels by task, in the order of learning.
         exemplars: how many clips to keep of each old class.
         joint: train every task on the clips of all classes seen so far; no memory then.
+        seed: of a random choice.
+        choice, features: see `choose_exemplars`; features `[clips, D]` of all training clips, not needed for "random".
 
     Raises:
         ValueError: a class has no training clip, or fewer than the exemplars asked for.
@@ -73,9 +85,17 @@ def make_schedule(
             raise ValueError(
                 f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips."
             )
+    if features is None:
+        features = np.zeros((len(labels), 1))
     schedule, seen, memory = [], 0, []
     for index, task in enumerate(tasks):
         known = [*order[:seen], *task] if joint else task
+        kept = list(memory)
+        for number, label in enumerate(task, start=seen):
+            if not joint:
+                random = np.random.default_rng([seed, number])
+                chosen = choose_exemplars(choice, exemplars, features[clips_of[label]], random)
+                kept += [clips_of[label][row] for row in chosen]
         schedule.append(
             Task(
                 index=index,
@@ -84,11 +104,9 @@ def make_schedule(
                 clips=tuple(clip for label in known for clip in clips_of[label]),
                 memory=tuple(memory),
                 tasks_at_hand=index + 1 if joint else 1,
+                kept=tuple(kept),
             )
         )
-        for number, label in enumerate(task, start=seen):
-            if not joint:
-                chosen = np.random.default_rng([seed, number]).permutation(clips_of[label])[:exemplars]
-                memory += chosen.tolist()
+        memory = kept
         seen += len(task)
     return schedule

@@ -5,7 +5,7 @@ same weights, bit for bit on the CPU, as one that never was.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +114,12 @@ class Trainer:
             if save:
                 self._save(task, done, optimizers, best)
         self.separator.load_state_dict(best.weights)
-        self.method.end_task(task, self.separator, lambda number: sampler.batch(number, config.batch_size))
+        self.method.end_task(
+            task,
+            self.separator,
+            lambda number: sampler.batch(number, config.batch_size),
+            lambda number: self._sampler(replace(task, clips=(), memory=task.kept)).batch(number, config.batch_size),
+        )
         self.separator.eval()
 
     def _sampler(self, task: Task) -> Sampler:

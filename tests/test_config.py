@@ -7,6 +7,7 @@ import pytest
 
 from contav_lib import Config
 from contav_lib.config import PROFILES
+from contav_lib.separators.separator import separator_class
 from contav_lib.tasks import Task
 
 OTHER = dict(
@@ -20,7 +21,9 @@ OTHER = dict(
     clips_per_class=(5, 2, 2),
     classes=("tuba", "violin"),
     tasks=2,
+    shuffle_classes=True,
     exemplars=3,
+    exemplar_choice="herding",
     memory_share=0.5,
     same_class_share=0.9,
     num_sources=3,
@@ -97,6 +100,16 @@ def test_single_settings_are_changed_by_name():
     assert untouched.make_method().distillation != 0.5 and untouched.separator_settings["width"] != 20
 
 
+def test_small_profiles_take_the_separators_own_lab_settings():
+    for name in ("iquery", "coseparation", "soundofpixels"):
+        for profile in ("lab", "smoke"):
+            config = Config.profile(profile, separator=name)
+            assert config.separator_settings == separator_class(name).lab and config.make_separator(3).num_classes == 3
+        assert Config.profile("paper", separator=name).separator_settings == {}
+    mixed = Config.profile("lab", separator="coseparation", width=16).separator_settings
+    assert mixed == {**separator_class("coseparation").lab, "width": 16}
+
+
 @pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name != "device"])
 def test_every_setting_changes_the_name(setting):
     config = Config.profile("lab", tasks=1)
@@ -118,6 +131,7 @@ def test_the_device_counts_by_its_kind():
         dict(batch_size=0),
         dict(steps=0),
         dict(num_sources=1),
+        dict(num_sources=5),
         dict(exemplars=-1),
         dict(memory_share=1.0),
         dict(memory_share=-0.1),

@@ -18,7 +18,9 @@ ORDER = [
     ["audio", "media", "history", "metrics"],
     ["vision"],
     ["corpus"],
+    ["exemplars"],
     ["tasks"],
+    ["batch"],
     ["batches"],
     ["losses"],
     ["separators"],
@@ -27,6 +29,7 @@ ORDER = [
     ["config", "trainer", "examples"],
     ["result"],
     ["experiment"],
+    ["parallel"],
 ]
 PLACE = {name: place for place, group in enumerate(ORDER) for name in group}
 END = len(ORDER)

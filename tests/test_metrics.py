@@ -56,6 +56,25 @@ def test_scores_equal_mir_eval(signals, by_mir_eval, threads, size):
     assert (plain_sdr(references, estimates) - by_mir_eval[:size, 0]).abs().max() < 0.01
 
 
+@pytest.mark.parametrize("sources", [3, 4])
+def test_scores_of_more_sources_equal_mir_eval(signals, sources):
+    from mir_eval.separation import bss_eval_sources
+
+    references = signals[0].flatten(0, 1)[: 2 * sources].unflatten(0, (2, sources))
+    estimates = (
+        references + 0.3 * references.roll(1, 1) + 0.1 * references.roll(2, 1) + 0.01 * torch.randn(2, sources, 4000)
+    )
+    scores = score_mixtures(references, estimates, references.sum(1))
+    for row in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = bss_eval_sources(references[row].double().numpy(), estimates[row].double().numpy(), False)
+        for name, values in zip(("sdr", "sir", "sar"), expected[:3], strict=True):
+            assert scores[name][row].item() == pytest.approx(values.mean(), abs=0.01)
+    each = plain_sdr(references, estimates).mean(1)
+    assert torch.allclose(scores["sdr"], each, atol=1e-6)
+
+
 def test_all_scores_of_a_mixture(signals, by_mir_eval):
     references, estimates = (part[:2] for part in signals)
     scores = score_mixtures(references, estimates, references.sum(1))

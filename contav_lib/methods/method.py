@@ -50,8 +50,18 @@ class Method:
     def after_step(self, separator: Separator) -> None:
         """Called after every optimizer step."""
 
-    def end_task(self, task: Task, separator: Separator, batches: Callable[[int], Batch]) -> None:
-        """Called after a task, with the chosen weights in place; `batches(i)` gives the task's i-th batch."""
+    def end_task(
+        self,
+        task: Task,
+        separator: Separator,
+        batches: Callable[[int], Batch],
+        remembered: Callable[[int], Batch],
+    ) -> None:
+        """Called after a task, with the chosen weights in place.
+
+        `batches(i)` gives the task's i-th batch; `remembered(i)` one of mixtures of the exemplars kept from now on only
+        (`task.kept`, which must not be empty).
+        """
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """What must be kept from task to task and can't be had from the separator at `begin_task`."""

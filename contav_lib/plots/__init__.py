@@ -1,5 +1,6 @@
 """Figures for the notebooks."""
 
+from contav_lib.plots.comparing import against_memory, forest, stability_plasticity
 from contav_lib.plots.learning import (
     course_of_task,
     filling_up,
@@ -7,17 +8,19 @@ from contav_lib.plots.learning import (
     positives,
     scores_after_tasks,
     seeds_side_by_side,
-    similarity_matrices,
+    similarity,
     task_matrices,
     task_matrix,
 )
 from contav_lib.plots.signals import curves, film_strip, frequency_axes, maps, masks, schedule, sound, spectrograms
 
 __all__ = [
+    "against_memory",
     "course_of_task",
     "curves",
     "film_strip",
     "filling_up",
+    "forest",
     "frequency_axes",
     "maps",
     "mask_change",
@@ -26,9 +29,10 @@ __all__ = [
     "scores_after_tasks",
     "schedule",
     "seeds_side_by_side",
-    "similarity_matrices",
+    "similarity",
     "sound",
     "spectrograms",
+    "stability_plasticity",
     "task_matrices",
     "task_matrix",
 ]

@@ -4,23 +4,32 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contav_lib.result import Result
 
-# Okabe and Ito's colours, told apart with any kind of colour vision. A method keeps its colour in every figure.
+# Told apart with any kind of colour vision as far as so many can be; the first five are Okabe and Ito's. A method keeps its
+# colour in every figure; with a memory it does not have by itself, its lines are dashed.
 COLOURS = {
     "fine-tuning": "#D55E00",
     "replay": "#0072B2",
     "upper bound": "#000000",
     "ContAV-Sep": "#009E73",
     "distillation only": "#CC79A7",
+    "LwF": "#E69F00",
+    "EWC": "#8C564B",
+    "PLOP": "#7570B3",
+    "EWF": "#A6761D",
+    "AV-CIL": "#56B4E9",
+    "DER": "#66A61E",
 }
-_OTHERS = ("#56B4E9", "#7F7F7F", "#8C564B")
+_OTHERS = ("#17BECF", "#7F7F7F", "#AA4499")
 _MARKERS = "osD^vPX"
-_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
+SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
+_MANY = 8  # names at an axis that need small letters
 
 
 def task_matrix(
@@ -89,7 +98,7 @@ def scores_after_tasks(
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
         _lines(ax, {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()})
-        ax.set(xlabel="tasks learned", ylabel=f"{_NAMES[score]} over all seen classes, dB")
+        ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
     axes[0, 0].legend(frameon=False)
     return figure
 
@@ -104,7 +113,7 @@ def course_of_task(results: Mapping[str, Sequence[Result]], task: int = 0, score
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
     _lines(ax, columns)
     ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
-    ax.set(xlabel="tasks learned", ylabel=f"{_NAMES[score]} on task {task + 1}, dB")
+    ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} on task {task + 1}, dB")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -124,45 +133,47 @@ def seeds_side_by_side(
         values = np.array([[run.summary()[score] for run in runs] for runs in results.values()])
         ax.plot(places, values, color="#BBBBBB", linewidth=0.8, zorder=1)
         for place, name, row in zip(places, results, values, strict=True):
-            colour = _colour(name, place)
+            colour = colour_of(name, place)
             ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
             ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
         ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
-        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{_NAMES.get(score, score)}, dB")
+        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{SCORE_NAMES.get(score, score)}, dB")
         ax.grid(axis="y", alpha=0.3)
     return figure
 
 
-def similarity_matrices(
-    models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[int], labels: Sequence[str]
-) -> Figure:
+def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[int], labels: Sequence[str]) -> Figure:
     """Cosine similarities of every source with every source: one row a model, one column a modality pair.
 
     Args:
-        models: by model and pair, `[R, R]` in -1 .. 1.
+        models: by model and pair, `[R, R]` in -1 .. 1; NaN, where a model does not know a class yet, is left grey.
         classes: class number of each of the R sources, sorted; lines are drawn between classes.
         labels: by class number.
     """
     classes = np.asarray(classes)
     pairs = list(next(iter(models.values())))
     numbers, first = np.unique(classes, return_index=True)
-    middles = (first + np.append(first[1:], len(classes)) - 1) / 2
+    middles = (first + np.append(first[1:], len(classes))) / 2
     size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
     figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
+    drawn = dict(vmin=-1, vmax=1, cmap=_DIVERGING, cbar=False, square=True, rasterized=True)
     for row, (model, matrices) in zip(axes, models.items(), strict=True):
         for ax, pair in zip(row, pairs, strict=True):
-            image = ax.imshow(matrices[pair], cmap=_DIVERGING, vmin=-1, vmax=1)
-            for edge in first[1:] - 0.5:
-                ax.axhline(edge, color="black", linewidth=0.6)
-                ax.axvline(edge, color="black", linewidth=0.6)
+            seaborn.heatmap(matrices[pair], ax=ax, xticklabels=False, yticklabels=False, **drawn)
+            ax.set_facecolor("#E4E4E4")
+            ax.hlines(first[1:], 0, len(classes), color="black", linewidth=0.6)
+            ax.vlines(first[1:], 0, len(classes), color="black", linewidth=0.6)
             ax.set_xticks(middles, [labels[number] for number in numbers], rotation=45, ha="right")
-            ax.set_yticks(middles, [labels[number] for number in numbers])
+            ax.set_yticks(middles, [labels[number] for number in numbers], rotation=0)
+            if len(numbers) > _MANY:
+                ax.tick_params(labelsize=6)
+                ax.tick_params(axis="x", labelrotation=90)
             ax.tick_params(length=0)
             ax.label_outer()
         row[0].set_ylabel(model, fontweight="bold")
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.set_title(pair)
-    figure.colorbar(image, ax=axes, label="cosine similarity", shrink=0.5)
+    figure.colorbar(axes[0, 0].collections[0], ax=axes, label="cosine similarity", shrink=0.5)
     return figure
 
 
@@ -215,12 +226,14 @@ def _lines(ax: Axes, columns: Mapping[str, np.ndarray]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
     for place, (name, values) in enumerate(columns.items()):
         learned = np.arange(1, values.shape[1] + 1)
-        colour = _colour(name, place)
-        ax.plot(learned, values.mean(0), color=colour, marker=_MARKERS[place % len(_MARKERS)], label=name)
-        ax.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
+        colour = colour_of(name, place)
+        look = dict(color=colour, marker=_MARKERS[place % len(_MARKERS)], linestyle="--" if "+" in name else "-")
+        ax.plot(learned, values.mean(0), label=name, **look)
+        ax.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.12, linewidth=0)
     ax.set_xticks(range(1, values.shape[1] + 1))
     ax.grid(alpha=0.3)
 
 
-def _colour(name: str, place: int) -> str:
-    return COLOURS.get(name, _OTHERS[place % len(_OTHERS)])
+def colour_of(name: str, place: int) -> str:
+    """A method's colour, with or without memory; one of a few others, by its place, where it has none of its own."""
+    return COLOURS.get(name.split(" +")[0].split(",")[0], _OTHERS[place % len(_OTHERS)])

@@ -1,5 +1,6 @@
 """Separators: networks that pull the sources of a mixture apart."""
 
+from contav_lib.separators.coseparation import CoSeparation
 from contav_lib.separators.iquery import IQuery
 from contav_lib.separators.separator import (
     Separation,
@@ -9,11 +10,14 @@ from contav_lib.separators.separator import (
     save_separator,
     separator_class,
 )
+from contav_lib.separators.soundofpixels import SoundOfPixels
 
 __all__ = [
+    "CoSeparation",
     "IQuery",
     "Separation",
     "Separator",
+    "SoundOfPixels",
     "load_separator",
     "register_separator",
     "save_separator",

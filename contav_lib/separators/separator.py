@@ -6,14 +6,15 @@ source? Methods, trainer and metrics know separators only through this page.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from contav_lib.batches import Batch
+from contav_lib.batch import Batch
 from contav_lib.losses import separation_loss
 from contav_lib.naming import find_by_name, import_all
+from contav_lib.separators.inputs import check_inputs
 from contav_lib.storage import StorageError, load_tensors, save_tensors, with_prefix, without_prefix
 
 SEPARATORS: dict[str, type["Separator"]] = {}
@@ -29,29 +30,39 @@ class Separation:
         intermediate: maps `[B, C, H, W]` and token lists `[B, L, D]` on the way, for methods that distil them.
         attention: what each source looked at and listened to, probabilities `[B, N, heads, L]`; only where
             `Separator.keep_attention` is set and there is attention.
+        for_losses: what only the separator's own `losses` look at, by name, one row a source, `[B, N, ...]`.
     """
 
     masks: torch.Tensor
     features: dict[str, torch.Tensor]
     intermediate: list[torch.Tensor] = field(default_factory=list)
     attention: list[torch.Tensor] = field(default_factory=list)
+    for_losses: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 class Separator(nn.Module):
     """Base class of all separators.
 
     Subclasses take keyword arguments only, pass them all to `super().__init__(**arguments)` (they are saved beside the
-    weights), and write `forward`, `_grow` and `parameter_groups`. Decorate them with `@register_separator("name")`.
+    weights), and write `forward`, `_grow` and `parameter_groups`. Decorate them with `@register_separator("name")`, then let
+    `contav_lib.separators.contract.check_separator` look whether they keep the contract.
+
+    Arguments named `object_dim` and `motion_dim` say how wide the features of the pictures are that it needs: what
+    it is given is held against them.
+
+    Class attributes:
+        name: the registered name.
+        modality_pairs: the feature pairs that CrossSDC may compare.
+        lab: arguments other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
 
     Attributes:
-        name: the registered name.
         arguments: what the separator was made with; `num_classes` in it grows with `grow`.
-        modality_pairs: the feature pairs that CrossSDC may compare.
         keep_attention: put attention maps into `Separation.attention`; off, for they cost time.
     """
 
     name: ClassVar[str]
     modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
+    lab: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, **arguments):
         super().__init__()
@@ -61,6 +72,18 @@ class Separator(nn.Module):
     @property
     def num_classes(self) -> int:
         return self.arguments["num_classes"]
+
+    def __call__(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+        """`forward`, after a look at what it is given.
+
+        Raises:
+            ValueError: shapes don't fit together or to the separator, or a class is beyond those learned.
+        """
+        widths = {
+            name: self.arguments[f"{name}_dim"] for name in ("object", "motion") if f"{name}_dim" in self.arguments
+        }
+        check_inputs(mixture, visual, classes, self.num_classes, widths)
+        return super().__call__(mixture, visual, classes)
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
         """Separate all N sources of all B mixtures in one pass.

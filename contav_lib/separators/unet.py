@@ -95,14 +95,9 @@ class UNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> UNetMaps:
-        if x.shape[-1] % 2**self.levels or x.shape[-2] % 2**self.levels:
-            raise ValueError(
-                f"A U-Net of {self.levels} levels needs a spectrogram whose sides are multiples of {2**self.levels}; "
-                f"it was given {tuple(x.shape[-2:])}. Change the number of bins, of frames, or of levels."
-            )
+        check_sides(x, self.levels)
         x = self.input_norm(x.contiguous(memory_format=torch.channels_last))
-        if self.frequency_codes:
-            x = torch.cat([x, self._frequency_code(x)], 1)
+        x = with_frequency_codes(x, self.frequency_codes)
         downs = []
         for level in self.down:
             x = level(x)
@@ -113,10 +108,25 @@ class UNet(nn.Module):
             ups.append(x)
         return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups)
 
-    def _frequency_code(self, x: torch.Tensor) -> torch.Tensor:
-        """Sines and cosines of half a turn, one, two, ... turns over the frequency axis, `[B, 2 * frequency_codes, F, T]`."""
-        height = torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)
-        turns = 2.0 ** torch.arange(-1, self.frequency_codes - 1, device=x.device, dtype=x.dtype)
-        angle = pi * turns[:, None] * height
-        code = torch.cat([angle.sin(), angle.cos()])[None, :, :, None]
-        return code.expand(len(x), -1, -1, x.shape[3])
+
+def check_sides(x: torch.Tensor, levels: int) -> None:
+    """Raise a ValueError where the sides of `[B, C, F, T]` can't be halved `levels` times."""
+    if x.shape[-1] % 2**levels or x.shape[-2] % 2**levels:
+        raise ValueError(
+            f"A U-Net of {levels} levels needs a spectrogram whose sides are multiples of {2**levels}; "
+            f"it was given {tuple(x.shape[-2:])}. Change the number of bins, of frames, or of levels."
+        )
+
+
+def with_frequency_codes(x: torch.Tensor, pairs: int) -> torch.Tensor:
+    """Add to `[B, C, F, T]` `2 * pairs` channels that tell how high up a pixel lies.
+
+    They are sines and cosines of half a turn, one, two, ... turns over the frequency axis.
+    """
+    if not pairs:
+        return x
+    height = torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)
+    turns = 2.0 ** torch.arange(-1, pairs - 1, device=x.device, dtype=x.dtype)
+    angle = pi * turns[:, None] * height
+    code = torch.cat([angle.sin(), angle.cos()])[None, :, :, None]
+    return torch.cat([x, code.expand(len(x), -1, -1, x.shape[3])], 1)

@@ -4,42 +4,15 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from continual import batch_of, learning, losses, make_separator, second_task
 
 from contav_lib import Config, run
-from contav_lib.batches import Sampler
 from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.methods.contav import ContAV
 from contav_lib.methods.teacher import Teacher
 from contav_lib.separators import IQuery
 from contav_lib.storage import load_tensors
 from contav_lib.tasks import Task
-
-
-def make_separator(num_classes: int = 2) -> IQuery:
-    return IQuery(
-        num_classes=num_classes, width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24, decoder_layers=2
-    )
-
-
-def second_task(bank, memory=(0, 4)) -> Task:
-    """Classes 2 and 3 are new; one clip each of classes 0 and 1 is remembered."""
-    return Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
-
-
-def batch_of(bank, task: Task, share: float = 0.4, size: int = 12):
-    return Sampler(bank, task.clips, task.memory, 2, share, 0.0, 0.0, seed=0).batch(0, size)
-
-
-def learning(bank, task: Task, **settings):
-    """A method in the middle of a task, and the separator that has grown for it."""
-    separator, chosen = make_separator(), ContAV(**settings)
-    chosen.begin_task(task, separator)
-    separator.grow(len(task.seen))
-    return chosen, separator
-
-
-def losses(chosen, separator, batch):
-    return chosen.losses(batch, separator(batch.mixture, batch.visual, batch.classes))
 
 
 @pytest.fixture
@@ -76,7 +49,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
         def after_step(self, separator):
             self.steps += 1
 
-        def end_task(self, task, separator, batches):
+        def end_task(self, task, separator, batches, remembered):
             ended.append((task.index, separator.num_classes, batches(0).classes.shape))
 
         def state_dict(self):
@@ -157,7 +130,7 @@ def test_the_teacher_says_what_the_old_model_would_have_said(make_bank):
 def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning(bank, task)
+    chosen, separator = learning("contav", task)
     batch = batch_of(bank, task, share=0.2)
     with_memory = int(batch.is_memory.any(1).sum())
     assert 0 < with_memory < 12
@@ -168,7 +141,7 @@ def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
 def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning(bank, task)
+    chosen, separator = learning("contav", task)
     terms = losses(chosen, separator, batch_of(bank, Task(1, task.classes, task.seen, task.clips, ()), share=None))
     assert asked == [] and terms.keys() == {"instance", "class_"}
 
@@ -182,7 +155,7 @@ def test_the_first_task_has_no_teacher(make_bank):
 def test_batch_statistics_are_the_authors_oversight(make_bank, asked):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning(bank, task, teacher_batch_statistics=True)
+    chosen, separator = learning("contav", task, teacher_batch_statistics=True)
     assert chosen.teacher.separator.training
     losses(chosen, separator, batch_of(bank, task, share=0.2))
     assert asked == [12]
@@ -192,7 +165,7 @@ def test_batch_statistics_are_the_authors_oversight(make_bank, asked):
 def test_a_weight_of_zero_leaves_its_term_out(make_bank, left_out):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning(bank, task, **{left_out: 0})
+    chosen, separator = learning("contav", task, **{left_out: 0})
     terms = losses(chosen, separator, batch_of(bank, task))
     assert terms.keys() == {"distillation", "instance", "class_"} - {left_out}
 
@@ -200,7 +173,7 @@ def test_a_weight_of_zero_leaves_its_term_out(make_bank, left_out):
 def test_weights_scale_their_terms_only(make_bank):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning(bank, task)
+    chosen, separator = learning("contav", task)
     separator.eval()
     batch = batch_of(bank, task)
     once = losses(chosen, separator, batch)

@@ -79,14 +79,18 @@ def test_a_method_keeps_its_colour():
     assert alone.axes[0].lines[0].get_color() == second.axes[0].lines[1].get_color()
 
 
-def test_similarity_matrices_name_classes_and_have_zero_in_the_middle():
-    pairs = {"sound x object": np.eye(4), "sound x motion": np.zeros((4, 4))}
-    figure = learning.similarity_matrices({"old": pairs, "new": pairs}, [0, 0, 2, 2], ["cello", "flute", "violin"])
-    drawn = [ax for ax in figure.axes if ax.images]
-    assert len(drawn) == 4
-    assert all(ax.images[0].get_clim() == (-1, 1) for ax in drawn)
+def test_similarity_names_classes_has_zero_in_the_middle_and_leaves_out_what_is_not_known():
+    unknown = np.eye(4)
+    unknown[2:] = NAN
+    pairs = {"sound x object": np.eye(4), "sound x motion": unknown}
+    figure = learning.similarity({"old": pairs, "new": pairs}, [0, 0, 2, 2], ["cello", "flute", "violin"])
+    drawn = figure.axes[:4]
+    meshes = [ax.collections[0] for ax in drawn]
+    assert all(mesh.get_clim() == (-1, 1) for mesh in meshes)
+    np.testing.assert_array_equal(np.asarray(meshes[0].get_array()).reshape(4, 4), np.eye(4))
+    assert np.ma.getmaskarray(meshes[1].get_array()).sum() == 8
     assert [tick.get_text() for tick in drawn[0].get_yticklabels()] == ["cello", "violin"]
-    assert drawn[0].get_yticks().tolist() == [0.5, 2.5]
+    assert drawn[0].get_yticks().tolist() == [1, 3]
 
 
 def test_positives_draws_a_panel_a_rule():

@@ -1,0 +1,78 @@
+"""AV-CIL (Pian et al. 2023): contrastive losses on the new model, and what the old model paid attention to."""
+
+from dataclasses import dataclass
+
+import torch
+
+from contav_lib.batches import Batch
+from contav_lib.losses import cross_modal_similarity, cross_task_rows
+from contav_lib.methods.method import Method, register_method
+from contav_lib.methods.teacher import Teacher, distil_masks
+from contav_lib.separators import Separation, Separator
+from contav_lib.tasks import Task
+
+
+@register_method("avcil")
+@dataclass
+class AVCIL(Method):
+    """Audio-visual similarity by instance and by class, attention distillation, and mask distillation.
+
+    AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
+    (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only. Its visual
+    attention distillation compares, for remembered sources, where the wanted query of old and new model looked (motion)
+    and listened (audio tokens); a separator without attention has no such term.
+
+    Args:
+        distillation, instance, class_, attention: weights of the terms; 0 leaves a term out.
+        temperature: of the similarity terms.
+
+    References:
+        Pian et al., Audio-Visual Class-Incremental Learning, ICCV 2023, section 3.
+    """
+
+    exemplars = 1
+    needs_memory = True
+
+    distillation: float = 0.3
+    instance: float = 0.1
+    class_: float = 0.1
+    attention: float = 0.1
+    temperature: float = 0.05
+
+    def __post_init__(self):
+        self.refuse_negative("distillation", "instance", "class_", "attention")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature={self.temperature}: it must be above 0.")
+        self.teacher: Teacher | None = None
+        self.pairs = ()
+
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        self.pairs = separator.modality_pairs
+        separator.keep_attention = self.attention > 0
+        self.teacher = Teacher(separator) if task.index > 0 else None
+
+    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        terms = {}
+        rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos)
+        for name, weight, positives in (("instance", self.instance, same_video), ("class_", self.class_, same_class)):
+            if weight:
+                terms[name] = weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature)
+        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.attention) else None
+        if lesson and self.distillation:
+            terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)
+        if lesson and lesson.attention and self.attention:
+            maps = [value.flatten(0, 1)[lesson.index] for value in separation.attention]
+            apart = [attention_distance(new, old) for new, old in zip(maps, lesson.attention, strict=True)]
+            terms["attention"] = self.attention * torch.stack(apart).mean()
+        return terms
+
+
+def attention_distance(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of new attention maps from old ones, mean over sources and heads.
+
+    Args:
+        new, old: probabilities `[K, heads, L]`.
+    """
+    tiny = torch.finfo(torch.float32).tiny
+    new, old = new.float().clamp(min=tiny), old.float().clamp(min=tiny)
+    return (old * (old.log() - new.log())).sum(-1).mean()

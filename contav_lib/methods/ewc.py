@@ -1,0 +1,141 @@
+"""Elastic Weight Consolidation (Kirkpatrick et al. 2017): hold on to the weights that mattered."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+
+from contav_lib.batches import Batch
+from contav_lib.methods.method import Method, register_method
+from contav_lib.separators import Separation, Separator
+from contav_lib.tasks import Task
+
+Weights = dict[str, torch.Tensor]
+
+
+@register_method("ewc")
+@dataclass
+class EWC(Method):
+    """Adds `strength / 2 x sum over weights of F (w - anchor)^2`.
+
+    F, the diagonal of the Fisher information, is estimated after each task from the squared gradients of the separator's
+    losses, one mixture at a time (not of a batch's mean, where gradients cancel), with the batch norms in eval mode, and
+    divided by its mean over all weights, so that `strength` means the same for any task and separator.
+
+    Several tasks: the sum of their penalties, `sum over k of F_k (w - anchor_k)^2`, is kept in one pair of tables, for up to a
+    constant it equals `F (w - anchor)^2` with `F = sum F_k` and `anchor = sum F_k anchor_k / F`. With `online`, as Schwarz et
+    al. 2018: `F = decay x F + F_k`, and the anchor is where the last task ended.
+
+    Rows that growing adds (to the query table, along the first axis) are free until their own task has ended.
+
+    Args:
+        strength: lambda of Kirkpatrick et al., eq. 3.
+        mixtures: from how many mixtures F is estimated.
+        online: forget old tasks' F slowly; decay: gamma of Schwarz et al., eq. 8.
+
+    References:
+        Kirkpatrick et al., Overcoming catastrophic forgetting in neural networks, PNAS 2017, eq. 3.
+        Schwarz et al., Progress & Compress, ICML 2018, section 4.
+    """
+
+    strength: float = 1.0
+    mixtures: int = 120
+    online: bool = False
+    decay: float = 0.9
+
+    def __post_init__(self):
+        self.refuse_negative("strength")
+        if self.mixtures < 1:
+            raise ValueError(f"mixtures={self.mixtures}: the Fisher information is estimated from 1 mixture or more.")
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay={self.decay}: it must be in 0 .. 1.")
+        self.fisher: Weights = {}
+        self.anchor: Weights = {}
+        self.separator: Separator | None = None
+
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        self.separator = separator
+
+    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        if not (self.fisher and self.strength):
+            return {}
+        return {"anchor": self.strength / 2 * penalty(self.separator.named_parameters(), self.fisher, self.anchor)}
+
+    def end_task(
+        self,
+        task: Task,
+        separator: Separator,
+        batches: Callable[[int], Batch],
+        remembered: Callable[[int], Batch],
+    ) -> None:
+        fisher = normalised(estimate_fisher(separator, _one_by_one(batches, self.mixtures)))
+        anchor = {name: value.detach().clone() for name, value in separator.named_parameters()}
+        for name, old in self.fisher.items():
+            known = tuple(slice(length) for length in old.shape)  # rows added by growing have no past
+            fisher[name][known] += self.decay * old if self.online else old
+            if not self.online:
+                share = (old / fisher[name][known]).nan_to_num()  # where no weight ever mattered, any anchor does
+                anchor[name][known] = anchor[name][known].lerp(self.anchor[name], share)
+        self.fisher, self.anchor = fisher, anchor
+
+    def state_dict(self) -> Weights:
+        tables = {"fisher": self.fisher, "anchor": self.anchor}
+        return {f"{table}.{name}": value for table, weights in tables.items() for name, value in weights.items()}
+
+    def load_state_dict(self, state: Weights) -> None:
+        self.fisher, self.anchor = (
+            {name.removeprefix(f"{table}."): value for name, value in state.items() if name.startswith(f"{table}.")}
+            for table in ("fisher", "anchor")
+        )
+
+
+def penalty(parameters: Iterable[tuple[str, torch.Tensor]], fisher: Weights, anchor: Weights) -> torch.Tensor:
+    """`sum of F (w - anchor)^2` over all weights that have an anchor: a scalar; its gradient is `2 F (w - anchor)`.
+
+    Args:
+        parameters: name and value; longer along an axis than its anchor where the separator has grown.
+        fisher, anchor: by name.
+    """
+    apart = [
+        (fisher[name] * (value[tuple(slice(length) for length in anchor[name].shape)] - anchor[name]).square()).sum()
+        for name, value in parameters
+    ]
+    return torch.stack(apart).sum()
+
+
+def estimate_fisher(separator: Separator, mixtures: Iterable[Batch]) -> Weights:
+    """Mean squared gradient of the separator's losses, by weight.
+
+    Args:
+        separator: in eval mode while this runs.
+        mixtures: batches of one mixture each.
+    """
+    training = separator.training
+    separator.eval().zero_grad(set_to_none=True)
+    names, parameters = zip(*separator.named_parameters(), strict=True)
+    squares, count = [torch.zeros_like(parameter) for parameter in parameters], 0
+    for batch in mixtures:
+        separation = separator(batch.mixture, batch.visual, batch.classes)
+        loss = sum(separator.losses(batch, separation).values())
+        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        for square, gradient in zip(squares, gradients, strict=True):
+            square.addcmul_(gradient, gradient)
+        count += 1
+    separator.train(training)
+    return {name: square / count for name, square in zip(names, squares, strict=True)}
+
+
+def normalised(fisher: Weights) -> Weights:
+    """Divided by the mean over all weights of all names."""
+    mean = torch.cat([values.flatten() for values in fisher.values()]).mean()
+    return {name: values / mean for name, values in fisher.items()}
+
+
+def _one_by_one(batches: Callable[[int], Batch], count: int) -> Iterable[Batch]:
+    number, done = 0, 0
+    while done < count:
+        batch = batches(number)
+        for row in range(min(len(batch.mixture), count - done)):
+            yield batch[row : row + 1]
+            done += 1
+        number += 1

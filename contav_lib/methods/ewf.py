@@ -1,0 +1,61 @@
+"""Endpoints Weight Fusion (Xiao et al. 2023): after a task, meet half-way between the old weights and the new ones."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+
+from contav_lib.batches import Batch
+from contav_lib.methods.lwf import LwF
+from contav_lib.methods.method import register_method
+from contav_lib.separators import Separator
+from contav_lib.tasks import Task
+
+
+@register_method("ewf")
+@dataclass
+class EWF(LwF):
+    """Distillation during the task, so that the two endpoints stay near each other, and weight fusion after it.
+
+    Args:
+        distillation: as for `LwF`.
+
+    References:
+        Xiao et al., Endpoints Weight Fusion for Class Incremental Semantic Segmentation, CVPR 2023: the fusion and its
+        factor, the square root of new classes / all classes.
+    """
+
+    def end_task(
+        self,
+        task: Task,
+        separator: Separator,
+        batches: Callable[[int], Batch],
+        remembered: Callable[[int], Batch],
+    ) -> None:
+        if self.teacher:
+            share = balance(len(task.seen) - len(task.classes), len(task.classes))
+            separator.load_state_dict(fuse(self.teacher.separator.state_dict(), separator.state_dict(), share))
+
+
+def balance(old_classes: int, new_classes: int) -> float:
+    """The new weights' share: the square root of new classes / all classes."""
+    return sqrt(new_classes / (old_classes + new_classes))
+
+
+def fuse(old: Mapping[str, torch.Tensor], new: Mapping[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    """`share x new + (1 - share) x old`, weight by weight; the running statistics of batch norms, too.
+
+    Rows that growing added (to the query table, along the first axis) have no old endpoint: they stay as the new ones.
+    Counters (integers) stay as the new ones, too.
+
+    Args:
+        old, new: state dicts of the same separator before and after a task.
+        share: 0 gives the old weights, 1 the new ones.
+    """
+    fused = {name: value.clone() for name, value in new.items()}
+    for name, before in old.items():
+        if before.is_floating_point():
+            known = fused[name][tuple(slice(length) for length in before.shape)]
+            known.lerp_(before, 1 - share)
+    return fused

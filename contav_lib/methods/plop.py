@@ -1,0 +1,91 @@
+"""PLOP (Douillard et al. 2021): keep what the maps inside the network look like, strip by strip, and trust old answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+
+import torch
+from torch.nn import functional
+
+from contav_lib.batches import Batch
+from contav_lib.methods.lwf import LwF
+from contav_lib.methods.method import register_method
+from contav_lib.methods.teacher import Lesson
+from contav_lib.separators import Separation
+
+SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and the whole; each divides the one before
+
+
+@register_method("plop")
+@dataclass
+class PLOP(LwF):
+    """Local POD on everything inside the separator, and pseudo-targets for old classes.
+
+    Carried over: *Local POD* (eq. 5 to 7 there) between all maps and token lists of old and new model, on all mixtures.
+    *Pseudo-targets*: what the old model calls with confidence an old class counts as a target. In segmentation that
+    fills the background of new images; here it fills the questions about old classes (see `LwF`): only pixels where the old
+    mask is nearly 0 or nearly 1 are distilled.
+
+    Not carried over: the background class and the factor that weakens the main loss where pseudo-labels are rare: a mixture
+    has no background, and the true masks of its own sources are known for every pixel.
+
+    Args:
+        pod: weight of Local POD (0.01 in PLOP, there for sums over larger maps).
+        distillation: weight of the pseudo-targets.
+        confidence: a pixel counts where `|2 x old mask - 1|` is this or more, in 0 .. 1.
+
+    References:
+        Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
+    """
+
+    pod: float = 1.0
+    confidence: float = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.refuse_negative("pod")
+        if not 0 <= self.confidence <= 1:
+            raise ValueError(f"confidence={self.confidence}: it must be in 0 .. 1.")
+
+    @property
+    def asks(self) -> bool:
+        return self.teacher is not None and (self.distillation > 0 or self.pod > 0)
+
+    def distil(self, batch: Batch, separation: Separation, lesson: Lesson) -> dict[str, torch.Tensor]:
+        terms = {}
+        if self.pod:
+            terms["pod"] = self.pod * pod_distance(separation.intermediate, lesson.intermediate)
+        if self.distillation:
+            sure = (2 * lesson.masks.float() - 1).abs() >= self.confidence
+            weights = sure * batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
+            apart = weights * (separation.masks.flatten(0, 1)[lesson.index].float() - lesson.masks.float()).abs()
+            terms["pseudo"] = self.distillation * apart.mean()
+        return terms
+
+
+def pod_distance(new: Sequence[torch.Tensor], old: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Mean over layers and mixtures of the squared distance between Local POD embeddings of unit length.
+
+    Args:
+        new, old: maps `[B, C, H, W]` and token lists `[B, L, D]`, in the same order.
+    """
+    distances = [(local_pod(a) - local_pod(b)).square().sum(1).mean() for a, b in zip(new, old, strict=True)]
+    return torch.stack(distances).mean()
+
+
+def local_pod(map: torch.Tensor, scales: Sequence[int] = SCALES) -> torch.Tensor:
+    """Local POD embedding, one vector of unit length a mixture, `[B, ...]`.
+
+    At scale s the map is cut into s x s cells; in each, every row is averaged along the width and every column along the
+    height. A side that s does not divide is cut into fewer. A token list `[B, L, D]` counts as a map of one row.
+    """
+    if map.ndim == 3:
+        map = map.transpose(1, 2).unsqueeze(2)
+    rows = columns = map.float().contiguous()
+    height, width = map.shape[2:]
+    strips = []
+    for scale in scales:  # a coarser scale averages the strips of the finer one before it
+        rows = rows.unflatten(3, (gcd(scale, width), -1)).mean(4)
+        columns = columns.unflatten(2, (gcd(scale, height), -1)).mean(3)
+        strips += [rows.flatten(1), columns.flatten(1)]
+    return functional.normalize(torch.cat(strips, 1), dim=1)

@@ -1,0 +1,79 @@
+"""Many experiments, side by side on all cores."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+
+import torch
+from tqdm.auto import tqdm
+
+from contav_lib import paths
+from contav_lib.config import Config
+from contav_lib.corpus.load import load_data
+from contav_lib.experiment import Experiment, StepCounter, is_finished, run
+from contav_lib.methods import method_class
+from contav_lib.result import Result
+
+
+def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
+    """Run independent experiments side by side, one a core (one after the other on a GPU); stored ones return at once.
+
+    Args:
+        configs: the experiments.
+        workers: processes; all cores by default.
+
+    Returns:
+        their results, in the order given.
+    """
+    todo = list({config.name: config for config in configs if not is_finished(config)}.values())
+    todo.sort(key=lambda config: not method_class(config.method).joint)  # the longest first: no core idles at the end
+    if todo:
+        load_data_once(todo)
+        workers = min(workers or os.cpu_count() or 1, len(todo))
+        if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
+            for config in todo:
+                run(config)
+        else:
+            _run_in_processes(todo, workers)
+    return [run(config) for config in configs]
+
+
+def load_data_once(configs: Iterable[Config]) -> None:
+    """Prepare the data of all experiments, so that processes side by side find it done."""
+    for data, clips_per_class in {(config.data, config.clips_per_class) for config in configs}:
+        load_data(data, clips_per_class)
+
+
+def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
+    # "spawn", for a forked child of a process that has used torch's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
+        queue = manager.Queue()
+        jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
+        with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
+            while not all(job.done() for job in jobs):
+                _drain(queue, bar)
+                wait(jobs, timeout=1, return_when=FIRST_EXCEPTION)
+            _drain(queue, bar)
+    for job in jobs:
+        job.result()
+
+
+def _drain(queue, bar: tqdm) -> None:
+    while not queue.empty():
+        total, steps = queue.get()
+        bar.total += total
+        bar.update(steps)
+    bar.refresh()
+
+
+def _one_thread_each() -> None:
+    torch.set_num_threads(1)
+
+
+def _run_quietly(config: Config, queue) -> None:
+    experiment = Experiment(config, paths.runs() / config.name, (), progress=False)
+    queue.put((experiment.steps_to_do(), 0))
+    experiment.history.callbacks += (StepCounter(lambda steps: queue.put((0, steps))),)
+    experiment.run()

@@ -1,0 +1,84 @@
+"""Figures that compare many methods: differences with their intervals, stability against plasticity, memory sizes."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from contav_lib.plots.learning import SCORE_NAMES, colour_of
+from contav_lib.result import Result
+
+
+def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Figure:
+    """Paired differences as a forest plot: a dot at the mean, a line over the 95 % interval, dotted zero.
+
+    Args:
+        differences: of `tables.paired_differences`: a row a method, with `difference`, `low`, `high` in dB.
+        what: label of the axis.
+    """
+    figure, ax = plt.subplots(figsize=(6.6, 0.34 * len(differences) + 1.0), layout="constrained")
+    for place, (name, row) in enumerate(differences.iterrows()):
+        colour = colour_of(name, place)
+        decided = row["low"] > 0 or row["high"] < 0
+        ax.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
+        ax.plot(row["difference"], place, "o", color=colour, markerfacecolor=colour if decided else "white", zorder=3)
+    ax.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
+    ax.set_yticks(range(len(differences)), differences.index)
+    ax.invert_yaxis()
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_xlabel(what)
+    return figure
+
+
+def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> Figure:
+    """How well old tasks are kept (across) against how well new ones are learned (up): one small dot a seed, a large one at
+    the mean.
+
+    Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, which
+    is the same for all methods.
+
+    Args:
+        results: experiments of two tasks or more by method, one a seed.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    for place, (name, runs) in enumerate(results.items()):
+        matrices = [run.matrix(score) for run in runs]
+        old = np.array([matrix[-1, :-1].mean() for matrix in matrices])
+        new = np.array([matrix.diagonal()[1:].mean() for matrix in matrices])
+        colour, marker = colour_of(name, place), "s" if "+" in name else "o"
+        ax.scatter(old, new, s=12, color=colour, alpha=0.5, marker=marker)
+        ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
+    ax.set(
+        xlabel=f"old tasks at the end: {SCORE_NAMES[score]}, dB (stability)",
+        ylabel="new tasks when learned, dB (plasticity)",
+    )
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def against_memory(
+    results: Mapping[str, Mapping[int, Sequence[Result]]], scores: Sequence[str] = ("sdr", "sir", "sar")
+) -> Figure:
+    """Final scores over all classes against the number of exemplars a class (the paper's Figure 4, its Table 3).
+
+    Args:
+        results: by method, then by exemplars a class: experiments, one a seed.
+        scores: one panel each.
+    """
+    figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
+    sizes = sorted({size for by_size in results.values() for size in by_size})
+    for ax, score in zip(axes[0], scores, strict=True):
+        for place, (name, by_size) in enumerate(results.items()):
+            values = {size: np.array([run.summary()[score] for run in runs]) for size, runs in sorted(by_size.items())}
+            at, colour = [sizes.index(size) for size in values], colour_of(name, place)
+            ax.plot(at, [column.mean() for column in values.values()], "o-", color=colour, label=name)
+            lowest, highest = zip(*((column.min(), column.max()) for column in values.values()), strict=True)
+            ax.fill_between(at, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+        ax.set_xticks(range(len(sizes)), sizes)
+        ax.set(xlabel="exemplars a class", ylabel=f"{SCORE_NAMES[score]} over all classes, dB")
+        ax.grid(alpha=0.3)
+    axes[0, 0].legend(frameon=False)
+    return figure

@@ -1,0 +1,20 @@
+"""The browser's side of the widgets: the files that lie here, joined, because a widget is sent as one text."""
+
+from pathlib import Path
+
+import ipywidgets
+
+
+def read(*names: str) -> str:
+    """These files of this folder as one text, in this order."""
+    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+
+
+def answer_pings(widget: ipywidgets.Widget) -> None:
+    """Let a widget's page find out whether its kernel is alive; see `watchKernel` in `dom.js`."""
+
+    def answer(_widget: ipywidgets.Widget, message: object, _buffers: list) -> None:
+        if isinstance(message, dict) and message.get("ping"):
+            widget.send({"pong": True})
+
+    widget.on_msg(answer)

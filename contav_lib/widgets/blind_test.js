@@ -1,0 +1,170 @@
+// The blind test: the sounds of one trial, which are A, B and perhaps X or a reference, and an answer for Python.
+
+const KEYS_OF = { A: "a", B: "b", X: "x", Reference: "r" };
+
+/** One trial's sound: all of it runs on one clock and repeats, one is heard. */
+class Booth {
+  constructor(model) {
+    this.model = model;
+    this.heard = 0;
+    this.engine = new Engine(
+      () => model.get("gains").map((gain, i) => (i === this.heard ? gain : 0)),
+      () => [0, this.engine.duration],
+    );
+    this.load();
+    // Every trial begins silent at A, whether or not its sounds are those of the last one: that would tell.
+    model.on("change:trial", () => this.load());
+  }
+
+  load() {
+    const { model } = this;
+    this.engine.load(model.get("sounds").map((view, i) => decode(view, model.get("scales")[i])), model.get("rate"));
+    this.engine.seek(0);
+    this.heard = 0;
+  }
+
+  hear(number) {
+    this.heard = number;
+    this.engine.regain();
+    if (this.engine.playing) this.engine.changed();
+    else this.engine.play();
+  }
+}
+
+class TestPage {
+  constructor(model, booth) {
+    Object.assign(this, { model, booth });
+    this.root = make("div", {
+      className: "contav contav-blind-test", tabIndex: 0, role: "group", "aria-label": "Blind listening test",
+      "data-lm-suppress-shortcuts": "true",
+    });
+    this.root.stemPlayer = booth.engine; // for tests and scripts
+    this.kernelGone = make("div", { className: "contav-alarm", hidden: true },
+      "The kernel does not answer: it is gone, or busy for long. The sounds still play, but answers are not kept.");
+    this.onModel = () => this.trial !== model.get("trial") && this.build();
+    model.on("change", this.onModel);
+    this.onEngine = () => this.refresh();
+    booth.engine.addEventListener("change", this.onEngine);
+    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("pointerdown", () => booth.engine.warm());
+    this.build();
+    this.follow();
+  }
+
+  end() {
+    this.model.off("change", this.onModel);
+    this.booth.engine.removeEventListener("change", this.onEngine);
+    cancelAnimationFrame(this.frame);
+  }
+
+  build() {
+    const { model } = this;
+    this.trial = model.get("trial");
+    if (model.get("done")) {
+      this.booth.engine.pause();
+      const end = make("div", { role: "status" }, make("b", {}, "Done. "), model.get("outcome"));
+      this.root.replaceChildren(end, make("div", { className: "contav-note" }, "In Python: .answers and .p_value"));
+      return;
+    }
+    const trials = model.get("trials");
+    const title = make("div", {}, make("b", {}, `Trial ${this.trial + 1} of ${trials}. `), model.get("question"));
+    const progress = make("progress", { max: trials, value: this.trial, "aria-label": "Trials answered" });
+    this.root.replaceChildren(title, progress, this.makeSounds(), this.makeAnswers(), this.kernelGone);
+    this.refresh();
+  }
+
+  makeSounds() {
+    const { engine } = this.booth;
+    this.play = makeButton("", "Play", () => (engine.playing ? engine.pause() : engine.play()));
+    this.choices = this.model.get("labels").map((label, i) => {
+      const button = makeButton(label, `Hear ${label}`, () => this.booth.hear(i));
+      button.append(" ", make("kbd", {}, KEYS_OF[label]));
+      return button;
+    });
+    this.seek = makeSlider("Position", { min: 0, max: engine.duration, step: 0.01 }, (at) => engine.seek(at));
+    return make("div", { className: "contav-line" }, this.play, ...this.choices, this.seek);
+  }
+
+  makeAnswers() {
+    const kind = this.model.get("kind");
+    if (kind === "rate") return this.makeRatings();
+    const text = (label) => (kind === "abx" ? `X is ${label}` : `${label} is better`);
+    const buttons = ["A", "B"].map((label, i) => {
+      const button = makeButton(text(label), text(label), () => this.answer({ choice: label }));
+      button.append(" ", make("kbd", {}, String(i + 1)));
+      return button;
+    });
+    this.answers = buttons;
+    return make("div", { className: "contav-line" }, "Your answer: ", ...buttons);
+  }
+
+  makeRatings() {
+    const marks = { a: 0, b: 0 };
+    const next = makeButton("Next", "Send these marks", () => this.answer({ rating_a: marks.a, rating_b: marks.b }));
+    next.disabled = true;
+    this.answers = [next];
+    const groups = ["a", "b"].map((which) => {
+      const scale = [1, 2, 3, 4, 5].map((mark) => {
+        const name = `contav-${which}-${this.model.get("trial")}`;
+        const radio = make("input", { type: "radio", name, value: mark, "aria-label": `${which.toUpperCase()}: ${mark}` });
+        radio.addEventListener("change", () => {
+          marks[which] = mark;
+          next.disabled = !(marks.a && marks.b);
+        });
+        return make("label", {}, radio, String(mark));
+      });
+      return make("fieldset", {}, make("legend", {}, which.toUpperCase()), ...scale);
+    });
+    return make("form", { className: "contav-line" }, ...groups, next);
+  }
+
+  /** Once: Python sends the next trial. */
+  answer(what) {
+    for (const button of this.answers) button.disabled = true;
+    this.model.send({ trial: this.model.get("trial"), ...what });
+  }
+
+  refresh() {
+    if (this.model.get("done")) return;
+    const { engine, heard } = this.booth;
+    this.play.textContent = engine.playing ? "❚❚ Pause" : "▶ Play";
+    this.play.setAttribute("aria-label", engine.playing ? "Pause" : "Play");
+    this.choices.forEach((button, i) => button.setAttribute("aria-pressed", String(i === heard)));
+    this.seek.value = engine.position();
+  }
+
+  follow() {
+    if (this.booth.engine.playing) this.seek.value = this.booth.engine.position();
+    this.frame = requestAnimationFrame(() => this.follow());
+  }
+
+  onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.model.get("done")) return;
+    const isRadio = event.target.type === "radio";
+    if (event.key === " " && (isRadio || event.target.tagName === "BUTTON")) return; // these keys are their own
+    const sound = this.model.get("labels").findIndex((label) => KEYS_OF[label] === event.key.toLowerCase());
+    const answer = this.model.get("kind") === "rate" ? undefined : this.answers[event.key - 1];
+    if (event.key === " ") this.play.click();
+    else if (sound >= 0) this.booth.hear(sound);
+    else if (answer) answer.click();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+export default () => {
+  let booth;
+  return {
+    initialize({ model }) {
+      booth = new Booth(model);
+      return () => booth.engine.dispose();
+    },
+    render({ model, el }) {
+      const page = new TestPage(model, booth);
+      el.replaceChildren(page.root);
+      const unwatch = watchKernel(el, (alive) => (page.kernelGone.hidden = alive), model);
+      return () => [unwatch(), page.end()];
+    },
+  };
+};

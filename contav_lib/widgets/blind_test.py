@@ -1,0 +1,226 @@
+"""A blind listening test of two methods: the listener does not know which one is playing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anywidget
+import numpy as np
+import pandas as pd
+from traitlets import Bool, Bytes, Float, Int, List, Unicode
+
+from contav_lib.audio import SAMPLE_RATE
+from contav_lib.result import Result
+from contav_lib.widgets import assets, sound
+
+KINDS = {
+    "abx": "Which of the two is X?",
+    "pick": "Which one is better: nearer to the reference, if there is one?",
+    "rate": "How good is each, from 1 (bad) to 5 (excellent)?",
+}
+
+
+class BlindTest(anywidget.AnyWidget):
+    """Compare two methods without knowing which is which; all sounds are made equally loud.
+
+    A kind of test asks one question a trial. `abx`: A is one method, B the other, X one of the two; which? It tells
+    whether a difference can be heard at all. `pick`: which of A and B is better? `rate`: a mark for each.
+    In each trial chance decides who is A. Names never go to the browser before the last answer.
+
+    `answers` is a data frame, a row a trial; `p_value` says how probable an outcome at least as uneven is by guessing.
+
+    Args:
+        methods: two names; for each a sound, or a list of sounds, as many for both: the test goes through them in turn.
+            A sound is a waveform `[samples]` or an audio file.
+        kind: "abx", "pick" or "rate".
+        trials: how many questions.
+        references: the true sound to each of a method's sounds, to be heard beside A and B; none for `abx`.
+        sample_rate: of the waveforms, in Hz.
+        seed: of chance; None is a new test every time.
+
+    Raises:
+        ValueError: not two methods, not as many sounds for each, or a sound that can't be played.
+    """
+
+    _esm = assets.read("dom.js", "engine.js", "blind_test.js")
+    _css = assets.read("theme.css", "blind_test.css")
+
+    kind = Unicode().tag(sync=True)
+    question = Unicode().tag(sync=True)
+    trial = Int(0).tag(sync=True)  # the present one, from 0; equal to `trials` at the end
+    trials = Int().tag(sync=True)
+    labels = List(Unicode()).tag(sync=True)  # of the sounds of this trial
+    sounds = List(Bytes()).tag(sync=True)
+    scales = List(Float()).tag(sync=True)
+    gains = List(Float()).tag(sync=True)
+    rate = Int().tag(sync=True)
+    done = Bool(False).tag(sync=True)
+    outcome = Unicode().tag(sync=True)  # in words, once it is done
+
+    def __init__(
+        self,
+        methods: Mapping[str, Any],
+        kind: str = "abx",
+        trials: int = 10,
+        references: Sequence[Any] | None = None,
+        sample_rate: int = SAMPLE_RATE,
+        seed: int | None = None,
+    ):
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}; it is one of {', '.join(map(repr, KINDS))}.")
+        if len(methods) != 2:
+            raise ValueError(f"{len(methods)} method(s) were given; a blind test compares two.")
+        if trials < 1:
+            raise ValueError(f"trials is {trials}; at least one question must be asked.")
+        self._methods = [str(name) for name in methods]
+        self._pairs = _align([_as_list(sounds) for sounds in methods.values()], self._methods)
+        self._references = _check_references(references, kind, len(self._pairs))
+        self._rng = np.random.default_rng(seed)
+        self._rows: list[dict[str, Any]] = []
+        self._waveforms = [self._convert(example, sample_rate) for example in range(len(self._pairs))]
+        super().__init__(kind=kind, question=KINDS[kind], trials=trials, rate=sample_rate)
+        self._ask()
+        self.on_msg(self._receive)
+        assets.answer_pings(self)
+
+    @classmethod
+    def from_results(cls, results: Mapping[str, Result], kind: str = "pick", **options: Any) -> "BlindTest":
+        """Compare what two experiments made of the same stored examples after their last task.
+
+        Args:
+            results: two, by the name that the end of the test gives away.
+            kind, options: the constructor's.
+
+        Raises:
+            ValueError: there are no examples, or they are not the same ones.
+        """
+        examples = {name: result.examples() for name, result in results.items()}
+        if len({str([entry["labels"] for entry in entries]) for entries in examples.values()}) > 1 or not all(
+            examples.values()
+        ):
+            raise ValueError(
+                f"{', '.join(examples)} do not hold the same examples. Compare experiments with the same data, tasks and seed."
+            )
+        methods = {
+            name: [file for entry in entries for file in entry["separated"][max(entry["separated"])]]
+            for name, entries in examples.items()
+        }
+        truth = [file for entry in next(iter(examples.values())) for file in entry["truth"]]
+        return cls(methods, kind, references=None if kind == "abx" else truth, **options)
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """A row a trial: `trial` (from 1), `example` (from 0), `a` and `b` (methods), and what was answered.
+
+        For `abx` also `x` (a method), `answer` ("A" or "B") and `correct`; for `pick` `chosen` (a method); for `rate`
+        `rating_a`, `rating_b` and `chosen`, the method with the better mark, missing for a tie.
+        """
+        columns = {
+            "abx": ["x", "answer", "correct"],
+            "pick": ["chosen"],
+            "rate": ["rating_a", "rating_b", "chosen"],
+        }
+        return pd.DataFrame(self._rows, columns=["trial", "example", "a", "b", *columns[self.kind]])
+
+    @property
+    def p_value(self) -> float:
+        """Of the binomial test against guessing: one-sided for `abx`, two-sided otherwise; ties do not count."""
+        from scipy.stats import binomtest
+
+        hits, count = self._count()
+        side = "greater" if self.kind == "abx" else "two-sided"
+        return float(binomtest(hits, count, 0.5, alternative=side).pvalue) if count else float("nan")
+
+    def __repr__(self) -> str:
+        return f"BlindTest({self.kind}, {len(self._rows)} of {self.trials} answered)"
+
+    def _convert(self, example: int, rate: int) -> dict[str, np.ndarray]:
+        sounds = dict(zip(self._methods, self._pairs[example], strict=True))
+        if self._references:
+            sounds["the reference"] = self._references[example]
+        return sound.as_waveforms(sounds, rate)[0]
+
+    def _ask(self) -> None:
+        """Send the sounds of the next trial."""
+        example = self.trial % len(self._waveforms)
+        waveforms = list(self._waveforms[example].values())
+        levels = sound.matching_gains(waveforms, self.rate)
+        first, hidden = (int(number) for number in self._rng.integers(0, 2, 2))
+        self._order, self._hidden, self._example = (first, 1 - first), hidden, example
+        extra = [hidden] if self.kind == "abx" else [2] * bool(self._references)
+        order = [*self._order, *extra]
+        packed = [sound.pack(waveforms[number]) for number in order]
+        with self.hold_sync():
+            self.sounds, self.scales = [data for data, _ in packed], [scale for _, scale in packed]
+            self.gains = [levels[number] for number in order]
+            self.labels = ["A", "B", "X" if self.kind == "abx" else "Reference"][: len(order)]
+
+    def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        """An answer from the browser; one to a trial that is over, or a wrong one, counts for nothing."""
+        if self.done or not isinstance(message, dict) or message.get("trial") != self.trial:
+            return
+        answer = self._read(message)
+        if answer is None:
+            return
+        a, b = (self._methods[number] for number in self._order)
+        self._rows.append({"trial": self.trial + 1, "example": self._example, "a": a, "b": b, **answer})
+        with self.hold_sync():
+            self.trial += 1
+            if self.trial < self.trials:
+                self._ask()
+            else:
+                self.done, self.outcome = True, self._tell()
+
+    def _read(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """What an answer means."""
+        named = dict(zip("AB", (self._methods[number] for number in self._order), strict=True))
+        if self.kind == "rate":
+            marks = [message.get("rating_a"), message.get("rating_b")]
+            if not all(mark in range(1, 6) for mark in marks):
+                return None
+            chosen = None if marks[0] == marks[1] else named["AB"[marks[1] > marks[0]]]
+            return {"rating_a": marks[0], "rating_b": marks[1], "chosen": chosen}
+        if (choice := message.get("choice")) not in named:
+            return None
+        if self.kind == "pick":
+            return {"chosen": named[choice]}
+        x = self._methods[self._hidden]
+        return {"x": x, "answer": choice, "correct": named[choice] == x}
+
+    def _count(self) -> tuple[int, int]:
+        """Right answers, or choices of the first method; and how many answers count."""
+        answers = self.answers
+        if self.kind == "abx":
+            return int(answers["correct"].sum()), len(answers)
+        chosen = answers["chosen"].dropna()
+        return int((chosen == self._methods[0]).sum()), len(chosen)
+
+    def _tell(self) -> str:
+        hits, count = self._count()
+        chance = f"By guessing, an outcome at least as uneven has the probability p = {self.p_value:.3f}."
+        if self.kind == "abx":
+            return f"{hits} of {count} right. A and B were {' and '.join(self._methods)}. {chance}"
+        names = f"{self._methods[0]} was preferred {hits} times, {self._methods[1]} {count - hits} times"
+        return f"{names}, of {self.trials} trials. {chance if count else ''}"
+
+
+def _as_list(sounds: Any) -> list[Any]:
+    return list(sounds) if isinstance(sounds, list | tuple) else [sounds]
+
+
+def _align(sounds: list[list[Any]], names: Sequence[str]) -> list[tuple[Any, Any]]:
+    first, second = sounds
+    if len(first) != len(second) or not first:
+        raise ValueError(f"{names[0]} has {len(first)} sound(s) and {names[1]} {len(second)}; both need as many.")
+    return list(zip(first, second, strict=True))
+
+
+def _check_references(references: Sequence[Any] | None, kind: str, count: int) -> list[Any]:
+    if references is None:
+        return []
+    if kind == "abx":
+        raise ValueError("abx asks only whether a difference is heard; it has no references. Choose kind='pick'.")
+    if len(references) != count:
+        raise ValueError(
+            f"There are {len(references)} references to {count} sound(s) of each method; give one to each."
+        )
+    return list(references)

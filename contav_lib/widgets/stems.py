@@ -1,0 +1,186 @@
+"""What a player plays: stems, the groups they form, their residuals, and a page that shows them without a widget."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from contav_lib.naming import did_you_mean
+from contav_lib.result import Result
+from contav_lib.widgets import sound
+
+_VERSION = re.compile(r"(?P<group>.+) \((?P<version>truth|separated)\)")
+_FULL_SCALE = 0.9999  # where 16 bits, or a loudspeaker, begin to clip
+
+
+@dataclass
+class Stem:
+    """One row of a player."""
+
+    name: str
+    takes: list[np.ndarray]  # waveforms `[samples]`: one, or one for each step of the slider
+    group: str = ""
+    separated: "Stem | None" = None  # a residual is the difference of these two
+    truth: "Stem | None" = None
+    gains: list[float] = field(default_factory=list)  # of each take, for equal loudness
+    sent: list[int] = field(default_factory=list)  # numbers of the takes among the sounds that are sent
+
+    def marks(self) -> list[str]:
+        """What the listener should know about the sound itself."""
+        loud = sum(int((np.abs(take) >= _FULL_SCALE).sum()) for take in self.takes)
+        silent = not any(take.any() for take in self.takes)
+        return ["silent"] * silent + [f"clipped: {loud} samples at full scale or above"] * (loud > 0)
+
+    def describe(self, first_picture: int | None) -> dict[str, Any]:
+        """What the browser is told; `first_picture` is the number of the first take's picture."""
+        plus, minus = (self.separated.sent, self.truth.sent) if self.separated else (self.sent, [-1])
+        takes = [
+            {
+                "plus": plus[place],
+                "minus": minus[place % len(minus)],
+                "gain": self.gains[place],
+                "picture": -1 if first_picture is None else first_picture + place,
+            }
+            for place in range(len(self.takes))
+        ]
+        return {"name": self.name, "group": self.group, "marks": self.marks(), "takes": takes}
+
+
+def make_stems(
+    sounds: Mapping[str, Any], rate: int, groups: Mapping[str, Sequence[str]] | None, steps: Sequence[str]
+) -> tuple[list[Stem], list[str]]:
+    """Check the sounds and put them in rows, residuals among them; see `StemPlayer` for the arguments.
+
+    Returns:
+        The stems from top to bottom, and what the listener should know about them all.
+    """
+    takes = {
+        str(name): list(value) if steps and isinstance(value, list | tuple) else [value]
+        for name, value in sounds.items()
+    }
+    for name, values in takes.items():
+        if len(values) not in (1, len(steps)):
+            raise ValueError(f"{name!r} has {len(values)} takes, but the slider has {len(steps)} steps.")
+    keys = {name: [f"{name}, {step}" for step in steps] if len(takes[name]) > 1 else [name] for name in takes}
+    flat = {key: value for name, values in takes.items() for key, value in zip(keys[name], values, strict=True)}
+    waveforms, notes = sound.as_waveforms(flat, rate)
+
+    groups = _groups_in(takes) if groups is None else groups
+    group_of = {member: group for group, members in groups.items() for member in members}
+    for member in group_of:
+        if member not in takes:
+            raise ValueError(f"groups names {member!r}, which is no stem; {did_you_mean(member, takes)}")
+    stems = [Stem(name, [waveforms[key] for key in keys[name]], group_of.get(name, "")) for name in takes]
+    stems = _with_residuals(stems)
+    _level(stems, rate)
+    return stems, notes
+
+
+def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[float], list[bytes], list[dict]]:
+    """What travels to the browser: sounds, their scales, pictures, descriptions. Residuals are computed there."""
+    packed = []
+    for stem in stems:
+        if not stem.separated:
+            stem.sent = list(range(len(packed), len(packed) + len(stem.takes)))
+            packed += [sound.pack(take) for take in stem.takes]
+    pictures = sound.pictures([take for stem in stems for take in stem.takes]) if with_pictures else []
+    described, count = [], 0
+    for stem in stems:
+        described.append(stem.describe(count if with_pictures else None))
+        count += len(stem.takes)
+    return [data for data, _ in packed], [scale for _, scale in packed], pictures, described
+
+
+def example_of(result: Result, number: int) -> dict[str, Any]:
+    """A stored example of an experiment, as arguments of a player."""
+    entry = _entry(result, number)
+    tasks = sorted(entry["separated"])
+    labels = [label.replace("_", " ") for label in entry["labels"]]
+    names = [label if labels.count(label) == 1 else f"{label} {n + 1}" for n, label in enumerate(labels)]
+    stems: dict[str, Any] = {"mixture": entry["mixture"]}
+    for n, name in enumerate(names):
+        stems[f"{name} (truth)"] = entry["truth"][n]
+        stems[f"{name} (separated)"] = [entry["separated"][task][n] for task in tasks]
+    return {"stems": stems, "steps": [f"after task {task + 1}" for task in tasks]}
+
+
+def step_of(result: Result, number: int, after: int | None) -> int:
+    """The place on the slider of the separator after task `after` (from 0), the last one by default."""
+    tasks = sorted(_entry(result, number)["separated"])
+    after = tasks[-1] if after is None else after
+    if after not in tasks:
+        raise ValueError(
+            f"after is {after}; example {number} belongs to task {tasks[0]} and was separated after tasks {tasks}."
+        )
+    return tasks.index(after)
+
+
+def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str], rate: int) -> str:
+    """HTML of waveforms and plain audio elements, small: no residuals; of the takes of a slider the first and the last."""
+    stems = [stem for stem in stems if not stem.separated]
+    highest = max(float(np.abs(take).max()) for stem in stems for take in stem.takes) or 1.0
+    lanes = []
+    for stem in stems:
+        for place in sorted({0, len(stem.takes) - 1}):
+            label = f"{stem.name}, {steps[place]}" if len(stem.takes) > 1 else stem.name
+            text = escape(", ".join([label, *stem.marks()]))
+            lanes.append(
+                '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin: 4px 0">'
+                f'<span style="width: 210px">{text}</span>'
+                f'<img alt="Waveform of {escape(label)}" style="width: 320px; height: 36px" '
+                f'src="{sound.waveform_uri(stem.takes[place], highest)}">'
+                f'<audio controls preload="metadata" style="width: 260px; height: 32px" '
+                f'aria-label="{escape(label)}" src="{sound.flac_uri(stem.takes[place], rate)}"></audio></div>'
+            )
+    return f"<div>{''.join(lanes)}{''.join(f'<p>{escape(note)}</p>' for note in notes)}</div>"
+
+
+def _groups_in(names: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Groups by name: `x (truth)` and `x (separated)` are versions of x."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if match := _VERSION.fullmatch(name):
+            groups.setdefault(match["group"], []).append(name)
+    return {group: members for group, members in groups.items() if len(members) > 1}
+
+
+def _with_residuals(stems: Sequence[Stem]) -> list[Stem]:
+    """After each separated stem whose truth is in its group, what is wrong in it: separated minus truth."""
+    by_name = {stem.name: stem for stem in stems}
+    rows = []
+    for stem in stems:
+        rows.append(stem)
+        match = _VERSION.fullmatch(stem.name)
+        if not match or match["version"] != "separated" or not stem.group:
+            continue
+        truth, name = by_name.get(f"{match['group']} (truth)"), f"{match['group']} (residual)"
+        if truth and truth.group == stem.group and len(truth.takes) == 1 and name not in by_name:
+            takes = [take - truth.takes[0] for take in stem.takes]
+            rows.append(Stem(name, takes, stem.group, separated=stem, truth=truth))
+    return rows
+
+
+def _level(stems: Sequence[Stem], rate: int) -> None:
+    """Set the gains for equal loudness. A residual has those of its separated sound: it is as loud as it is in there."""
+    heard = [stem for stem in stems if not stem.separated]
+    gains = iter(sound.matching_gains([take for stem in heard for take in stem.takes], rate))
+    for stem in heard:
+        stem.gains = [next(gains) for _ in stem.takes]
+    for stem in stems:
+        if stem.separated:
+            stem.gains = stem.separated.gains
+
+
+def _entry(result: Result, number: int) -> dict[str, Any]:
+    examples = result.examples()
+    if not examples:
+        raise ValueError(
+            f"{result.folder} holds no separated examples: it was run on a machine without PyAV, which writes them. "
+            "Install av and run it again with fresh=True."
+        )
+    if not 0 <= number < len(examples):
+        raise ValueError(f"example is {number}; {result.folder.name} holds the examples 0 to {len(examples) - 1}.")
+    return examples[number]

@@ -1,0 +1,81 @@
+"""What a method's training step costs, against fine-tuning's: `python tests/benchmarks/bench_methods.py`, some minutes.
+
+Task 4 on the sizes of the `lab` profile (`--profile paper` for the paper's), with one exemplar of each old class; batch, memory
+share and everything else as in training. Steps of the method and of fine-tuning take turns, so that the machine's load
+falls on both alike; fine-tuning's batch has no memory in it, as in training.
+
+Limits: replay 1.0 (and what noise makes of it: 1.1), EWC 1.15, those that ask an old model 1.6.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from yardstick import interleaved, ratios
+
+from contav_lib import Config
+from contav_lib.batches import Sampler
+from contav_lib.experiment import load_banks, schedule_of
+from contav_lib.optimizers import Optimizers
+
+LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6}
+
+
+def training_step(profile: str, name: str) -> Callable[[], None]:
+    """One step after another of task 4, as the trainer takes them; batches are made before."""
+    config = Config.profile(profile, method=name, exemplars=int(name != "finetune"), device="cpu")
+    (bank,) = load_banks(config, "train")
+    *_, before, task = schedule_of(config, bank)
+    torch.manual_seed(0)
+    separator, method = config.make_separator(len(before.seen)), config.make_method()
+    sampler, earlier = (
+        Sampler(bank, t.clips, t.memory, config.num_sources, config.memory_share, 0.0, config.gain, seed=t.index)
+        for t in (task, before)
+    )
+    method.begin_task(replace(before, index=0), separator)
+    keeping = Sampler(bank, (), before.kept or before.clips, config.num_sources, None, 0.0, config.gain, seed=9)
+    method.end_task(
+        replace(before, index=0),
+        separator,
+        lambda number: earlier.batch(number, config.batch_size),
+        lambda number: keeping.batch(number, config.batch_size),
+    )
+    method.begin_task(task, separator)
+    separator.grow(len(task.seen))
+    separator.train()
+    optimizers = Optimizers(config, separator, steps=1_000, first_task=False)
+    batches = [sampler.batch(number, config.batch_size) for number in range(4)]
+    number = 0
+
+    def step() -> None:
+        nonlocal number
+        batch = method.prepare(batches[number % len(batches)])
+        separation = separator(batch.mixture, batch.visual, batch.classes)
+        sum((separator.losses(batch, separation) | method.losses(batch, separation)).values()).backward()
+        optimizers.step(number)
+        method.after_step(separator)
+        number += 1
+
+    return step
+
+
+def main() -> int:
+    """Print the table; the exit status is 1 where a limit is passed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", default="lab")
+    parser.add_argument("--pairs", type=int, default=15, help="pairs of timings a method")
+    chosen = parser.parse_args()
+    reference = training_step(chosen.profile, "finetune")
+    passed = False
+    print(f"{'method':10}{'step / fine-tuning':>20}{'spread':>18}{'limit':>8}   (median of {chosen.pairs} pairs)")
+    for name, limit in LIMITS.items():
+        ratio, low, high = ratios(*interleaved(training_step(chosen.profile, name), reference, chosen.pairs))
+        passed = passed or ratio > limit
+        print(f"{name:10}{ratio:20.2f}{f'{low:.2f} to {high:.2f}':>18}{limit:8.2f}", flush=True)
+    return int(passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

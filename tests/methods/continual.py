@@ -1,0 +1,46 @@
+"""What the tests of methods share: a small separator, a second task with memory, a method in the middle of it."""
+
+from contav_lib.batches import Sampler
+from contav_lib.methods import method_class
+from contav_lib.separators import IQuery
+from contav_lib.tasks import Task
+
+
+def make_separator(num_classes: int = 2) -> IQuery:
+    return IQuery(
+        num_classes=num_classes, width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24, decoder_layers=2
+    )
+
+
+def second_task(bank, memory=(0, 4)) -> Task:
+    """Classes 2 and 3 are new; one clip each of classes 0 and 1 is remembered."""
+    return Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
+
+
+def first_task() -> Task:
+    """Classes 0 and 1; one clip each is kept."""
+    return Task(0, (0, 1), (0, 1), tuple(range(6)), (), kept=(0, 4))
+
+
+def old_batch(bank, size: int = 12):
+    """Mixtures of old classes only."""
+    return Sampler(bank, (), (0, 1, 4, 5), 2, 1.0, 0.0, 0.0, seed=0).batch(0, size)
+
+
+def batch_of(bank, task: Task, share: float = 0.4, size: int = 12):
+    return Sampler(bank, task.clips, task.memory, 2, share, 0.0, 0.0, seed=0).batch(0, size)
+
+
+def learning(name: str, task: Task, grow: bool = True, **settings):
+    """A method in the middle of a task, and the separator that has grown for it (which alone moves old masks a little)."""
+    separator, chosen = make_separator(), method_class(name)(**settings)
+    chosen.begin_task(task, separator)
+    if grow:
+        separator.grow(len(task.seen))
+    return chosen, separator
+
+
+def losses(chosen, separator, batch):
+    """The method's terms, as the trainer asks for them."""
+    batch = chosen.prepare(batch)
+    return chosen.losses(batch, separator(batch.mixture, batch.visual, batch.classes))

@@ -1,0 +1,122 @@
+"""What holds for all methods alike: no effect without weight or without a past, and a state that survives every stop."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+from continual import batch_of, first_task, learning, losses, make_separator, second_task
+
+from contav_lib import Config, run
+from contav_lib.methods import method_class
+from contav_lib.storage import load_tensors, without_prefix
+from contav_lib.tasks import Task
+
+METHODS = ["avcil", "contav", "der", "ewc", "ewf", "finetune", "joint", "lwf", "plop", "replay"]
+# The settings that weigh a method's terms.
+WEIGHTS = {
+    "avcil": ("distillation", "instance", "class_", "attention"),
+    "contav": ("distillation", "instance", "class_"),
+    "der": ("distillation",),
+    "ewc": ("strength",),
+    "ewf": ("distillation",),
+    "lwf": ("distillation",),
+    "plop": ("distillation", "pod"),
+}
+
+
+class Stop(Exception):
+    """Stands for a crash in the middle of training."""
+
+
+def course(config, **options):
+    """Losses and scores of a run, and its last checkpoint."""
+    result = run(config, progress=False, **options)
+    history = [{key: value for key, value in r.items() if key != "seconds"} for r in result.history()]
+    return history, load_tensors(result.folder / f"checkpoints/task_{len(result.tasks)}.safetensors")[0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
+    # The contrastive terms of these two work on the first task's own features, too: eq. 13 without an old model.
+    off = dict(instance=0, class_=0) if name in ("contav", "avcil") else {}
+    history, weights = course(tiny(method=name, tasks=1, **off))
+    expected, expected_weights = course(tiny(method="finetune", tasks=1))
+    assert history == expected
+    learned = without_prefix("separator.", expected_weights)
+    assert all(torch.equal(value, weights[f"separator.{key}"]) for key, value in learned.items())
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning(name, task, **dict.fromkeys(WEIGHTS[name], 0))
+    batch = batch_of(bank, task)
+    assert chosen.prepare(batch) is batch and losses(chosen, separator, batch) == {}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_negative_weight_is_refused(name):
+    for weight in WEIGHTS[name]:
+        with pytest.raises(ValueError, match=f"{weight}=-0.1: the weight of a loss term can't be negative"):
+            Config.profile("lab", method=name, **{weight: -0.1})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name):
+    memory = dict(exemplars=1) if name not in ("joint", "finetune") else {}
+    config = tiny(method=name, **memory)
+
+    def stop(record):
+        if (record["kind"], record["task"], record["step"]) == ("train", 1, 4):
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(config, progress=False, callbacks=[stop])
+    history, kept = course(config)
+    expected_history, expected = course(config, fresh=True)
+    assert history == expected_history and kept.keys() == expected.keys()
+    assert all(torch.equal(value, expected[key]) for key, value in kept.items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_state_is_all_there_is_to_keep(make_bank, name):
+    """A fresh method that was given the state says the same as the one that has been through the first task."""
+    bank, separator = make_bank(), make_separator()
+    first = first_task()
+    batches = lambda number: batch_of(bank, first)  # noqa: E731
+    remembered = lambda number: batch_of(bank, Task(0, (0, 1), (0, 1), (0, 4), ()))  # noqa: E731
+    old = method_class(name)()
+    old.begin_task(first, separator)
+    old.end_task(first, separator, batches, remembered)
+    new = method_class(name)()
+    new.load_state_dict({key: value.clone() for key, value in old.state_dict().items()})
+
+    task, terms = second_task(bank), []
+    weights = {key: value.clone() for key, value in separator.state_dict().items()}
+    for chosen in (old, new):
+        fresh = make_separator()
+        fresh.load_state_dict(weights)
+        chosen.begin_task(task, fresh)
+        fresh.grow(4, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for parameter in fresh.parameters():
+                parameter += 0.01
+        terms.append(losses(chosen, fresh.eval(), batch_of(bank, task)))
+    assert terms[0].keys() == terms[1].keys() and bool(terms[0]) == (name in WEIGHTS)
+    assert all(torch.equal(value, terms[1][key]) for key, value in terms[0].items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_setting_of_a_method_is_explained(name):
+    documented = "".join(cls.__doc__ for cls in method_class(name).__mro__ if cls.__module__.startswith("contav_lib"))
+    missing = [
+        entry.name for entry in fields(method_class(name)) if f"{entry.name}:" not in documented.replace(",", ":")
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", ["avcil", "der"])
+def test_a_method_that_needs_memory_says_so(name):
+    with pytest.raises(ValueError, match=f"exemplars=0: method '{name}' makes no sense without a memory"):
+        Config.profile("lab", method=name, exemplars=0)

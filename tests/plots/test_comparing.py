@@ -1,0 +1,62 @@
+"""Figures that compare many methods: what is drawn is what was measured."""
+
+from types import SimpleNamespace
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from contav_lib.plots import comparing
+from contav_lib.plots.learning import colour_of
+
+NAN = float("nan")
+MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def result(shift: float = 0.0):
+    return SimpleNamespace(matrix=lambda score: MATRIX + shift, summary=lambda: {"sdr": 2.0 + shift})
+
+
+def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
+    rows = {"replay": dict(difference=2.0, low=1.0, high=3.0), "LwF": dict(difference=0.5, low=-1.0, high=2.0)}
+    (ax,) = comparing.forest(pd.DataFrame.from_dict(rows, orient="index")).axes
+    spans = [collection.get_segments()[0][:, 0].tolist() for collection in ax.collections]
+    assert spans == [[1.0, 3.0], [-1.0, 2.0]]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_xdata()[0] for dot in dots] == [2.0, 0.5]
+    assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["replay", "LwF"]
+
+
+def test_old_tasks_go_across_and_new_ones_up():
+    (ax,) = comparing.stability_plasticity({"replay": [result(), result(2.0)]}).axes
+    seeds, mean = (collection.get_offsets().tolist() for collection in ax.collections)
+    assert seeds == [[2.0, 7.5], [4.0, 9.5]] and mean == [[3.0, 8.5]]
+
+
+def test_scores_stand_over_their_memory_size():
+    results = {"replay": {4: [result(1.0)], 1: [result(), result(2.0)]}, "LwF": {1: [result()], 20: [result(5.0)]}}
+    (ax,) = comparing.against_memory(results, ("sdr",)).axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4", "20"]
+    replay, lwf = ax.lines
+    assert replay.get_xdata().tolist() == [0, 1] and replay.get_ydata().tolist() == [3.0, 3.0]
+    assert lwf.get_xdata().tolist() == [0, 2] and lwf.get_ydata().tolist() == [2.0, 7.0]
+    band = ax.collections[0].get_datalim(ax.transData)
+    assert band.intervaly.tolist() == [2.0, 4.0]
+
+
+def test_a_method_keeps_its_colour_with_and_without_memory():
+    assert (
+        colour_of("LwF", 0) == colour_of("LwF + memory", 5) == colour_of("LwF + 4 exemplars", 2) != colour_of("EWC", 0)
+    )

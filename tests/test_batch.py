@@ -1,0 +1,52 @@
+"""A batch taken apart, put together, and asked one question more."""
+
+import torch
+
+from contav_lib.batch import Batch
+from contav_lib.batches import Sampler
+
+
+def batches(bank, count=2, size=5):
+    sampler = Sampler(bank, range(2, 12), (0, 1), 2, 0.3, 0.0, 0.5, seed=0)
+    return [sampler.batch(number, size) for number in range(count)]
+
+
+def assert_same(one: Batch, other: Batch):
+    mine, others = one.tensors(), other.tensors()
+    assert mine.keys() == others.keys() and all(torch.equal(value, others[name]) for name, value in mine.items())
+
+
+def test_rows_are_picked_everywhere(make_bank):
+    (batch,) = batches(make_bank(), 1)
+    part = batch[torch.tensor([3, 1])]
+    for name, value in batch.tensors().items():
+        assert torch.equal(part.tensors()[name], value[[3, 1]]), name
+    assert_same(batch[1:3], batch[torch.tensor([1, 2])])
+
+
+def test_waveforms_are_picked_too(make_bank):
+    bank = make_bank()
+    batch = bank.batch(bank.draw(torch.tensor([[0, 3], [1, 4]]), torch.Generator()), keep_waveforms=True)
+    part = batch[1:]
+    assert torch.equal(part.sources, batch.sources[1:]) and torch.equal(part.spectrogram, batch.spectrogram[1:])
+
+
+def test_batches_stand_one_behind_the_other(make_bank):
+    first, second = batches(make_bank())
+    both = first.cat(second)
+    assert_same(both[:5], first)
+    assert_same(both[5:], second)
+
+
+def test_tensors_are_all_there_is(make_bank):
+    (batch,) = batches(make_bank(), 1)
+    assert_same(Batch.from_tensors(batch.tensors()), batch)
+
+
+def test_a_question_is_one_column_more_and_no_source(make_bank):
+    (batch,) = batches(make_bank(), 1)
+    asked = batch.ask(torch.tensor([0, 1, 0, 1, 0]))
+    assert asked.num_sources == 2 and asked.ratio_masks is batch.ratio_masks
+    assert asked.classes[:, 2].tolist() == [0, 1, 0, 1, 0] and asked.is_memory[:, 2].all()
+    assert torch.equal(asked.videos[:, 2], batch.videos[:, 0])
+    assert len(asked.memory_index()) == len(batch.memory_index()) + 5

@@ -1,0 +1,91 @@
+"""The comparison table: means, spreads and paired differences, from results that are stored and reused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from contav_lib import compare
+from contav_lib.comparison import TABLE_1, run_comparison
+from contav_lib.experiment import load_banks
+from contav_lib.methods import method_class
+
+SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
+COUNTS = dict(tasks=2, steps=4, batch_size=2, test_mixtures=2, validation_mixtures=1)
+METHODS = ["finetune", "replay", ("replay", 2), "der"]
+
+
+@pytest.fixture
+def settings(video_folder):
+    return dict(profile="smoke", data=str(video_folder), **SIZES, **COUNTS)
+
+
+def test_the_table_is_worked_out_from_the_results(home, settings):
+    table = compare(METHODS, seeds=2, **settings)
+    results = run_comparison(METHODS, seeds=2, **settings)
+    assert table.index.tolist() == [("finetune", 0), ("replay", 1), ("replay", 2), ("der", 1)]
+    for measure in ("sdr", "sir", "sar", "sdr_improvement", "forgetting", "backward_transfer"):
+        values = {row: np.array([run.summary()[measure] for run in runs]) for row, runs in results.items()}
+        for row, cells in table.iterrows():
+            assert cells[f"{measure}_mean"] == pytest.approx(values[row].mean())
+            assert cells[f"{measure}_std"] == pytest.approx(values[row].std(ddof=1))
+            half = stats.t.ppf(0.975, 1) * values[row].std(ddof=1) / np.sqrt(2)
+            assert cells[f"{measure}_ci95"] == pytest.approx(half)
+            apart = values[row] - values[("replay", 1)]
+            if row == ("replay", 1):
+                assert pd.isna(cells[f"{measure}_vs_replay_mean"])  # nothing is compared with itself
+            else:
+                assert cells[f"{measure}_vs_replay_mean"] == pytest.approx(apart.mean())
+                assert cells[f"{measure}_vs_replay_std"] == pytest.approx(apart.std(ddof=1))
+    assert (table["minutes"] > 0).all()
+
+
+def test_memory_bytes_are_those_of_the_clips_and_of_the_state(home, settings):
+    table = compare([*METHODS, "joint"], seeds=1, **settings)["memory_bytes"]
+    results = run_comparison(["joint"], seeds=1, **settings)
+    (result,) = next(iter(results.values()))
+    assert table[("finetune", 0)] == 0 and table[("replay", 2)] == 2 * table[("replay", 1)] > 0
+    assert table[("joint", 0)] == 3 * table[("replay", 1)]  # all three clips of each old class
+    assert table[("der", 1)] > table[("replay", 1)]  # stored mixtures and masks
+    from contav_lib.config import Config
+
+    (bank,) = load_banks(Config.from_json(result.config), "train")
+    assert table[("joint", 0)] == sum(bank.nbytes(clip) for clip in range(len(bank)) if bank.classes[clip] < 2)
+
+
+def test_stored_results_are_reused_and_a_row_can_be_added(home, settings):
+    first = run_comparison(["replay"], seeds=1, **settings)
+    stamps = {run.folder: run.folder.stat().st_mtime_ns for runs in first.values() for run in runs}
+    table = compare(["finetune", "replay"], seeds=[0], **settings)
+    assert len(table) == 2 and all(folder.stat().st_mtime_ns == stamp for folder, stamp in stamps.items())
+    assert table["sdr_std"].isna().all() and table["sdr_ci95"].isna().all()  # one seed has no spread
+    assert table.loc[("replay", 1), "sdr_vs_finetune_mean"] == pytest.approx(
+        table.loc[("replay", 1), "sdr_mean"] - table.loc[("finetune", 0), "sdr_mean"]
+    )
+
+
+def test_a_method_and_its_name_with_its_own_memory_are_one(home, settings):
+    named, counted = run_comparison(["replay"], seeds=1, **settings), run_comparison([("replay", 1)], 1, **settings)
+    assert named[("replay", 1)][0].folder == counted[("replay", 1)][0].folder
+
+
+def test_table_1_has_the_papers_rows():
+    assert len(TABLE_1) == 12 and len(set(TABLE_1)) == 12
+    assert all(exemplars or not method_class(name).needs_memory for name, exemplars in TABLE_1)
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "message"),
+    [
+        ([], 1, "at least one method"),
+        (["replay", "replay"], 1, "at least one method, and each only once"),
+        (["replay"], [1, 1], "at least one seed, and each only once"),
+        (["replay"], 0, "at least one seed"),
+        (["repaly"], 1, "'repaly'; did you mean 'replay'"),
+        ([("contav", -1)], 1, "exemplars=-1"),
+        ([("avcil", 0)], 1, "'avcil' makes no sense without a memory"),
+    ],
+)
+def test_bad_comparisons_are_refused(methods, seeds, message):
+    with pytest.raises(ValueError, match=message):
+        compare(methods, seeds, "smoke")
