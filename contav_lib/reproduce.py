@@ -85,6 +85,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple
             {name: value for name, value in parameters.items() if name in own},
             kernel_name="python3",
             progress_bar=False,
+            store_widget_state=False,  # what a widget shows without a kernel is stored as a static picture
             cwd=source.parent,
         )
     except papermill.PapermillExecutionError as error:

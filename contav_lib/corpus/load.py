@@ -30,6 +30,13 @@ def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6
     return _load(data, tuple(clips_per_class), "" if data == "mini" else digest(data))
 
 
+def videos_folder(data: str, clips_per_class: tuple[int, int, int]) -> Path:
+    """Where the videos of a data set lie, or will lie."""
+    if data == "mini":
+        return paths.generated("minimusic-" + "-".join(map(str, clips_per_class)))
+    return Path(data).expanduser().resolve()
+
+
 def digest(folder: str) -> str:
     """A short hash of what a folder holds (names and sizes of all files): other videos are another data set.
 
@@ -48,11 +55,10 @@ def digest(folder: str) -> str:
 @lru_cache(maxsize=2)
 def _load(data: str, clips_per_class: tuple[int, int, int], _digest: str) -> Corpus:
     # Making and decoding videos needs PyAV and the renderer; a machine that only trains from prepared clips has neither.
+    videos = videos_folder(data, clips_per_class)
     if data == "mini":
-        name = "minimusic-" + "-".join(map(str, clips_per_class))
-        videos, cache = paths.generated(name), paths.generated(f"{name}-prepared")
+        cache = paths.generated(f"{videos.name}-prepared")
     else:
-        videos = Path(data).expanduser().resolve()
         place = hashlib.sha256(str(videos).encode()).hexdigest()[:6]  # two folders may have the same name
         cache = paths.generated(f"{videos.name}-{place}-prepared")
     try:

@@ -29,7 +29,7 @@ _OTHERS = ("#17BECF", "#7F7F7F", "#AA4499")
 _MARKERS = "osD^vPX"
 SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
-_MANY = 8  # names at an axis that need small letters
+_MANY = 8  # more classes at an axis need small letters and thin lines
 
 
 def task_matrix(
@@ -154,25 +154,28 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
     pairs = list(next(iter(models.values())))
     numbers, first = np.unique(classes, return_index=True)
     middles = (first + np.append(first[1:], len(classes))) / 2
+    many = len(numbers) > _MANY
     size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
-    figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
-    drawn = dict(vmin=-1, vmax=1, cmap=_DIVERGING, cbar=False, square=True, rasterized=True)
-    for row, (model, matrices) in zip(axes, models.items(), strict=True):
+    figure, axes = plt.subplots(len(models), len(pairs), figsize=size, squeeze=False)
+    look = dict(vmin=-1, vmax=1, cmap=_DIVERGING, cbar=False, square=True, rasterized=True)
+    # First all heat maps, bare: seaborn draws the whole figure for each, and that is quick as long as there is little in it.
+    for row, matrices in zip(axes, models.values(), strict=True):
         for ax, pair in zip(row, pairs, strict=True):
-            seaborn.heatmap(matrices[pair], ax=ax, xticklabels=False, yticklabels=False, **drawn)
-            ax.set_facecolor("#E4E4E4")
-            ax.hlines(first[1:], 0, len(classes), color="black", linewidth=0.6)
-            ax.vlines(first[1:], 0, len(classes), color="black", linewidth=0.6)
-            ax.set_xticks(middles, [labels[number] for number in numbers], rotation=45, ha="right")
-            ax.set_yticks(middles, [labels[number] for number in numbers], rotation=0)
-            if len(numbers) > _MANY:
-                ax.tick_params(labelsize=6)
-                ax.tick_params(axis="x", labelrotation=90)
-            ax.tick_params(length=0)
-            ax.label_outer()
-        row[0].set_ylabel(model, fontweight="bold")
+            seaborn.heatmap(matrices[pair], ax=ax, xticklabels=False, yticklabels=False, **look)
+    for ax in axes.flat:
+        ax.set_facecolor("#E4E4E4")
+        ax.hlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
+        ax.vlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
+        names = [labels[number] for number in numbers]
+        ax.set_xticks(middles, names, rotation=90 if many else 45, ha="center" if many else "right")
+        ax.set_yticks(middles, names, rotation=0)
+        ax.tick_params(length=0, labelsize=6 if many else None)
+        ax.label_outer()
+    for ax, model in zip(axes[:, 0], models, strict=True):
+        ax.set_ylabel(model, fontweight="bold")
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.set_title(pair)
+    figure.set_layout_engine("constrained")
     figure.colorbar(axes[0, 0].collections[0], ax=axes, label="cosine similarity", shrink=0.5)
     return figure
 

@@ -10,7 +10,7 @@ import torch
 import traitlets
 
 from contav_lib.audio import SAMPLE_RATE
-from contav_lib.listen import listen
+from contav_lib.hearing import hear
 from contav_lib.losses import Pair
 from contav_lib.result import Result
 from contav_lib.similarity import HeardSources
@@ -28,7 +28,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
 
     Args:
         source: a `Result`, or `HeardSources`: see `HeardSources.from_features` for tensors of your own.
-        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `listen`.
+        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `hear`.
 
     Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
         pair: two modalities, such as ("audio", "object"): rows first.
@@ -71,7 +71,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
     _cell = traitlets.Dict().tag(sync=True)
 
     def __init__(self, source: Result | HeardSources, mixtures: int | None = None):
-        self.heard = listen(source, mixtures) if isinstance(source, Result) else source
+        self.heard = hear(source, mixtures) if isinstance(source, Result) else source
         super().__init__(
             pair=self.heard.pairs[0],
             model=len(self.heard.models) - 1,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contav_lib import paths
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.batches import ClipBank, Draw
 from contav_lib.config import Config
+from contav_lib.corpus.load import videos_folder
 from contav_lib.devices import mixed_precision, pick_device
 from contav_lib.experiment import load_banks, task_mixtures
 from contav_lib.result import Result
@@ -25,7 +25,7 @@ _PICTURE_SIDE = 160  # pixels of the longer side
 
 
 @torch.inference_mode()
-def listen(result: Result, mixtures: int | None = None, device: str = "auto") -> HeardSources:
+def hear(result: Result, mixtures: int | None = None, device: str = "auto") -> HeardSources:
     """The sources of an experiment's fixed test mixtures, sorted by class, as its separator heard them after each task.
 
     Args:
@@ -36,7 +36,7 @@ def listen(result: Result, mixtures: int | None = None, device: str = "auto") ->
     Raises:
         ValueError: nothing is learned yet, too many sources, or no such device.
     """
-    config = _config(result)
+    config = Config.from_json(result.config)
     learned = int(np.isfinite(result.over_all_seen()).sum())
     if not learned:
         raise ValueError(f"{result.folder} holds no model yet: its first task is still being learned. Try again later.")
@@ -65,11 +65,6 @@ def listen(result: Result, mixtures: int | None = None, device: str = "auto") ->
         sound=lambda row: _sound(bank, draw, int(order[row])),
         picture=lambda row: _picture(config, bank, draw, int(order[row])),
     )
-
-
-def _config(result: Result) -> Config:
-    """The settings of an experiment; those that are newer than it have their defaults."""
-    return Config(**{field.name: result.config[field.name] for field in fields(Config) if field.name in result.config})
 
 
 def _features_after_each_task(result: Result, bank: ClipBank, draws: Sequence[Draw]) -> dict[str, torch.Tensor]:
@@ -120,8 +115,7 @@ def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Pa
     """A data set's videos by clip id; none where the folder is not there."""
     from contav_lib.corpus.clip import find_clips
 
-    folder = paths.generated("minimusic-" + "-".join(map(str, clips_per_class))) if data == "mini" else Path(data)
     try:
-        return {clip.id: clip.path for clip in find_clips(folder.expanduser())}
+        return {clip.id: clip.path for clip in find_clips(videos_folder(data, clips_per_class))}
     except ValueError:
         return {}

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from contav_lib.experiment import load_banks, task_mixtures
-from contav_lib.listen import listen
+from contav_lib.hearing import hear
 from contav_lib.result import Result
 from contav_lib.tasks import make_schedule
 
 
 @pytest.fixture
 def sources(reference, home):
-    return listen(reference)
+    return hear(reference)
 
 
 def test_features_are_what_the_separator_says_of_the_fixed_mixtures(sources, reference, tiny):
@@ -47,17 +47,17 @@ def test_a_source_can_be_heard_and_seen(sources, tiny):
 
 
 def test_without_the_videos_there_is_no_picture(sources, monkeypatch):
-    monkeypatch.setattr("contav_lib.listen._videos", lambda *_: {})
+    monkeypatch.setattr("contav_lib.hearing._videos", lambda *_: {})
     assert sources.picture(0) is None
 
 
 def test_fewer_mixtures_are_fewer_sources(reference, home):
-    assert len(listen(reference, mixtures=1).names) == 4
+    assert len(hear(reference, mixtures=1).names) == 4
 
 
 def test_too_many_sources_are_refused_with_advice(reference, home):
     with pytest.raises(ValueError, match="Ask for 100 mixtures a task or fewer"):
-        listen(reference, mixtures=1000)
+        hear(reference, mixtures=1000)
 
 
 def test_a_run_that_has_measured_nothing_yet_has_nothing_to_listen_to(reference, home, tmp_path):
@@ -67,4 +67,4 @@ def test_a_run_that_has_measured_nothing_yet_has_nothing_to_listen_to(reference,
         (tmp_path / name).write_text((reference.folder / name).read_text())
     (tmp_path / "matrix.json").write_text(json.dumps(scores))
     with pytest.raises(ValueError, match="holds no model yet"):
-        listen(Result(tmp_path))
+        hear(Result(tmp_path))
