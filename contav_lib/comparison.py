@@ -1,18 +1,25 @@
-"""Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
+"""Compare methods over seeds: the paper's Table 1 with the spread it does not give.
 
+python -m contav_lib.comparison --profile lab --seeds 3
+"""
+
+import argparse
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from contav_lib import paths
 from contav_lib.config import Config
-from contav_lib.experiment import load_banks, schedule_of
+from contav_lib.experiment import is_finished, load_banks, schedule_of
 from contav_lib.methods import method_class
 from contav_lib.parallel import run_all
 from contav_lib.result import Result
 from contav_lib.storage import load_tensors, without_prefix
-from contav_lib.tables import half_interval
+from contav_lib.tables import half_interval, in_words, paired_differences, results_table
+from contav_lib.trainer import NonFiniteLoss
 
 Row = tuple[str, int]  # a method and how many exemplars a class it may keep
 
@@ -73,21 +80,32 @@ def compare(
 
 
 def run_comparison(
-    methods: Iterable[str | Row], seeds: int | Sequence[int] = 3, profile: str = "lab", **overrides: Any
+    methods: Iterable[str | Row],
+    seeds: int | Sequence[int] = 3,
+    profile: str = "lab",
+    only_stored: bool = False,
+    **overrides: Any,
 ) -> dict[Row, list[Result]]:
-    """The results behind `compare`, one a seed, by method and exemplars."""
+    """The results behind `compare`, one a seed, by method and exemplars.
+
+    Args:
+        only_stored: run nothing; leave out the rows whose results are not all there.
+    """
     rows = [_as_row(method) for method in methods]
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     for what, given in (("method", rows), ("seed", numbers)):
         if not given or len(set(given)) < len(given):
             raise ValueError(f"{given}: give at least one {what}, and each only once.")
-    configs = [
-        Config.profile(profile, method=name, exemplars=exemplars, seed=seed, **overrides)
+    plan = {
+        (name, exemplars): [
+            Config.profile(profile, method=name, exemplars=exemplars, seed=seed, **overrides) for seed in numbers
+        ]
         for name, exemplars in rows
-        for seed in numbers
-    ]
-    results = iter(run_all(configs))
-    return {row: [next(results) for _ in numbers] for row in rows}
+    }
+    if only_stored:
+        plan = {row: configs for row, configs in plan.items() if all(map(is_finished, configs))}
+    results = iter(run_all([config for configs in plan.values() for config in configs]))
+    return {row: [next(results) for _ in configs] for row, configs in plan.items()}
 
 
 def readable(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
@@ -156,3 +174,30 @@ def _sum_up(values: pd.DataFrame) -> dict[str, float]:
         cells[f"{name}_std"] = column.std(ddof=1)
         cells[f"{name}_ci95"] = half_interval(column.to_numpy())
     return cells
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line: run the rows of Table 1, print them beside the paper's; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m contav_lib.comparison", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
+    parser.add_argument("--seeds", type=int, default=3, help="repetitions of every row (default 3)")
+    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    chosen = parser.parse_args(arguments)
+    rows = TABLE_1 + BEYOND
+    try:
+        results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
+    except (ValueError, OSError, NonFiniteLoss) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{chosen.seeds}-seeds.csv"
+    table_of(results).to_csv(path)
+    named = readable(results)
+    print(results_table(named, paper=True).to_string())
+    for reference in ("fine-tuning", "replay"):
+        print(in_words(paired_differences(named, reference), reference, "final SDR"))
+    print(f"All measures, with their intervals: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -116,6 +116,7 @@ class CoSeparation(Separator):
         visual_dim=48,
         classifier_width=8,
         classifier_blocks=1,
+        classifier_weight=0.001,  # with the paper's 0.05 masks of short trainings serve the classifier before the ear
     )
 
     def __init__(
