@@ -69,7 +69,11 @@ class Batch:
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
         """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
         there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
-        parts = {name: value[there] for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        parts = {
+            name: value[there]
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor) and name != "is_memory"  # which lies on the CPU
+        }
         visual = {name: value[there] for name, value in self.visual.items()}
         return replace(self, **{**parts, "visual": visual, "is_memory": self.is_memory[rows]})
 

@@ -91,6 +91,8 @@ def run_comparison(
     Args:
         only_stored: run nothing; leave out the rows whose results are not all there.
     """
+    if taken := {"method", "seed", "exemplars"} & overrides.keys():
+        raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
     rows = [_as_row(method) for method in methods]
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     for what, given in (("method", rows), ("seed", numbers)):
@@ -126,6 +128,7 @@ def table_of(results: Mapping[Row, list[Result]]) -> pd.DataFrame:
         cells["memory_bytes"] = np.mean([memory_bytes(run) for run in results[row]])
         table[row] = cells
     frame = pd.DataFrame.from_dict(table, orient="index")
+    frame = frame[sorted(frame.columns, key=lambda name: ("_vs_" in name, name in ("minutes", "memory_bytes")))]
     frame.index = pd.MultiIndex.from_tuples(frame.index, names=["method", "exemplars"])
     return frame
 
@@ -192,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{chosen.seeds}-seeds.csv"
     table_of(results).to_csv(path)
     named = readable(results)
-    print(results_table(named, paper=True).to_string())
+    print(results_table(named, paper=chosen.separator == "iquery").to_string())
     for reference in ("fine-tuning", "replay"):
         print(in_words(paired_differences(named, reference), reference, "final SDR"))
     print(f"All measures, with their intervals: {path}")

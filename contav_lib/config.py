@@ -5,12 +5,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from inspect import signature
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
+
+import torch
 
 from contav_lib.batches import Spectrogram
 from contav_lib.corpus.load import digest
-from contav_lib.devices import pick_device
+from contav_lib.devices import name_device
 from contav_lib.exemplars import CHOICES
 from contav_lib.methods.method import method_class
 from contav_lib.naming import did_you_mean, find_by_name
@@ -125,23 +127,35 @@ class Config:
         given = {setting: overrides[setting] for setting in overrides.keys() & of_separator}
         separator_settings = {**(separator.lab if small_scale else {}), **given}
         base |= {setting: overrides[setting] for setting in overrides.keys() & known}
+        try:
+            with torch.device("meta"):  # shapes without numbers: a fast way to find out whether the sizes fit
+                separator(num_classes=1, **separator_settings)
+        except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f"{separator_settings} makes no {separator.name}: {error}") from error
         return cls(name_of_profile=name, method_settings=method_settings, separator_settings=separator_settings, **base)
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> "Config":
         """The config behind `Result.config`: what `to_json` gave, without what it adds for the name's sake."""
+        missing = [entry.name for entry in fields(cls) if entry.name not in settings]
+        if missing:
+            raise ValueError(
+                f"These settings are of another version of the kit: they lack {', '.join(missing)}. Run it again."
+            )
         return cls(**{entry.name: settings[entry.name] for entry in fields(cls)})
 
     def __post_init__(self):
         for name in ("classes", "clips_per_class"):
+            self._require(name, not isinstance(getattr(self, name), str), "is a list, even of one")
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._require_types()
         for name in ("tasks", "batch_size", "frames", "bins", "window", "hop", "epochs", "validations", "record_every",
                      "checkpoint_every", "test_mixtures", "validation_mixtures"):  # fmt: skip
             self._require(name, getattr(self, name) >= 1, "must be 1 or more")
         self._require("num_sources", self.num_sources in (2, 3, 4), "is 2, 3 or 4: a mixture has so many sources")
         self._require("steps", self.steps is None or self.steps >= 1, "must be 1 or more, or None to count epochs")
         method = method_class(self.method)
-        if self.exemplars is None:
+        if self.exemplars is None or method.joint:  # joint training keeps all clips, and so no exemplars
             object.__setattr__(self, "exemplars", method.exemplars)
         self._require("exemplars", self.exemplars >= 0, "can't be negative")
         self._require("memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be in 0 .. 1")
@@ -154,12 +168,26 @@ class Config:
         self._require("seed", 0 <= self.seed < 2**32, "must be in 0 .. 2^32")
         self._require("clips_per_class", len(self.clips_per_class) == 3, "is three numbers: training, validation, test")
         find_by_name(CHOICES, self.exemplar_choice, "exemplar choice")
-        if method.needs_memory and self.exemplars == 0:
-            raise ValueError(f"exemplars=0: method {self.method!r} makes no sense without a memory; give it 1 or more.")
+        for name in ("exemplars", "memory_share"):
+            if method.needs_memory and getattr(self, name) == 0:
+                raise ValueError(f"{name}=0: method {self.method!r} makes no sense without a memory; give it more.")
         self._require("schedule", self.schedule in ("paper", "cosine"), "is 'paper' or 'cosine'")
         self._require("motion", self.motion in ("aligned", "whole"), "is 'aligned' or 'whole'")
         if self.classes:
             split_classes(self.classes, self.tasks)
+
+    def _require_types(self) -> None:
+        """Whole numbers, numbers, or text, as the defaults have them; JSON must give them back unchanged."""
+        for entry in fields(self):
+            value, kind = getattr(self, entry.name), type(entry.default)
+            if entry.name in ("steps", "exemplars") and value is not None:
+                kind = int
+            if kind is int:
+                self._require(entry.name, isinstance(value, int) and not isinstance(value, bool), "is a whole number")
+            elif kind is float:
+                self._require(entry.name, isinstance(value, int | float) and isfinite(value), "is a number")
+            elif kind in (str, bool):
+                self._require(entry.name, isinstance(value, kind), f"is a {kind.__name__}")
 
     def _require(self, name: str, fine: bool, what: str) -> None:
         if not fine:
@@ -185,7 +213,7 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits."""
-        settings = {**asdict(self), "device": pick_device(self.device).type, "results_version": RESULTS_VERSION}
+        settings = {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
         return settings if self.data == "mini" else {**settings, "data_digest": digest(self.data)}
 
     @property

@@ -9,10 +9,20 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         ValueError: there is no such device here.
     """
+    device = name_device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r}: this torch sees no CUDA GPU. Use device='auto' or 'cpu'.")
+    return device
+
+
+def name_device(name: str = "auto") -> torch.device:
+    """As `pick_device`, but the device need not be here: results of a GPU can be read without one.
+
+    Raises:
+        ValueError: torch knows no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device={name!r}: this torch sees no CUDA GPU. Use device='auto' or 'cpu'.")
     try:
         return torch.device(name)
     except RuntimeError as error:

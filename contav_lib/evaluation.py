@@ -7,7 +7,7 @@ import torch
 from contav_lib.audio import reconstruct
 from contav_lib.batches import Batch, ClipBank, Draw
 from contav_lib.devices import mixed_precision
-from contav_lib.metrics import SCORES, plain_sdr, score_mixtures
+from contav_lib.metrics import SCORES, is_audible, plain_sdr, score_mixtures
 from contav_lib.separators import Separator
 
 _CHUNK = 16  # mixtures separated and scored at once
@@ -103,7 +103,7 @@ def validation_sdr(separator: Separator, bank: ClipBank, draw: Draw) -> float:
         batch = bank.batch(draw[start : start + _CHUNK], keep_waveforms=True)
         estimates = separate_batch(separator, batch, bank)
         references = batch.sources[..., : estimates.shape[-1]]
-        audible = (references.abs().amax(-1) > 0) & (estimates.abs().amax(-1) > 0)
+        audible = is_audible(references) & is_audible(estimates)
         scores.append(plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1)))
     return float(torch.cat(scores).mean())
 

@@ -2,17 +2,20 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from contav_lib import paths
 from contav_lib.batches import ClipBank, Draw
 from contav_lib.config import Config
 from contav_lib.corpus.load import load_data
+from contav_lib.devices import pick_device
 from contav_lib.evaluation import evaluate, fixed_mixtures
 from contav_lib.examples import store_examples
 from contav_lib.history import Callback, History
@@ -42,18 +45,43 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         StorageError: the disk is full or refuses; run again to go on from the last checkpoint.
     """
     folder = paths.runs() / config.name
-    if fresh and folder.exists():
-        shutil.rmtree(folder)
-    if is_finished(config):
+    if is_finished(config) and not fresh:
         return Result(folder)
-    return Experiment(config, folder, callbacks, progress).run()
+    with alone(folder):
+        if fresh and folder.exists():
+            shutil.rmtree(folder)
+        if is_finished(config):  # by another process, while this one waited
+            return Result(folder)
+        return Experiment(config, folder, callbacks, progress).run()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        tqdm.write(f"Another process runs {folder.name}: waiting for it.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_finished(config: Config) -> bool:
     """Whether the result of these settings is stored, whole and readable."""
     folder = paths.runs() / config.name
     try:
-        return read_json(folder / "config.json") is not None and read_json(folder / "matrix.json")["finished"]
+        scores = read_json(folder / "matrix.json")
+        return (
+            scores["finished"]
+            and _tasks_done(scores) == len(scores["tasks"])
+            and all(_checkpoint(folder, task).exists() for task in range(len(scores["tasks"])))
+            and read_json(folder / "config.json") is not None
+        )
     except (StorageError, KeyError, TypeError):
         return False
 
@@ -116,7 +144,7 @@ class Experiment:
         self.config, self.folder = config, folder
         settings = config.to_json()
         self.train, self.validation, self.test = load_banks(
-            config, "train", "validation", "test", device=settings["device"]
+            config, "train", "validation", "test", device=pick_device(config.device)
         )
         self.tasks = split_classes(learning_order(config), config.tasks)
         self.schedule = schedule_of(config, self.train)
@@ -143,16 +171,12 @@ class Experiment:
         return sum(self.config.steps_in_task(task) for task in self.schedule[_tasks_done(self.scores) :])
 
     def _learn(self, task: Task) -> None:
-        start = time.perf_counter()
         separator, method = self._before(task)
         trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
         trainer.learn(task, seen_mixtures(self.config, self.validation, task, self.config.validation_mixtures))
-        save_separator(
-            self._checkpoint(task.index), separator, classes=[label for part in self.tasks[: task.index + 1] for label in part],
-            method_state=method.state_dict(),
-        )  # fmt: skip
+        classes = [label for part in self.tasks[: task.index + 1] for label in part]
+        save_separator(_checkpoint(self.folder, task.index), separator, classes, method.state_dict())
         self._measure(task, separator)
-        self.scores["minutes"] += (time.perf_counter() - start) / 60
         self.scores["finished"] = task.index + 1 == len(self.schedule)
         write_json(self.folder / "matrix.json", self.scores)
         trainer.progress_file.unlink(missing_ok=True)
@@ -164,12 +188,13 @@ class Experiment:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.config.seed)
                 return self.config.make_separator(len(task.classes)), method
-        path = self._checkpoint(task.index - 1)
+        path = _checkpoint(self.folder, task.index - 1)
         method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
         return load_separator(path, self.train.device), method
 
     def _measure(self, task: Task, separator: Separator) -> None:
         """Fill row `task` of the task matrix, score the mixtures across all seen classes, store examples."""
+        start = time.perf_counter()
         for other in self.schedule[: task.index + 1]:
             scores = mean_scores(evaluate(separator, self.test, self.mixtures[other.index][0]))
             for name in SCORES:
@@ -189,29 +214,32 @@ class Experiment:
                 "step": self.config.steps_in_task(task),
                 "tasks": {name: rows[name][task.index] for name in SCORES},
                 "seen": {name: seen[name][task.index] for name in SCORES},
+                "seconds": round(time.perf_counter() - start, 3),
             }
         )
-
-    def _checkpoint(self, task: int) -> Path:
-        return self.folder / "checkpoints" / f"task_{task + 1}.safetensors"
 
     def _stored_scores(self) -> dict:
         """What an interrupted run measured; a table of NaN (null in JSON) for a new one."""
         count = len(self.schedule)
         try:
             stored = read_json(self.folder / "matrix.json")
-            if stored["tasks"] == self.tasks and all(self._checkpoint(t).exists() for t in range(_tasks_done(stored))):
+            if stored["tasks"] == self.tasks and all(
+                _checkpoint(self.folder, t).exists() for t in range(_tasks_done(stored))
+            ):
                 return stored
         except (StorageError, KeyError, TypeError):
             pass
         return {
             "tasks": self.tasks,
             "finished": False,
-            "minutes": 0.0,
             "dropped": 0,
             "matrix": {name: np.full((count, count), None).tolist() for name in SCORES},
             "seen": {name: [None] * count for name in SCORES},
         }
+
+
+def _checkpoint(folder: Path, task: int) -> Path:
+    return folder / "checkpoints" / f"task_{task + 1}.safetensors"
 
 
 def _tasks_done(scores: dict) -> int:

@@ -28,6 +28,11 @@ def _one_thread():
         torch.set_num_threads(threads)
 
 
+def is_audible(waveforms: torch.Tensor) -> torch.Tensor:
+    """Which of the waveforms `[..., L]` are not silent: bool `[...]`."""
+    return waveforms.abs().amax(-1) > _SILENCE
+
+
 @_one_thread()
 def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, torch.Tensor]:
     """SDR, SIR and SAR of BSS-Eval version 3, in dB, without permutation (Vincent et al. 2006).
@@ -157,7 +162,7 @@ def score_mixtures(references: torch.Tensor, estimates: torch.Tensor, mixture: t
     Returns:
         one tensor `[B]` a score, on the CPU.
     """
-    audible = (references.abs().amax(-1) > _SILENCE).all(1) & (estimates.abs().amax(-1) > _SILENCE).all(1)
+    audible = (is_audible(references) & is_audible(estimates)).all(1)
     scores = {name: torch.full((len(references),), float("nan"), dtype=torch.float64) for name in SCORES}
     if audible.any():
         references, estimates, mixture = references[audible], estimates[audible], mixture[audible]

@@ -62,7 +62,8 @@ class Optimizers:
             for key, value in tensors.items():
                 owner, parameter, name = key.split(".")
                 if int(owner) == number:
-                    whole["state"].setdefault(int(parameter), {})[name] = value
+                    # Adam counts its steps on the CPU; elsewhere every step would wait for the device.
+                    whole["state"].setdefault(int(parameter), {})[name] = value.cpu() if name == "step" else value
             optimizer.load_state_dict(whole)
 
     def _drops(self, rate: float, after: tuple[float, ...]):

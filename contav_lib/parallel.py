@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, wait
 
 import torch
 from tqdm.auto import tqdm
@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from contav_lib import paths
 from contav_lib.config import Config
 from contav_lib.corpus.load import load_data
-from contav_lib.experiment import Experiment, StepCounter, is_finished, run
+from contav_lib.experiment import Experiment, StepCounter, alone, is_finished, run
 from contav_lib.methods import method_class
 from contav_lib.result import Result
 
@@ -51,13 +51,17 @@ def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
     with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
         queue = manager.Queue()
         jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
-        with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
-            while not all(job.done() for job in jobs):
-                _drain(queue, bar)
-                wait(jobs, timeout=1, return_when=FIRST_EXCEPTION)
-            _drain(queue, bar)
-    for job in jobs:
-        job.result()
+        try:
+            with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
+                todo = set(jobs)
+                while todo:
+                    done, todo = wait(todo, timeout=1)
+                    _drain(queue, bar)
+                    for job in done:
+                        job.result()  # a failed experiment ends the waiting
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # those at work go on to their end, no other begins
+            raise
 
 
 def _drain(queue, bar: tqdm) -> None:
@@ -73,7 +77,10 @@ def _one_thread_each() -> None:
 
 
 def _run_quietly(config: Config, queue) -> None:
-    experiment = Experiment(config, paths.runs() / config.name, (), progress=False)
-    queue.put((experiment.steps_to_do(), 0))
-    experiment.history.callbacks += (StepCounter(lambda steps: queue.put((0, steps))),)
-    experiment.run()
+    folder = paths.runs() / config.name
+    with alone(folder):
+        if not is_finished(config):
+            experiment = Experiment(config, folder, (), progress=False)
+            queue.put((experiment.steps_to_do(), 0))
+            experiment.history.callbacks += (StepCounter(lambda steps: queue.put((0, steps))),)
+            experiment.run()

@@ -60,8 +60,8 @@ class Result:
 
     @property
     def minutes(self) -> float:
-        """Time that training and testing took."""
-        return self._scores["minutes"]
+        """Time that training and testing took, with all its stops; what a stop threw away is not counted."""
+        return sum(record.get("seconds", 0.0) for record in self.history()) / 60
 
     def history(self) -> list[dict[str, Any]]:
         """All records of the history; see `contav_lib.history.History`."""

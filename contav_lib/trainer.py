@@ -6,18 +6,20 @@ same weights, bit for bit on the CPU, as one that never was.
 
 import time
 from dataclasses import dataclass, field, replace
+from math import ceil, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from contav_lib.batch import Batch
 from contav_lib.batches import ClipBank, Draw, Sampler
 from contav_lib.devices import mixed_precision
 from contav_lib.evaluation import validation_sdr
 from contav_lib.history import History, TermRecorder
 from contav_lib.methods import Method
 from contav_lib.optimizers import Optimizers
-from contav_lib.separators import Separator
+from contav_lib.separators import Separation, Separator
 from contav_lib.storage import load_tensors, save_tensors, with_prefix, without_prefix
 from contav_lib.tasks import Task
 
@@ -83,13 +85,13 @@ class Trainer:
         start, best = self._resume(task, optimizers)
         self.history.rewind(task.index, start)
         terms, clock = TermRecorder(), time.perf_counter()
-        validate_every = max(steps // config.validations, 1)
+        validate_every = ceil(steps / config.validations)
 
         for step in range(start, steps):
             batch = self.method.prepare(sampler.batch(step, config.batch_size))
             with mixed_precision(self.train_bank.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
-            losses = self.separator.losses(batch, separation) | self.method.losses(batch, separation)
+            losses = self._losses(batch, separation)
             sum(losses.values()).backward()
             optimizers.step(step)
             self.method.after_step(self.separator)
@@ -122,6 +124,15 @@ class Trainer:
         )
         self.separator.eval()
 
+    def _losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        own, added = self.separator.losses(batch, separation), self.method.losses(batch, separation)
+        if same := own.keys() & added.keys():
+            raise ValueError(
+                f"Method {self.method.name!r} names a loss term {' and '.join(map(repr, same))}, as separator "
+                f"{self.separator.name!r} does; give it another name."
+            )
+        return own | added
+
     def _sampler(self, task: Task) -> Sampler:
         config = self.config
         return Sampler(
@@ -139,7 +150,7 @@ class Trainer:
         sdr = validation_sdr(self.separator, self.validation_bank, draw)
         self.separator.train()
         self._record("validation", task, done, sdr=sdr)
-        if sdr > best.sdr or not best.weights:
+        if sdr > best.sdr or isnan(best.sdr) or not best.weights:
             return Best(sdr, {name: value.detach().clone() for name, value in self.separator.state_dict().items()})
         return best
 

@@ -69,6 +69,12 @@ def test_a_method_and_its_name_with_its_own_memory_are_one(home, settings):
     assert named[("replay", 1)][0].folder == counted[("replay", 1)][0].folder
 
 
+def test_what_the_rows_say_already_is_refused_as_an_override():
+    for setting in (dict(method="replay"), dict(seed=3), dict(exemplars=2)):
+        with pytest.raises(ValueError, match=f"{next(iter(setting))}: give methods and seeds as such"):
+            compare(["replay"], 1, "smoke", **setting)
+
+
 def test_table_1_has_the_papers_rows():
     assert len(TABLE_1) == 12 and len(set(TABLE_1)) == 12
     assert all(exemplars or not method_class(name).needs_memory for name, exemplars in TABLE_1)

@@ -122,6 +122,41 @@ def test_the_device_counts_by_its_kind():
     assert Config.profile("lab", device="cpu").name == replace(Config.profile("lab"), device="cpu").name
     with pytest.raises(ValueError, match="device='gpux'"):
         Config.profile("lab", device="gpux").to_json()
+    assert Config.profile("gpu", device="cuda:1").to_json()["device"] == "cuda"  # readable where there is no GPU
+
+
+def test_settings_of_another_version_say_so():
+    settings = Config.profile("lab").to_json()
+    assert Config.from_json(settings).name == Config.profile("lab").name
+    del settings["num_sources"]
+    with pytest.raises(ValueError, match="another version of the kit: they lack num_sources. Run it again"):
+        Config.from_json(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(steps="200"), "steps='200': steps is a whole number"),
+        (dict(tasks=2.5), "tasks=2.5: tasks is a whole number"),
+        (dict(seed=True), "seed=True: seed is a whole number"),
+        (dict(gain="x"), "gain='x': gain is a number"),
+        (dict(learning_rate=float("nan")), "learning_rate=nan: learning_rate is a number"),
+        (dict(classes="tuba"), "classes='tuba': classes is a list, even of one"),
+        (dict(distillation="x"), "distillation='x': the weight of a loss term is a number"),
+        (dict(distillation=float("inf")), "distillation=inf: the weight of a loss term is a number"),
+        (dict(width=-3), "makes no iquery"),
+        (dict(heads=5), "makes no iquery.*5 heads do not divide"),
+        (dict(exemplars=0), "exemplars=0: method 'contav' makes no sense without a memory"),
+        (dict(method="replay", memory_share=0.0), "memory_share=0: method 'replay' makes no sense without a memory"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused_by_name(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Config.profile("lab", **settings)
+
+
+def test_joint_training_keeps_no_exemplars_whatever_is_asked():
+    assert Config.profile("lab", method="joint", exemplars=3) == Config.profile("lab", method="joint")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from samples import CLASSES, RATE
 
 from contav_lib import Result, paths, run, run_all
-from contav_lib.experiment import is_finished, learning_order, load_banks, seen_mixtures, task_mixtures
+from contav_lib.experiment import alone, is_finished, learning_order, load_banks, seen_mixtures, task_mixtures
 from contav_lib.media import read_audio
 from contav_lib.storage import StorageError, load_tensors
 from contav_lib.tasks import make_schedule, split_classes
@@ -192,3 +194,45 @@ def test_settings_that_do_not_fit_the_data_are_told(home, tiny, settings, messag
 
 def test_paths_lie_in_the_home(home):
     assert paths.runs() == home / "runs" and paths.generated("x") == home / "data" / "x"
+
+
+def test_a_result_that_lost_a_checkpoint_is_made_again(home, tiny):
+    config = tiny()
+    result = run(config, progress=False)
+    weights = result.separator(0).state_dict()
+    (result.folder / "checkpoints" / "task_1.safetensors").unlink()
+    assert not is_finished(config)
+    again = run(config, progress=False)
+    assert is_finished(config) and all(torch.equal(v, weights[k]) for k, v in again.separator(0).state_dict().items())
+
+
+def test_a_table_that_only_says_it_is_finished_is_not(home, tiny):
+    config = tiny()
+    folder = run(config, progress=False).folder
+    (folder / "matrix.json").write_text('{"finished": true, "tasks": [["a"], ["b"]]}')
+    assert not is_finished(config) and "sdr" in run(config, progress=False).summary()
+
+
+def test_a_failed_experiment_ends_the_others_that_have_not_begun(home, tiny):
+    too_many = tiny(exemplars=9)
+    with pytest.raises(ValueError, match="9 exemplars a class were asked for"):
+        run_all([too_many, *(tiny(seed=seed) for seed in range(1, 7))], workers=2)
+    assert not all(is_finished(tiny(seed=seed)) for seed in range(1, 7))
+
+
+def test_what_another_process_runs_is_waited_for(home, tiny, capsys):
+    config = tiny(method="finetune")
+    folder = paths.runs() / config.name
+    began = threading.Event()
+
+    def other():
+        with alone(folder):
+            began.set()
+            time.sleep(1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    began.wait()
+    run(config, progress=False)
+    thread.join()
+    assert f"Another process runs {config.name}" in capsys.readouterr().out and is_finished(config)

@@ -14,10 +14,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"torch": "pytorch", "soundfile": "pysoundfile"}  # where conda-forge uses other names than PyPI
-    "torch": "pytorch",
-    "soundfile": "pysoundfile",
-}  # where conda-forge uses another name than the Python Package Index
+# Where conda-forge uses other names than the Python Package Index.
+CONDA_NAMES = {"torch": "pytorch", "soundfile": "pysoundfile"}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:

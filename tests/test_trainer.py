@@ -243,3 +243,17 @@ def test_optimizers_saved_and_loaded_go_on_alike(tiny, schedule):
         step(one, first, number)
         step(other, second, number)
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
+
+
+def test_two_terms_of_one_name_are_refused(home, tiny, monkeypatch):
+    method_class("contav")
+    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
+
+    @register_method("shadow")
+    @dataclass
+    class Shadow(Method):
+        def losses(self, batch, separation):
+            return {"separation": separation.masks.mean()}
+
+    with pytest.raises(ValueError, match="'shadow' names a loss term 'separation', as separator 'iquery' does"):
+        run(tiny(method="shadow"), progress=False)

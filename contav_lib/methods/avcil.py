@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.losses import cross_modal_similarity, cross_task_rows
-from contav_lib.methods.method import Method, register_method
-from contav_lib.methods.teacher import Teacher, distil_masks
+from contav_lib.methods.contrast import Contrastive
+from contav_lib.methods.method import register_method
+from contav_lib.methods.teacher import distil_masks
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
 
 
 @register_method("avcil")
 @dataclass
-class AVCIL(Method):
+class AVCIL(Contrastive):
     """Audio-visual similarity by instance and by class, attention distillation, and mask distillation.
 
     AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
@@ -30,33 +30,19 @@ class AVCIL(Method):
         Pian et al., Audio-Visual Class-Incremental Learning, ICCV 2023, section 3.
     """
 
-    exemplars = 1
-    needs_memory = True
-
-    distillation: float = 0.3
-    instance: float = 0.1
     class_: float = 0.1
     attention: float = 0.1
-    temperature: float = 0.05
 
     def __post_init__(self):
-        self.refuse_negative("distillation", "instance", "class_", "attention")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature={self.temperature}: it must be above 0.")
-        self.teacher: Teacher | None = None
-        self.pairs = ()
+        super().__post_init__()
+        self.refuse_negative("attention")
 
     def begin_task(self, task: Task, separator: Separator) -> None:
-        self.pairs = separator.modality_pairs
-        separator.keep_attention = self.attention > 0
-        self.teacher = Teacher(separator) if task.index > 0 else None
+        separator.keep_attention = self.attention > 0  # the old model, a copy, will keep it, too
+        super().begin_task(task, separator)
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        terms = {}
-        rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos)
-        for name, weight, positives in (("instance", self.instance, same_video), ("class_", self.class_, same_class)):
-            if weight:
-                terms[name] = weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature)
+        terms = self.contrast(batch, separation)
         lesson = self.teacher(batch) if self.teacher and (self.distillation or self.attention) else None
         if lesson and self.distillation:
             terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)

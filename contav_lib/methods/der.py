@@ -18,15 +18,15 @@ from contav_lib.tasks import Task
 class DER(Method):
     """Replay of stored mixtures of exemplars, with their true masks and with the masks the model gave at the time.
 
-    When a task ends, mixtures of the exemplars kept by then are stored with the masks that the model gives them. In later
-    tasks every batch gets some of them beside it: the separator's own losses train on their true masks (DER++'s second
-    term), and `distillation` on the stored ones. No old model is asked, so no old model need be kept. The exemplars
+    When a task ends, mixtures of its exemplars (with one another and with older ones) are stored with the masks that the model
+    gives them. In later tasks every batch gets some of them beside it: the separator's own losses train on their true masks
+    (DER++'s second term), and `distillation` on the stored ones. No old model is asked, so none need be kept. The exemplars
     themselves are replayed as in `replay`.
 
     Args:
         distillation: weight of the L1 distance between new and stored masks (alpha of DER++).
-        stored: mixtures stored after each task.
-        replayed: stored mixtures added to a batch.
+        stored: mixtures stored after each task; 40 are eight for each of five classes.
+        replayed: stored mixtures added to a batch; three beside `lab`'s twelve are a fifth, about the memory's share.
 
     References:
         Buzzega et al., Dark Experience for General Continual Learning, NeurIPS 2020, eq. 6.
@@ -74,18 +74,23 @@ class DER(Method):
         batches: Callable[[int], Batch],
         remembered: Callable[[int], Batch],
     ) -> None:
-        if not task.kept:
+        if len(task.kept) < batches(0).num_sources:  # too few to mix: nothing is stored yet
             return
         separator.eval()
-        number, count = 0, 0
+        new, number, count = torch.tensor(task.classes), 0, 0
         while count < self.stored:
             batch = remembered(number)
-            batch = batch[: self.stored - count]
+            # Only those with an exemplar of this task: the older ones' masks were stored when they were better known.
+            fresh = torch.isin(batch.classes.cpu(), new).any(1).nonzero().squeeze(1)
+            number += 1
+            if not len(fresh):
+                continue
+            batch = batch[fresh[: self.stored - count]]
             with mixed_precision(batch.mixture.device):
                 masks = separator(batch.mixture, batch.visual, batch.classes).masks.float()
             self.masks = torch.cat([self.masks.to(masks), masks]) if self.mixtures else masks
             self.mixtures = self.mixtures.cat(batch) if self.mixtures else batch
-            number, count = number + 1, count + len(masks)
+            count += len(masks)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         state = {"step": torch.tensor(self.step)}

@@ -21,6 +21,9 @@ class LwF(Method):
     source? The new model's mask should be the old model's. Old classes take turns. With memory, the masks of remembered
     sources are distilled beside these, each with its own class and picture.
 
+    A separator that goes by the picture alone, whatever the class, answers the question as it answers for the first source: for
+    it this is plain distillation on the new data.
+
     Args:
         distillation: weight of eq. 11 over all these masks (`lambda_o` of Li and Hoiem, eq. 1 there, who take 1).
 

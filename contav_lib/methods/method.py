@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import ClassVar
 
 import torch
@@ -71,10 +72,13 @@ class Method:
         """Take over what `state_dict` gave."""
 
     def refuse_negative(self, *names: str) -> None:
-        """Raise a ValueError for a weight of a loss term, named among the settings, that is below 0."""
+        """Raise a ValueError for a weight of a loss term, named among the settings, that is below 0 or no number."""
         for name in names:
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)}: the weight of a loss term can't be negative.")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and isfinite(value)):
+                raise ValueError(f"{name}={value!r}: the weight of a loss term is a number.")
+            if value < 0:
+                raise ValueError(f"{name}={value}: the weight of a loss term can't be negative.")
 
 
 def register_method(name: str):

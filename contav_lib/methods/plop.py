@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from contav_lib.batches import Batch
+from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import LwF
 from contav_lib.methods.method import register_method
 from contav_lib.methods.teacher import Lesson
@@ -27,7 +28,8 @@ class PLOP(LwF):
     mask is nearly 0 or nearly 1 are distilled.
 
     Not carried over: the background class and the factor that weakens the main loss where pseudo-labels are rare: a mixture
-    has no background, and the true masks of its own sources are known for every pixel.
+    has no background, and the true masks of its own sources are known for every pixel. PLOP's threshold of confidence is the
+    median entropy of each class; a mask has no classes to compare, so here it is one number.
 
     Args:
         pod: weight of Local POD (0.01 in PLOP, there for sums over larger maps).
@@ -58,8 +60,8 @@ class PLOP(LwF):
         if self.distillation:
             sure = (2 * lesson.masks.float() - 1).abs() >= self.confidence
             weights = sure * batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
-            apart = weights * (separation.masks.flatten(0, 1)[lesson.index].float() - lesson.masks.float()).abs()
-            terms["pseudo"] = self.distillation * apart.mean()
+            masks = separation.masks.flatten(0, 1)[lesson.index]
+            terms["pseudo"] = self.distillation * mask_distillation(masks, lesson.masks, weights)
         return terms
 
 

@@ -11,3 +11,4 @@ class Replay(Method):
     """Separation loss on the new clips and the exemplars; no old model."""
 
     exemplars = 1
+    needs_memory = True

@@ -18,8 +18,7 @@ class Lesson(NamedTuple):
     masks: torch.Tensor  # [K, F, T]
     features: dict[str, torch.Tensor]  # [K, D] by name
     attention: list[torch.Tensor]  # [K, heads, L] each
-    rows: torch.Tensor | None  # numbers [R] of the mixtures it was asked about; None: all
-    intermediate: list[torch.Tensor]  # [R, ...] each
+    intermediate: list[torch.Tensor]  # [R, ...] each, of the R mixtures that hold such a source
 
 
 class Teacher:
@@ -35,22 +34,16 @@ class Teacher:
         self.batch_statistics = batch_statistics
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, all_mixtures: bool = False) -> Lesson | None:
-        """Ask once, about the mixtures that hold a source of an old class only.
-
-        Args:
-            all_mixtures: ask about all mixtures, for the sake of `Lesson.intermediate`.
+    def __call__(self, batch: Batch) -> Lesson | None:
+        """Ask once, about the mixtures that hold a source of an old class only (about all with `batch_statistics`).
 
         Returns:
             None when there is nothing to ask.
         """
-        index = batch.memory_index()
-        if not len(index) and not all_mixtures:
+        index, wanted = batch.memory_index(), batch.is_memory.any(1)
+        if not len(index):
             return None
-        rows = None
-        if not (all_mixtures or self.batch_statistics or batch.is_memory.any(1).all()):
-            rows = batch.is_memory.any(1).nonzero().squeeze(1)
-        asked = batch if rows is None else batch[rows]
+        asked = batch if self.batch_statistics or wanted.all() else batch[wanted.nonzero().squeeze(1)]
         # The old model has no query for new classes; what it says of those sources is not looked at.
         classes = asked.classes.where(asked.is_memory.to(asked.classes.device), 0)
         with mixed_precision(classes.device):
@@ -61,7 +54,6 @@ class Teacher:
             masks=old.masks.flatten(0, 1)[places],
             features={name: value.flatten(0, 1)[places] for name, value in old.features.items()},
             attention=[value.flatten(0, 1)[places] for value in old.attention],
-            rows=rows,
             intermediate=old.intermediate,
         )
 

@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from continual import batch_of, losses, make_separator, second_task
+from continual import batch_of, first_task, losses, make_separator, second_task
 
 from contav_lib.methods.der import DER
 from contav_lib.tasks import Task
 
-FIRST = Task(0, (0, 1), (0, 1), tuple(range(6)), (), kept=(0, 4))
+FIRST = first_task()
 
 
 def after_first_task(bank, **settings):
     separator, chosen = make_separator(), DER(**settings)
     chosen.begin_task(FIRST, separator)
     kept = Task(0, (0, 1), (0, 1), FIRST.kept, ())
-    chosen.end_task(FIRST, separator, None, lambda number: batch_of(bank, kept))
+    chosen.end_task(FIRST, separator, lambda number: batch_of(bank, FIRST), lambda number: batch_of(bank, kept))
     return chosen, separator
 
 

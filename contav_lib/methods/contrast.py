@@ -1,0 +1,60 @@
+"""The two contrastive terms that ContAV-Sep and AV-CIL share."""
+
+from dataclasses import dataclass
+
+import torch
+
+from contav_lib.batches import Batch
+from contav_lib.losses import cross_modal_similarity, cross_task_rows
+from contav_lib.methods.method import Method
+from contav_lib.methods.teacher import Lesson, Teacher
+from contav_lib.separators import Separation, Separator
+from contav_lib.tasks import Task
+
+
+@dataclass
+class Contrastive(Method):
+    """Base of methods that compare features across modalities, by instance and by class, and ask an old model.
+
+    Args:
+        distillation, instance, class_: weights of the terms; 0 leaves a term out.
+        temperature: of the contrastive terms.
+    """
+
+    exemplars = 1
+    needs_memory = True
+
+    distillation: float = 0.3
+    instance: float = 0.1
+    class_: float = 0.3
+    temperature: float = 0.05
+
+    def __post_init__(self):
+        self.refuse_negative("distillation", "instance", "class_")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature={self.temperature}: it must be above 0.")
+        self.teacher: Teacher | None = None
+        self.pairs = ()
+
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        self.pairs = separator.modality_pairs
+        self.teacher = self.make_teacher(separator) if task.index > 0 else None
+
+    def make_teacher(self, separator: Separator) -> Teacher:
+        """The old model."""
+        return Teacher(separator)
+
+    def contrast(self, batch: Batch, separation: Separation, lesson: Lesson | None = None) -> dict[str, torch.Tensor]:
+        """Eq. 8 and eq. 10, weighted; with what the old model said of memory sources beside them where `lesson` is given."""
+        if not (self.instance or self.class_):
+            return {}
+        memory, old_features = (lesson.index, lesson.features) if lesson else (None, None)
+        rows, same_video, same_class = cross_task_rows(
+            separation.features, batch.classes, batch.videos, memory, old_features
+        )
+        wanted = {"instance": (self.instance, same_video), "class_": (self.class_, same_class)}
+        return {
+            name: weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature)
+            for name, (weight, positives) in wanted.items()
+            if weight
+        }
