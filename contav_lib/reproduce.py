@@ -144,6 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, NonFiniteLoss, NotebookFailed) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except RuntimeError as error:  # from a worker process: its own traceback says where
+        print(f"\n{error}\nWhat was done is kept: run the same command to go on.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What was done is kept: run the same command to go on.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -23,9 +23,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         StorageError: the file system refused; the old file, if any, is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         temporary.chmod(0o644)  # some writers make private files; a shared cache must be readable
         os.replace(temporary, path)
@@ -35,7 +35,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             "Free some disk space or choose another folder, then run again: it goes on from the last complete file."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

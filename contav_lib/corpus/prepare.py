@@ -133,7 +133,9 @@ def prepare(
             f"- {problems[clip.id]}" for clip in clips if clip.id in problems
         )
         if on_error == "raise":
-            raise MediaError(f"{listing}\nRepair or remove these files, or leave them out with on_error='skip'.")
+            raise MediaError(
+                f"{listing}\nRepair these files, or remove them (those the kit made itself are then made again)."
+            )
         warnings.warn(f"{listing}\nThey are left out.", stacklevel=2)
     return Corpus([_load(clip.id, known[clip.id], cache, recipe) for clip in usable], audio_rate)
 
