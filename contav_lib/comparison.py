@@ -17,7 +17,7 @@ from contav_lib.experiment import is_finished, load_banks, schedule_of
 from contav_lib.methods import method_class
 from contav_lib.parallel import run_all
 from contav_lib.result import Result
-from contav_lib.storage import load_tensors, without_prefix
+from contav_lib.storage import load_tensors, without_prefix, write_atomically
 from contav_lib.tables import half_interval, in_words, paired_differences, results_table
 from contav_lib.trainer import NonFiniteLoss
 
@@ -161,13 +161,9 @@ def _name(row: Row) -> str:
     name = NAMES.get(method, method)
     if exemplars == method_class(method).exemplars:
         return name
-    return (
-        f"{name} + memory"
-        if exemplars == 1
-        else f"{name} + {exemplars} exemplars"
-        if exemplars
-        else f"{name}, no memory"
-    )
+    if exemplars == 0:
+        return f"{name}, no memory"
+    return f"{name} + memory" if exemplars == 1 else f"{name} + {exemplars} exemplars"
 
 
 def _sum_up(values: pd.DataFrame) -> dict[str, float]:
@@ -189,11 +185,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = TABLE_1 + BEYOND
     try:
         results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
+        path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{chosen.seeds}-seeds.csv"
+        write_atomically(path, table_of(results).to_csv)
     except (ValueError, OSError, NonFiniteLoss) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{chosen.seeds}-seeds.csv"
-    table_of(results).to_csv(path)
     named = readable(results)
     print(results_table(named, paper=chosen.separator == "iquery").to_string())
     for reference in ("fine-tuning", "replay"):

@@ -142,7 +142,6 @@ class Experiment:
 
     def __init__(self, config: Config, folder: Path, callbacks: Iterable[Callback], progress: bool):
         self.config, self.folder = config, folder
-        settings = config.to_json()
         self.train, self.validation, self.test = load_banks(
             config, "train", "validation", "test", device=pick_device(config.device)
         )
@@ -155,7 +154,7 @@ class Experiment:
         ]  # fmt: skip
         self.progress = progress
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", settings)
+        write_json(folder / "config.json", config.to_json())
         self.history = History(folder / "history.jsonl", callbacks)
         self.scores = self._stored_scores()
 

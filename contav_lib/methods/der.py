@@ -1,6 +1,5 @@
 """Dark experience replay (Buzzega et al. 2020): remember the old model's masks instead of the old model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ import torch
 from contav_lib.batches import Batch
 from contav_lib.devices import mixed_precision
 from contav_lib.losses import mask_distillation
-from contav_lib.methods.method import Method, register_method
+from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
 
@@ -67,13 +66,7 @@ class DER(Method):
         self.step += 1
 
     @torch.no_grad()
-    def end_task(
-        self,
-        task: Task,
-        separator: Separator,
-        batches: Callable[[int], Batch],
-        remembered: Callable[[int], Batch],
-    ) -> None:
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         if len(task.kept) < batches(0).num_sources:  # too few to mix: nothing is stored yet
             return
         separator.eval()

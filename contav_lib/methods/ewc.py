@@ -1,13 +1,13 @@
 """Elastic Weight Consolidation (Kirkpatrick et al. 2017): hold on to the weights that mattered."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.methods.method import Method, register_method
-from contav_lib.separators import Separation, Separator
+from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.separators import Separation, Separator, before_growing
 from contav_lib.tasks import Task
 
 Weights = dict[str, torch.Tensor]
@@ -61,21 +61,15 @@ class EWC(Method):
             return {}
         return {"anchor": self.strength / 2 * penalty(self.separator.named_parameters(), self.fisher, self.anchor)}
 
-    def end_task(
-        self,
-        task: Task,
-        separator: Separator,
-        batches: Callable[[int], Batch],
-        remembered: Callable[[int], Batch],
-    ) -> None:
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         fisher = normalised(estimate_fisher(separator, _one_by_one(batches, self.mixtures)))
         anchor = {name: value.detach().clone() for name, value in separator.named_parameters()}
         for name, old in self.fisher.items():
-            known = tuple(slice(length) for length in old.shape)  # rows added by growing have no past
-            fisher[name][known] += self.decay * old if self.online else old
+            total, place = (before_growing(table[name], old.shape) for table in (fisher, anchor))
+            total += self.decay * old if self.online else old
             if not self.online:
-                share = (old / fisher[name][known]).nan_to_num()  # where no weight ever mattered, any anchor does
-                anchor[name][known] = anchor[name][known].lerp(self.anchor[name], share)
+                share = (old / total).nan_to_num()  # where no weight ever mattered, any anchor does
+                place.lerp_(self.anchor[name], share)
         self.fisher, self.anchor = fisher, anchor
 
     def state_dict(self) -> Weights:
@@ -97,7 +91,7 @@ def penalty(parameters: Iterable[tuple[str, torch.Tensor]], fisher: Weights, anc
         fisher, anchor: by name.
     """
     apart = [
-        (fisher[name] * (value[tuple(slice(length) for length in anchor[name].shape)] - anchor[name]).square()).sum()
+        (fisher[name] * (before_growing(value, anchor[name].shape) - anchor[name]).square()).sum()
         for name, value in parameters
     ]
     return torch.stack(apart).sum()
@@ -131,7 +125,7 @@ def normalised(fisher: Weights) -> Weights:
     return {name: values / mean for name, values in fisher.items()}
 
 
-def _one_by_one(batches: Callable[[int], Batch], count: int) -> Iterable[Batch]:
+def _one_by_one(batches: Batches, count: int) -> Iterable[Batch]:
     number, done = 0, 0
     while done < count:
         batch = batches(number)

@@ -1,15 +1,14 @@
 """Endpoints Weight Fusion (Xiao et al. 2023): after a task, meet half-way between the old weights and the new ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
 import torch
 
-from contav_lib.batches import Batch
 from contav_lib.methods.lwf import LwF
-from contav_lib.methods.method import register_method
-from contav_lib.separators import Separator
+from contav_lib.methods.method import Batches, register_method
+from contav_lib.separators import Separator, before_growing
 from contav_lib.tasks import Task
 
 
@@ -26,13 +25,7 @@ class EWF(LwF):
         factor, the square root of new classes / all classes.
     """
 
-    def end_task(
-        self,
-        task: Task,
-        separator: Separator,
-        batches: Callable[[int], Batch],
-        remembered: Callable[[int], Batch],
-    ) -> None:
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         if self.teacher:
             share = balance(len(task.seen) - len(task.classes), len(task.classes))
             separator.load_state_dict(fuse(self.teacher.separator.state_dict(), separator.state_dict(), share))
@@ -56,6 +49,5 @@ def fuse(old: Mapping[str, torch.Tensor], new: Mapping[str, torch.Tensor], share
     fused = {name: value.clone() for name, value in new.items()}
     for name, before in old.items():
         if before.is_floating_point():
-            known = fused[name][tuple(slice(length) for length in before.shape)]
-            known.lerp_(before, 1 - share)
+            before_growing(fused[name], before.shape).lerp_(before, 1 - share)
     return fused

@@ -12,6 +12,7 @@ from contav_lib.naming import find_by_name, import_all
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
 
+Batches = Callable[[int], Batch]  # gives the batch of a number, always the same
 METHODS: dict[str, type["Method"]] = {}
 
 
@@ -51,13 +52,7 @@ class Method:
     def after_step(self, separator: Separator) -> None:
         """Called after every optimizer step."""
 
-    def end_task(
-        self,
-        task: Task,
-        separator: Separator,
-        batches: Callable[[int], Batch],
-        remembered: Callable[[int], Batch],
-    ) -> None:
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         """Called after a task, with the chosen weights in place.
 
         `batches(i)` gives the task's i-th batch; `remembered(i)` one of mixtures of the exemplars kept from now on only

@@ -5,6 +5,7 @@ from contav_lib.separators.iquery import IQuery
 from contav_lib.separators.separator import (
     Separation,
     Separator,
+    before_growing,
     load_separator,
     register_separator,
     save_separator,
@@ -18,6 +19,7 @@ __all__ = [
     "Separation",
     "Separator",
     "SoundOfPixels",
+    "before_growing",
     "load_separator",
     "register_separator",
     "save_separator",

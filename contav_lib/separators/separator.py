@@ -127,6 +127,11 @@ class Separator(nn.Module):
         raise NotImplementedError
 
 
+def before_growing(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """The part of a grown weight, a view, that was there when it had this shape: growing adds at the end of an axis."""
+    return weight[tuple(slice(length) for length in shape)]
+
+
 def register_separator(name: str):
     """Class decorator: make a separator known to `Config` under `name`."""
 

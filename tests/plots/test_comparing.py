@@ -2,26 +2,14 @@
 
 from types import SimpleNamespace
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from contav_lib.plots import comparing
 from contav_lib.plots.learning import colour_of
 
 NAN = float("nan")
 MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def result(shift: float = 0.0):

@@ -1,23 +1,13 @@
 """Figures of sounds and pictures show what they were given, at the right place."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from contav_lib import audio
 from contav_lib.plots import signals
 from contav_lib.tasks import make_schedule, split_classes
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def pixels(figure) -> np.ndarray:
@@ -64,7 +54,7 @@ def test_masks_mark_what_lies_above_one_and_fade_where_the_mixture_is_soft():
     figure = signals.masks({"true": mask}, mixture, seconds=1.0)
     image = figure.axes[0].images[0]
     assert image.get_alpha().tolist() == [[1, 1], [0, 0]]
-    assert matplotlib.colors.to_hex(image.to_rgba(np.array([3.0]))[0]) == signals.ORANGE.lower()
+    assert to_hex(image.to_rgba(np.array([3.0]))[0]) == signals.ORANGE.lower()
     pixels(figure)
 
 
