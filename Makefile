@@ -10,7 +10,7 @@ python := .venv/bin/python
 ready := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab bench format clean
+.PHONY: help setup run test lab room bench format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,11 @@ test: $(ready) ## Run all tests
 # --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
 lab: $(ready) ## Open JupyterLab on the notebooks
 	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks
+
+# The extension that is left out belongs to Notebook 7 and fails in Voila.
+room: $(ready) ## Open the listening room, a web page for a class: listen to what was separated, and vote
+	$(python) -m voila notebooks/listening_room.ipynb --Voila.ip=127.0.0.1 --token \
+		--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension
 
 bench: $(ready) ## Measure speed: every tests/benchmarks/bench_*.py
 	@set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "$$benchmark"; $(python) "$$benchmark"; done

@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from contav_lib.experiment import run
     from contav_lib.parallel import run_all
     from contav_lib.result import Result
+    from contav_lib.separating import separate
 
-__all__ = ["Config", "Result", "compare", "run", "run_all"]
-_HOMES = {"compare": "comparison", "Config": "config", "Result": "result", "run": "experiment", "run_all": "parallel"}
+__all__ = ["Config", "Result", "compare", "run", "run_all", "separate"]
+_HOMES = {
+    "compare": "comparison",
+    "Config": "config",
+    "Result": "result",
+    "run": "experiment",
+    "run_all": "parallel",
+    "separate": "separating",
+}
 
 
 def __getattr__(name: str):

@@ -102,6 +102,14 @@ class ClipBank:
             rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
         return torch.cat(rows).cpu()
 
+    def looks(self) -> torch.Tensor:
+        """What each clip shows, `[clips, D]`: the mean of its pictures' object features, each of unit length."""
+        lengths = self._objects.lengths
+        of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
+        pictures = normalize(self._objects.values, dim=1)
+        sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
+        return sums / lengths.unsqueeze(1)
+
     def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
         first = starts / audio.SAMPLE_RATE
         seconds = self._waveforms.lengths[clips].unsqueeze(-1) / audio.SAMPLE_RATE

@@ -16,10 +16,10 @@ from contav_lib.config import Config
 from contav_lib.experiment import is_finished, load_banks, schedule_of
 from contav_lib.methods import method_class
 from contav_lib.parallel import run_all
+from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.storage import load_tensors, without_prefix, write_atomically
 from contav_lib.tables import half_interval, in_words, paired_differences, results_table
-from contav_lib.trainer import NonFiniteLoss
 
 Row = tuple[str, int]  # a method and how many exemplars a class it may keep
 
@@ -52,6 +52,21 @@ NAMES = {
     "der": "DER",
 }
 REFERENCES: tuple[Row, ...] = (("finetune", 0), ("replay", 1))  # what differences are taken against
+
+
+def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None) -> list[Row]:
+    """Rows to compare: those of Table 1 and `BEYOND`, or some methods' only, or each of these with each memory size.
+
+    Raises:
+        ValueError: no such method.
+    """
+    rows = TABLE_1 + BEYOND
+    names = methods or list(dict.fromkeys(name for name, _ in rows))
+    for name in names:
+        method_class(name)
+    if exemplars:
+        return [(name, count) for name in names for count in exemplars]
+    return [row for row in rows if row[0] in names]
 
 
 def compare(
@@ -93,11 +108,7 @@ def run_comparison(
     """
     if taken := {"method", "seed", "exemplars"} & overrides.keys():
         raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
-    rows = [_as_row(method) for method in methods]
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    for what, given in (("method", rows), ("seed", numbers)):
-        if not given or len(set(given)) < len(given):
-            raise ValueError(f"{given}: give at least one {what}, and each only once.")
+    rows, numbers = _as_rows(methods), _as_numbers(seeds)
     plan = {
         (name, exemplars): [
             Config.profile(profile, method=name, exemplars=exemplars, seed=seed, **overrides) for seed in numbers
@@ -113,6 +124,14 @@ def run_comparison(
 def readable(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
     """The same results under the names that tables and figures use: "LwF", "LwF + memory", "LwF + 4 exemplars", ..."""
     return {_name(row): runs for row, runs in results.items()}
+
+
+def by_memory(results: Mapping[Row, list[Result]]) -> dict[str, dict[int, list[Result]]]:
+    """The same results by method's name, then by exemplars a class: what `plots.against_memory` draws."""
+    sizes = {}
+    for (method, exemplars), runs in results.items():
+        sizes.setdefault(NAMES.get(method, method), {})[exemplars] = runs
+    return sizes
 
 
 def table_of(results: Mapping[Row, list[Result]]) -> pd.DataFrame:
@@ -149,11 +168,31 @@ def memory_bytes(result: Result) -> int:
     return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
 
 
-def _as_row(method: str | Row) -> Row:
-    if isinstance(method, str):
-        return method, method_class(method).exemplars
-    name, exemplars = method
-    return name, int(exemplars)
+def _as_rows(methods: Iterable[str | Row]) -> list[Row]:
+    rows = []
+    for method in [] if isinstance(methods, str) else methods:
+        match method:
+            case str(name):
+                rows.append((name, method_class(name).exemplars))
+            case (str(name), int(exemplars)):
+                rows.append((name, exemplars))
+            case _:
+                raise ValueError(f"{method!r} is no method: give its name, or name and exemplars: ('replay', 2).")
+    if not rows or len(set(rows)) < len(rows):
+        raise ValueError(
+            f"methods={methods!r}: give at least one method, and each only once, as in ['finetune', 'replay']."
+        )
+    return rows
+
+
+def _as_numbers(seeds: int | Sequence[int]) -> list[int]:
+    numbers = range(seeds) if isinstance(seeds, int) else seeds if isinstance(seeds, Iterable) else []
+    numbers = [number if isinstance(number, int) else None for number in numbers]
+    if not numbers or None in numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"seeds={seeds!r}: give at least one seed, and each only once: how many, as in 3, or which, as in [0, 2]."
+        )
+    return numbers
 
 
 def _name(row: Row) -> str:
@@ -175,27 +214,26 @@ def _sum_up(values: pd.DataFrame) -> dict[str, float]:
     return cells
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line: run the rows of Table 1, print them beside the paper's; returns the exit status."""
+@command_line
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line: run rows, those of Table 1 by default, and print them beside the paper's."""
     parser = argparse.ArgumentParser(prog="python -m contav_lib.comparison", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
     parser.add_argument("--seeds", type=int, default=3, help="repetitions of every row (default 3)")
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
+    parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     chosen = parser.parse_args(arguments)
-    rows = TABLE_1 + BEYOND
-    try:
-        results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
-        path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{chosen.seeds}-seeds.csv"
-        write_atomically(path, table_of(results).to_csv)
-    except (ValueError, OSError, NonFiniteLoss) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+    rows = rows_of(chosen.methods, chosen.exemplars)
+    results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
+    path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{len(rows)}-rows-{chosen.seeds}-seeds.csv"
+    write_atomically(path, table_of(results).to_csv)
     named = readable(results)
-    print(results_table(named, paper=chosen.separator == "iquery").to_string())
+    print(results_table(named, paper=True).to_string())
     for reference in ("fine-tuning", "replay"):
-        print(in_words(paired_differences(named, reference), reference, "final SDR"))
+        if reference in named:
+            print(in_words(paired_differences(named, reference), reference, "final SDR"))
     print(f"All measures, with their intervals: {path}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from contav_lib.batches import Spectrogram
-from contav_lib.corpus.load import digest
+from contav_lib.corpus.load import digest, whole_path
 from contav_lib.devices import name_device
 from contav_lib.exemplars import CHOICES
 from contav_lib.methods.method import method_class
@@ -145,28 +145,35 @@ class Config:
         return cls(**{entry.name: settings[entry.name] for entry in fields(cls)})
 
     def __post_init__(self):
-        for name in ("classes", "clips_per_class"):
-            self._require(name, not isinstance(getattr(self, name), str), "is a list, even of one")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kind, what in (("classes", str, "names in quotes"), ("clips_per_class", int, "whole numbers")):
+            given = getattr(self, name)
+            fine = isinstance(given, list | tuple) and all(_is(kind, value) for value in given)
+            self._require(name, fine, f"is a list, even of one, of {what}")
+            object.__setattr__(self, name, tuple(given))
         self._require_types()
+        object.__setattr__(self, "data", whole_path(self.data))
         for name in ("tasks", "batch_size", "frames", "bins", "window", "hop", "epochs", "validations", "record_every",
                      "checkpoint_every", "test_mixtures", "validation_mixtures"):  # fmt: skip
             self._require(name, getattr(self, name) >= 1, "must be 1 or more")
+        self._require("hop", self.hop < self.window, f"must be below window={self.window}: windows overlap")
         self._require("num_sources", self.num_sources in (2, 3, 4), "is 2, 3 or 4: a mixture has so many sources")
         self._require("steps", self.steps is None or self.steps >= 1, "must be 1 or more, or None to count epochs")
         method = method_class(self.method)
         if self.exemplars is None or method.joint:  # joint training keeps all clips, and so no exemplars
             object.__setattr__(self, "exemplars", method.exemplars)
         self._require("exemplars", self.exemplars >= 0, "can't be negative")
-        self._require("memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be in 0 .. 1")
-        self._require("same_class_share", 0 <= self.same_class_share <= 1, "must be in 0 .. 1")
-        self._require("gain", 0 <= self.gain < 1, "must be in 0 .. 1")
+        self._require(
+            "memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be 0 or more and below 1"
+        )
+        self._require("same_class_share", 0 <= self.same_class_share <= 1, "must be 0 .. 1")
+        self._require("gain", 0 <= self.gain < 1, "must be 0 or more and below 1")
         for name in ("learning_rate", "later_learning_rate"):
             self._require(name, getattr(self, name) > 0, "must be above 0")
         for name in ("weight_decay", "warmup_steps", "clip_gradient"):
             self._require(name, getattr(self, name) >= 0, "can't be negative")
-        self._require("seed", 0 <= self.seed < 2**32, "must be in 0 .. 2^32")
-        self._require("clips_per_class", len(self.clips_per_class) == 3, "is three numbers: training, validation, test")
+        self._require("seed", 0 <= self.seed < 2**32, f"must be 0 .. {2**32 - 1}")
+        fine = len(self.clips_per_class) == 3 and min(self.clips_per_class) >= 1
+        self._require("clips_per_class", fine, "is three numbers, each 1 or more: training, validation, test")
         find_by_name(CHOICES, self.exemplar_choice, "exemplar choice")
         for name in ("exemplars", "memory_share"):
             if method.needs_memory and getattr(self, name) == 0:
@@ -183,11 +190,12 @@ class Config:
             if entry.name in ("steps", "exemplars") and value is not None:
                 kind = int
             if kind is int:
-                self._require(entry.name, isinstance(value, int) and not isinstance(value, bool), "is a whole number")
+                self._require(entry.name, _is(int, value), "is a whole number")
             elif kind is float:
                 self._require(entry.name, isinstance(value, int | float) and isfinite(value), "is a number")
             elif kind in (str, bool):
-                self._require(entry.name, isinstance(value, kind), f"is a {kind.__name__}")
+                what = "text in quotes" if kind is str else "True or False"
+                self._require(entry.name, isinstance(value, kind), f"is {what}")
 
     def _require(self, name: str, fine: bool, what: str) -> None:
         if not fine:
@@ -221,6 +229,11 @@ class Config:
         """Name of the result's folder: profile, method, seed and a hash of all settings."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _is(kind: type, value: Any) -> bool:
+    """Whether a value is of a kind; to Python, True is a whole number, too: not here."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 _SMALL = dict(

@@ -1,5 +1,6 @@
 """Run an experiment: learn task after task, measure after each, keep everything in a folder."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,17 +15,28 @@ from tqdm.auto import tqdm
 from contav_lib import paths
 from contav_lib.batches import ClipBank, Draw
 from contav_lib.config import Config
-from contav_lib.corpus.load import load_data
+from contav_lib.corpus.load import load_data, require_clips
+from contav_lib.corpus.prepare import Corpus
 from contav_lib.devices import pick_device
 from contav_lib.evaluation import evaluate, fixed_mixtures
-from contav_lib.examples import store_examples
-from contav_lib.history import Callback, History
+from contav_lib.examples import examples_are_whole, store_examples
+from contav_lib.history import Callback, History, StepCounter
 from contav_lib.methods import method_class
 from contav_lib.metrics import SCORES, mean_scores
+from contav_lib.prototypes import Prototypes, load_prototypes
 from contav_lib.result import Result
-from contav_lib.separators import Separator, load_separator, save_separator
-from contav_lib.storage import StorageError, load_tensors, read_json, without_prefix, write_json
-from contav_lib.tasks import Task, make_schedule, split_classes
+from contav_lib.scores import Scores, forget_scores, no_scores, read_scores, tasks_measured
+from contav_lib.separators import load_separator, save_separator
+from contav_lib.storage import (
+    StorageError,
+    load_tensors,
+    read_json,
+    read_metadata,
+    reading,
+    without_prefix,
+    write_json,
+)
+from contav_lib.tasks import Task, clips_needed, make_schedule, split_classes
 from contav_lib.trainer import Trainer
 
 TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never on an experiment's seed
@@ -75,22 +87,37 @@ def is_finished(config: Config) -> bool:
     """Whether the result of these settings is stored, whole and readable."""
     folder = paths.runs() / config.name
     try:
-        scores = read_json(folder / "matrix.json")
+        scores = read_scores(folder / "matrix.json")
+        tasks = scores["tasks"]
         return (
-            scores["finished"]
-            and _tasks_done(scores) == len(scores["tasks"])
-            and all(_checkpoint(folder, task).exists() for task in range(len(scores["tasks"])))
-            and read_json(folder / "config.json") is not None
+            tasks_measured(scores) == tasks_learned(folder, tasks) == len(tasks)
+            and examples_are_whole(folder / "examples")
+            and read_json(folder / "config.json") == json.loads(json.dumps(config.to_json()))
         )
-    except (StorageError, KeyError, TypeError):
+    except StorageError:
         return False
+
+
+def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
+    """How many tasks, from the first on, have a whole checkpoint that knows their classes."""
+    classes: list[str] = []
+    for number, task in enumerate(tasks):
+        classes += task
+        path = _checkpoint(folder, number)
+        try:
+            with reading(path):
+                known = read_metadata(path)["classes"]
+        except StorageError:
+            return number
+        if known != classes:
+            return number
+    return len(tasks)
 
 
 def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipBank]:
     """One `ClipBank` a split, with the classes of `config`; class numbers follow the order of learning."""
-    corpus = load_data(config.data, config.clips_per_class)
     numbers = {label: number for number, label in enumerate(learning_order(config))}
-    clips = [corpus.select(split, _class_list(config)) for split in splits]
+    clips = [_corpus(config).select(split, _class_list(config)) for split in splits]
     return [ClipBank(chosen, numbers, config.spectrogram, config.motion, device) for chosen in clips]
 
 
@@ -126,6 +153,21 @@ def seen_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Dra
     return fixed_mixtures(bank, _as_listed(config, task.seen), count, TEST_SEED + 100 + task.index, config.num_sources)
 
 
+def steps_of(config: Config) -> int:
+    """Training steps of a whole experiment."""
+    labels = [clip.label for clip in _corpus(config).select("train", _class_list(config))]
+    tasks = split_classes(learning_order(config), config.tasks)
+    schedule = make_schedule(labels, tasks, config.exemplars, joint=method_class(config.method).joint)
+    return sum(map(config.steps_in_task, schedule))
+
+
+def _corpus(config: Config) -> Corpus:
+    """The data of an experiment, with enough clips for its mixtures."""
+    corpus = load_data(config.data, config.clips_per_class)
+    require_clips(corpus, clips_needed(split_classes(learning_order(config), config.tasks), config.num_sources))
+    return corpus
+
+
 def _class_list(config: Config) -> list[str]:
     """The classes of an experiment, whatever the order of learning."""
     return list(config.classes) or load_data(config.data, config.clips_per_class).classes
@@ -156,28 +198,31 @@ class Experiment:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config.to_json())
         self.history = History(folder / "history.jsonl", callbacks)
+        self.learned = tasks_learned(folder, self.tasks)
+        for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
+            _checkpoint(folder, task.index).unlink(missing_ok=True)
         self.scores = self._stored_scores()
 
     def run(self) -> Result:
         with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:
             self.history.callbacks += (StepCounter(bar.update),)
-            for task in self.schedule[_tasks_done(self.scores) :]:
-                self._learn(task)
+            for task in self.schedule[tasks_measured(self.scores) :]:
+                if task.index >= self.learned:
+                    self._learn(task)
+                self._measure(task)
         return Result(self.folder)
 
     def steps_to_do(self) -> int:
-        """Training steps of the tasks that are not done yet."""
-        return sum(self.config.steps_in_task(task) for task in self.schedule[_tasks_done(self.scores) :])
+        """Training steps of the tasks that are not learned yet."""
+        return sum(map(self.config.steps_in_task, self.schedule[self.learned :]))
 
     def _learn(self, task: Task) -> None:
         separator, method = self._before(task)
         trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
         trainer.learn(task, seen_mixtures(self.config, self.validation, task, self.config.validation_mixtures))
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
-        save_separator(_checkpoint(self.folder, task.index), separator, classes, method.state_dict())
-        self._measure(task, separator)
-        self.scores["finished"] = task.index + 1 == len(self.schedule)
-        write_json(self.folder / "matrix.json", self.scores)
+        path, prototypes = _checkpoint(self.folder, task.index), self._prototypes(task)
+        save_separator(path, separator, classes, method.state_dict(), prototypes.tensors())
         trainer.progress_file.unlink(missing_ok=True)
 
     def _before(self, task: Task):
@@ -191,9 +236,19 @@ class Experiment:
         method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
         return load_separator(path, self.train.device), method
 
-    def _measure(self, task: Task, separator: Separator) -> None:
+    def _prototypes(self, task: Task) -> Prototypes:
+        """What the classes look like: the new ones by this task's training clips, the old ones as they were."""
+        first = len(task.seen) - len(task.classes)
+        new = [clip for clip in task.clips if self.train.classes[clip] >= first]  # joint training has old clips, too
+        learned = Prototypes.learn(self.train.looks()[new], (self.train.classes[new] - first).to(self.train.device))
+        if task.index == 0:
+            return learned
+        return load_prototypes(_checkpoint(self.folder, task.index - 1), self.train.device).extended(learned)
+
+    def _measure(self, task: Task) -> None:
         """Fill row `task` of the task matrix, score the mixtures across all seen classes, store examples."""
         start = time.perf_counter()
+        separator = load_separator(_checkpoint(self.folder, task.index), self.train.device)
         for other in self.schedule[: task.index + 1]:
             scores = mean_scores(evaluate(separator, self.test, self.mixtures[other.index][0]))
             for name in SCORES:
@@ -206,7 +261,7 @@ class Experiment:
         drawn = [self.mixtures[other.index][0][:1] for other in self.schedule[: task.index + 1]]
         store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
         rows, seen = self.scores["matrix"], self.scores["seen"]
-        self.history.add(
+        self.history.add_last(
             {
                 "kind": "test",
                 "task": task.index,
@@ -216,47 +271,23 @@ class Experiment:
                 "seconds": round(time.perf_counter() - start, 3),
             }
         )
+        self.scores["finished"] = task.index + 1 == len(self.schedule)
+        write_json(self.folder / "matrix.json", self.scores)
 
-    def _stored_scores(self) -> dict:
-        """What an interrupted run measured; a table of NaN (null in JSON) for a new one."""
-        count = len(self.schedule)
+    def _stored_scores(self) -> Scores:
+        """What an interrupted run measured of the tasks whose checkpoints are there; nothing, for a new one."""
         try:
-            stored = read_json(self.folder / "matrix.json")
-            if stored["tasks"] == self.tasks and all(
-                _checkpoint(self.folder, t).exists() for t in range(_tasks_done(stored))
-            ):
-                return stored
-        except (StorageError, KeyError, TypeError):
-            pass
-        return {
-            "tasks": self.tasks,
-            "finished": False,
-            "dropped": 0,
-            "matrix": {name: np.full((count, count), None).tolist() for name in SCORES},
-            "seen": {name: [None] * count for name in SCORES},
-        }
+            stored = read_scores(self.folder / "matrix.json")
+        except StorageError:
+            return no_scores(self.tasks)
+        if stored["tasks"] != self.tasks or not examples_are_whole(self.folder / "examples"):
+            return no_scores(self.tasks)
+        return forget_scores(stored, self.learned)
 
 
 def _checkpoint(folder: Path, task: int) -> Path:
     return folder / "checkpoints" / f"task_{task + 1}.safetensors"
 
 
-def _tasks_done(scores: dict) -> int:
-    return sum(value is not None for value in scores["seen"]["sdr"])
-
-
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-class StepCounter:
-    """A history callback that reports training steps to a progress bar."""
-
-    def __init__(self, update):
-        self.update, self.at = update, (-1, 0)
-
-    def __call__(self, record: dict) -> None:
-        if record["kind"] == "train":
-            task, step = self.at
-            self.update(record["step"] - (step if task == record["task"] else 0))
-            self.at = (record["task"], record["step"])

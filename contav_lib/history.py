@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from contav_lib.storage import StorageError, write_atomically
+from contav_lib.storage import StorageError, reading, write_atomically
 
 Record = dict[str, Any]
 Callback = Callable[[Record], None]
@@ -35,6 +35,13 @@ class History:
         for callback in self.callbacks:
             callback(record)
 
+    def add_last(self, record: Record) -> None:
+        """Add the record that ends a task, unless a run that was stopped just after it has done so."""
+        task, step = record["task"], record["step"]
+        if not any((old["kind"], old["task"]) == (record["kind"], task) for old in read_history(self.path)):
+            self.rewind(task, step)
+            self.add(record)
+
     def rewind(self, task: int, step: int) -> None:
         """Drop what was written after this point: a resumed run writes it again."""
         kept = [record for record in read_history(self.path) if (record["task"], record["step"]) <= (task, step)]
@@ -43,16 +50,22 @@ class History:
 
 
 def read_history(path: Path) -> list[Record]:
-    """All whole records of a history file; a last line cut short by a crash is left out; [] when there is no file."""
+    """All records of a history file; a last line cut short by a crash is left out; [] when there is no file.
+
+    Raises:
+        StorageError: a line is no record.
+    """
     if not path.exists():
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
+    with reading(path, "Remove it and go on without the course of training so far, or run again with fresh=True."):
+        return [_record(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def _record(line: bytes) -> Record:
+    record = json.loads(line)
+    if [type(record[name]) for name in ("kind", "task", "step")] != [str, int, int]:
+        raise ValueError(f"{record} is no record")
+    return record
 
 
 class TermRecorder:
@@ -81,3 +94,16 @@ class TermRecorder:
             for name, number in zip(terms, numbers, strict=True):
                 values.setdefault(name, []).append(number)
         return {name: sum(numbers) / len(numbers) for name, numbers in values.items()}, bad
+
+
+class StepCounter:
+    """A history callback that reports training steps to a progress bar."""
+
+    def __init__(self, update):
+        self.update, self.at = update, (-1, 0)
+
+    def __call__(self, record: dict) -> None:
+        if record["kind"] == "train":
+            task, step = self.at
+            self.update(record["step"] - (step if task == record["task"] else 0))
+            self.at = (record["task"], record["step"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from contav_lib.config import Config
 from contav_lib.corpus.load import MUSIC_ORDER
+from contav_lib.experiment import is_finished
 from contav_lib.parallel import run_all
 from contav_lib.result import Result
 
@@ -16,7 +17,7 @@ FIRST_TASK = tuple(MUSIC_ORDER[:5])
 def single_task(profile: str, seeds: int) -> Plan:
     """Notebook 02: one task of five classes, with the motion of the crop itself and with that of the whole video."""
     variants = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
-    return _over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1)
+    return over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1)
 
 
 def forgetting(profile: str, seeds: int) -> Plan:
@@ -26,7 +27,7 @@ def forgetting(profile: str, seeds: int) -> Plan:
         "replay": dict(method="replay"),
         "upper bound": dict(method="joint"),
     }
-    return _over_seeds(profile, seeds, variants)
+    return over_seeds(profile, seeds, variants)
 
 
 def ablation(profile: str, seeds: int) -> Plan:
@@ -36,23 +37,48 @@ def ablation(profile: str, seeds: int) -> Plan:
         "distillation only": dict(method="contav", instance=0.0, class_=0.0),
         "ContAV-Sep": dict(method="contav"),
     }
-    return _over_seeds(profile, seeds, variants)
+    return over_seeds(profile, seeds, variants)
+
+
+def other_separators(profile: str) -> Plan:
+    """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav_lib.comparison`."""
+    variants = {name: dict(separator=name) for name in ("iquery", "coseparation", "soundofpixels")}
+    return over_seeds(profile, 1, variants, method="contav")
 
 
 def all_lessons(profile: str, seeds: int) -> list[Config]:
     """The experiments of all notebooks; one that two notebooks share comes once."""
-    plans = (forgetting(profile, seeds), ablation(profile, seeds), single_task(profile, seeds))
+    plans = (
+        forgetting(profile, seeds),
+        ablation(profile, seeds),
+        single_task(profile, seeds),
+        other_separators(profile),
+    )
     everything = [config for plan in plans for configs in plan.values() for config in configs]
     return list({config.name: config for config in everything}.values())
 
 
-def run_plan(plan: Plan) -> dict[str, list[Result]]:
-    """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names."""
+def run_plan(plan: Plan, only_stored: bool = False) -> dict[str, list[Result]]:
+    """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names.
+
+    Args:
+        only_stored: run nothing; leave out the names whose results are not all there.
+    """
+    if only_stored:
+        plan = {name: configs for name, configs in plan.items() if all(map(is_finished, configs))}
     results = iter(run_all([config for configs in plan.values() for config in configs]))
     return {name: [next(results) for _ in configs] for name, configs in plan.items()}
 
 
-def _over_seeds(profile: str, seeds: int, variants: Mapping[str, Mapping], **common) -> Plan:
+def over_seeds(profile: str, seeds: int, variants: Mapping[str, Mapping], **common) -> Plan:
+    """One experiment a variant and seed.
+
+    Args:
+        variants: settings by what a reader calls them; `common` holds for all.
+
+    Raises:
+        ValueError: no seed, or settings that `Config.profile` refuses.
+    """
     if seeds < 1:
         raise ValueError(f"seeds={seeds}: at least one seed is needed.")
     return {

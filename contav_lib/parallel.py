@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 from contav_lib import paths
 from contav_lib.config import Config
 from contav_lib.corpus.load import load_data
-from contav_lib.experiment import Experiment, StepCounter, alone, is_finished, run
+from contav_lib.experiment import Experiment, alone, is_finished, run, steps_of
+from contav_lib.history import StepCounter
 from contav_lib.methods import method_class
 from contav_lib.result import Result
 
@@ -46,13 +47,14 @@ def load_data_once(configs: Iterable[Config]) -> None:
 
 
 def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
+    steps = sum(map(steps_of, configs))
     # "spawn", for a forked child of a process that has used torch's threads can hang.
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
         queue = manager.Queue()
         jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
         try:
-            with tqdm(total=0, desc=f"{len(configs)} experiments", unit="step") as bar:
+            with tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
                 todo = set(jobs)
                 while todo:
                     done, todo = wait(todo, timeout=1)
@@ -66,9 +68,7 @@ def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
 
 def _drain(queue, bar: tqdm) -> None:
     while not queue.empty():
-        total, steps = queue.get()
-        bar.total += total
-        bar.update(steps)
+        bar.update(queue.get())
     bar.refresh()
 
 
@@ -81,6 +81,6 @@ def _run_quietly(config: Config, queue) -> None:
     with alone(folder):
         if not is_finished(config):
             experiment = Experiment(config, folder, (), progress=False)
-            queue.put((experiment.steps_to_do(), 0))
-            experiment.history.callbacks += (StepCounter(lambda steps: queue.put((0, steps))),)
+            queue.put(steps_of(config) - experiment.steps_to_do())  # done before a stop
+            experiment.history.callbacks += (StepCounter(queue.put),)
             experiment.run()

@@ -16,11 +16,11 @@ from contav_lib import paths
 from contav_lib.config import Config
 from contav_lib.lesson_plan import ablation, all_lessons, forgetting, run_plan, single_task
 from contav_lib.parallel import run_all
+from contav_lib.program import command_line
 from contav_lib.tables import results_table
-from contav_lib.trainer import NonFiniteLoss
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-LESSONS = ("01_data", "02_single_task_separation", "03_forgetting", "04_distillation")
+LESSONS = ("01_data", "02_single_task_separation", "03_forgetting", "04_distillation", "05_other_separators")
 
 
 class NotebookFailed(RuntimeError):
@@ -75,6 +75,7 @@ def _share_cores(threads: int) -> None:
 def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple[float, str | None]:
     """Seconds taken, and what went wrong. (papermill's own error can't be sent from one process to another.)"""
     import papermill
+    from traitlets.config import Config as JupyterConfig
 
     start = time.perf_counter()
     try:
@@ -87,6 +88,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple
             progress_bar=False,
             store_widget_state=False,  # what a widget shows without a kernel is stored as a static picture
             cwd=source.parent,
+            config=JupyterConfig(KernelManager={"transport_encryption": "auto"}),  # a kernel warns of open connections
         )
     except papermill.PapermillExecutionError as error:
         return 0.0, (
@@ -131,26 +133,16 @@ def _print_results(profile: str, seeds: int) -> None:
         print("Profile 'smoke' only tests that everything runs: its numbers mean nothing.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+@command_line
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m contav_lib.reproduce", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
     parser.add_argument("--seeds", type=int, default=1, help="repetitions of every experiment (default 1)")
     parser.add_argument("--kernel-free", action="store_true", help="no notebooks: for a machine without Jupyter")
     chosen = parser.parse_args(arguments)
-    try:
-        Config.profile(chosen.profile)
-        reproduce(chosen.profile, chosen.seeds, with_notebooks=not chosen.kernel_free)
-    except (ValueError, OSError, NonFiniteLoss, NotebookFailed) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except RuntimeError as error:  # from a worker process: its own traceback says where
-        print(f"\n{error}\nWhat was done is kept: run the same command to go on.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. What was done is kept: run the same command to go on.", file=sys.stderr)
-        return 130
-    return 0
+    Config.profile(chosen.profile)
+    reproduce(chosen.profile, chosen.seeds, with_notebooks=not chosen.kernel_free)
 
 
 if __name__ == "__main__":

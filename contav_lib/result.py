@@ -7,7 +7,10 @@ import numpy as np
 import torch
 
 from contav_lib import metrics
+from contav_lib.examples import read_examples
 from contav_lib.history import read_history
+from contav_lib.prototypes import Prototypes, load_prototypes
+from contav_lib.scores import read_scores
 from contav_lib.separators import Separator, load_separator
 from contav_lib.storage import read_json
 
@@ -16,14 +19,14 @@ class Result:
     """One experiment's folder, read on demand.
 
     `config.json` the settings; `matrix.json` all scores; `history.jsonl` the course of training;
-    `checkpoints/task_<t>.safetensors` the separator after each task; `examples/` a few separated mixtures as FLAC.
-    Tasks are counted from 1 in file names and from 0 in code.
+    `checkpoints/task_<t>.safetensors` the separator and the class prototypes after each task; `examples/` a few
+    separated mixtures as FLAC. Tasks are counted from 1 in file names and from 0 in code.
     """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.config: dict[str, Any] = read_json(self.folder / "config.json")
-        self._scores = read_json(self.folder / "matrix.json")
+        self._scores = read_scores(self.folder / "matrix.json")
 
     @property
     def tasks(self) -> list[list[str]]:
@@ -69,31 +72,28 @@ class Result:
 
     def separator(self, task: int = -1, device: torch.device | str = "cpu") -> Separator:
         """The separator as it was after a task (the last one by default), in eval mode."""
-        number = range(len(self.tasks))[task] + 1
-        return load_separator(self.folder / "checkpoints" / f"task_{number}.safetensors", device)
+        return load_separator(self._checkpoint(task), device)
+
+    def prototypes(self, task: int = -1, device: torch.device | str = "cpu") -> Prototypes:
+        """What the classes learned up to a task (the last one by default) look like.
+
+        Raises:
+            StorageError: the checkpoint is missing, damaged, or from a version that kept none.
+        """
+        return load_prototypes(self._checkpoint(task), device)
 
     def examples(self) -> list[dict[str, Any]]:
         """Stored example mixtures: `task`, `labels`, and FLAC files under `mixture`, `truth` and `separated` (by task)."""
-        index = self.folder / "examples" / "examples.json"
-        if not index.exists():
-            return []
-        return [_absolute(entry, index.parent) for entry in read_json(index)]
+        return read_examples(self.folder / "examples")
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in self.summary().items())
         return f"Result({self.folder.name}: {numbers})"
 
+    def _checkpoint(self, task: int) -> Path:
+        return self.folder / "checkpoints" / f"task_{range(len(self.tasks))[task] + 1}.safetensors"
+
     def _pick(self, table: str, metric: str) -> list:
         if metric not in self._scores[table]:
             raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
         return self._scores[table][metric]
-
-
-def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-    return {
-        "task": entry["task"],
-        "labels": entry["labels"],
-        "mixture": folder / entry["mixture"],
-        "truth": [folder / name for name in entry["truth"]],
-        "separated": {int(task): [folder / name for name in names] for task, names in entry["separated"].items()},
-    }

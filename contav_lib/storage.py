@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,31 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
 
 
+@contextmanager
+def reading(path: Path, remedy: str = "Remove it and run again to have it made anew.") -> Iterator[None]:
+    """Put round code that reads a file or takes its content apart: what goes wrong there is the file's fault, and is said so.
+
+    Raises:
+        StorageError: the file can't be read, or its content is not of the form that the code expects.
+    """
+    try:
+        yield
+    except StorageError:  # of a reader within, which has said all this
+        raise
+    except (OSError, SafetensorError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{path} is missing, damaged, or not a file of this kit ({type(error).__name__}: {error}). {remedy}"
+        ) from error
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
         StorageError: the file is missing or not valid JSON.
     """
-    try:
+    with reading(path):
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"Could not read {path}: {error}. Remove it and run again to have it made anew.") from error
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Any) -> None:
@@ -70,14 +86,22 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
     Raises:
         StorageError: the file is missing, damaged, or was not written by `save_tensors`.
     """
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            metadata = json.loads((file.metadata() or {})["contav"])
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise StorageError(
-            f"{path} is missing, damaged, or not a file of this kit ({error}). Remove it and run again to have it made anew."
-        ) from error
+    with reading(path), safe_open(path, framework="pt", device=str(device)) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118 (not a dict)
+
+
+def read_metadata(path: Path) -> Any:
+    """The metadata of a file of `save_tensors`, which must have all its bytes: a quick look that reads no tensor.
+
+    Raises:
+        StorageError: as `load_tensors`.
+    """
+    with reading(path), safe_open(path, framework="pt") as file:
+        return _metadata(file)
+
+
+def _metadata(file: safe_open) -> Any:
+    return json.loads((file.metadata() or {})["contav"])
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

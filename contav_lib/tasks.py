@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -43,8 +44,28 @@ def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
             f"Tasks have disjoint classes (eq. 3), but {', '.join(twice)} stands more than once in {list(classes)}."
         )
     if not 1 <= num_tasks <= len(classes):
-        raise ValueError(f"{len(classes)} classes can't be split into {num_tasks} tasks.")
+        raise ValueError(
+            f"{len(classes)} classes can't be split into {num_tasks} tasks: each needs at least one. "
+            f"Set tasks to 1 .. {len(classes)}, or take more classes."
+        )
     return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
+
+
+def clips_needed(tasks: Sequence[Sequence[str]], num_sources: int) -> dict[str, dict[str, int]]:
+    """The fewest clips with which mixtures of different clips can be made, by split and class.
+
+    Training and test mixtures are of a task's own classes, validation mixtures of all classes seen by then.
+
+    Args:
+        tasks: labels by task.
+        num_sources: N.
+    """
+    needed: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
+    for task in tasks:
+        for split, classes in needed.items():
+            mixed = len(task) + (len(classes) if split == "validation" else 0)
+            classes |= dict.fromkeys(task, ceil(num_sources / mixed))
+    return needed
 
 
 def make_schedule(
@@ -83,7 +104,8 @@ def make_schedule(
             )
         if exemplars > len(clips):
             raise ValueError(
-                f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips."
+                f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips. "
+                f"Set exemplars to {len(clips)} or less, or add training clips of this class."
             )
     if features is None:
         features = np.zeros((len(labels), 1))

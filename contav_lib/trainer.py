@@ -19,8 +19,8 @@ from contav_lib.evaluation import validation_sdr
 from contav_lib.history import History, TermRecorder
 from contav_lib.methods import Method
 from contav_lib.optimizers import Optimizers
-from contav_lib.separators import Separation, Separator
-from contav_lib.storage import load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.separators import Separation, Separator, load_weights
+from contav_lib.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
 from contav_lib.tasks import Task
 
 if TYPE_CHECKING:
@@ -168,17 +168,22 @@ class Trainer:
         save_tensors(self.progress_file, tensors, {"task": task.index, "step": done, "best_sdr": sdr})
 
     def _resume(self, task: Task, optimizers: Optimizers) -> tuple[int, Best]:
-        """Steps done and the best weights so far, after loading the last checkpoint if it is of this task."""
+        """Steps done and the best weights so far, after loading the last checkpoint if it is of this task.
+
+        Raises:
+            StorageError: the checkpoint is damaged, or of another experiment.
+        """
         if not self.progress_file.exists():
             return 0, Best()
         tensors, at = load_tensors(self.progress_file, self.train_bank.device)
-        if at["task"] != task.index:
-            return 0, Best()
-        self.separator.load_state_dict(without_prefix("separator.", tensors))
-        optimizers.load_state_dict(without_prefix("optimizers.", tensors))
-        self.method.load_state_dict(without_prefix("method.", tensors))
-        best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
-        return at["step"], best
+        with reading(self.progress_file, "Remove it and run again: the task at hand begins anew."):
+            if at["task"] != task.index:
+                return 0, Best()
+            load_weights(self.separator, without_prefix("separator.", tensors), self.progress_file)
+            optimizers.load_state_dict(without_prefix("optimizers.", tensors))
+            self.method.load_state_dict(without_prefix("method.", tensors))
+            best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
+            return at["step"], best
 
     def _weights_are_finite(self) -> bool:
         largest = [parameter.detach().abs().max() for parameter in self.separator.parameters()]

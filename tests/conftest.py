@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 import torch
 from samples import CLASSES, SMALL, make_prepared, write_tone
 
-from contav_lib import Config, Result, run
+from contav_lib import Config, Result, paths, run
 from contav_lib.batches import ClipBank
 from contav_lib.corpus.clip import SPLITS
 from contav_lib.corpus.load import load_data
+from contav_lib.trainer import Trainer
 
 TESTS = Path(__file__).parent
 
@@ -106,3 +108,21 @@ def reference(tiny, _prepared, tmp_path_factory) -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAV_HOME", str(new_home(_prepared, tmp_path_factory.mktemp("reference") / "home")))
         return run(tiny(), progress=False)
+
+
+@pytest.fixture
+def finished(reference, home, tiny) -> Config:
+    """The settings of `tiny()`, with a copy of its finished result in this test's home."""
+    config = tiny()
+    shutil.copytree(reference.folder, paths.runs() / config.name)
+    return config
+
+
+@pytest.fixture
+def no_training(monkeypatch) -> None:
+    """Training anything is an error."""
+
+    def forbidden(self, task, validation):
+        raise AssertionError("it was trained again")
+
+    monkeypatch.setattr(Trainer, "learn", forbidden)

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from contav_lib import Result
 from contav_lib.batches import Spectrogram
 from contav_lib.corpus.prepare import PreparedClip
 from contav_lib.media import write_video
+from contav_lib.storage import load_tensors
 
 RATE = 11_025
 CLASSES = ("banjo", "cello", "drum", "flute")
@@ -41,3 +43,13 @@ def write_tone(path: Path, pitch: float, rng: np.random.Generator, seconds: floa
     for k, frame in enumerate(frames):
         frame[: int(48 * loudness[min(k * RATE // 8, len(time) - 1)]), 20:40] = 255
     write_video(path, wave, RATE, frames, 8.0)
+
+
+def assert_equal_weights(one: Result, other: Result) -> None:
+    """All tensors in the checkpoints of two results are equal, bit for bit."""
+    mine, yours = (
+        [load_tensors(path)[0] for path in sorted((result.folder / "checkpoints").iterdir())] for result in (one, other)
+    )
+    for tensors, others in zip(mine, yours, strict=True):
+        assert tensors.keys() == others.keys()
+        assert all(torch.equal(value, others[name]) for name, value in tensors.items())

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from contav_lib import compare
-from contav_lib.comparison import TABLE_1, run_comparison
+from contav_lib.comparison import BEYOND, TABLE_1, by_memory, rows_of, run_comparison
 from contav_lib.experiment import load_banks
 from contav_lib.methods import method_class
 
@@ -86,7 +86,13 @@ def test_table_1_has_the_papers_rows():
         ([], 1, "at least one method"),
         (["replay", "replay"], 1, "at least one method, and each only once"),
         (["replay"], [1, 1], "at least one seed, and each only once"),
-        (["replay"], 0, "at least one seed"),
+        (["replay"], 0, "seeds=0: give at least one seed.*how many, as in 3, or which, as in"),
+        (["replay"], 1.5, "seeds=1.5: give at least one seed"),
+        (["replay"], [0, "a"], "seeds=.0, 'a'.: give at least one seed"),
+        ("replay", 1, "methods='replay': give at least one method.*as in .'finetune', 'replay'"),
+        ([("replay",)], 1, "'replay',. is no method: give its name, or name and exemplars"),
+        (("replay", 2), 1, "2 is no method: give its name, or name and exemplars"),
+        ([("replay", "2")], 1, "'replay', '2'. is no method"),
         (["repaly"], 1, "'repaly'; did you mean 'replay'"),
         ([("contav", -1)], 1, "exemplars=-1"),
         ([("avcil", 0)], 1, "'avcil' makes no sense without a memory"),
@@ -95,3 +101,16 @@ def test_table_1_has_the_papers_rows():
 def test_bad_comparisons_are_refused(methods, seeds, message):
     with pytest.raises(ValueError, match=message):
         compare(methods, seeds, "smoke")
+
+
+def test_rows_can_be_chosen_by_method_and_by_memory():
+    assert rows_of() == list(TABLE_1 + BEYOND)
+    assert rows_of(["contav", "lwf"]) == [("lwf", 0), ("lwf", 1), ("contav", 1)]  # in the table's order
+    assert rows_of(["replay", "contav"], [1, 4]) == [("replay", 1), ("replay", 4), ("contav", 1), ("contav", 4)]
+    with pytest.raises(ValueError, match="'repaly'; did you mean 'replay'"):
+        rows_of(["repaly"])
+
+
+def test_results_are_grouped_by_memory_for_the_figure():
+    rows = {("replay", 1): ["a"], ("contav", 1): ["b"], ("replay", 2): ["c"]}
+    assert by_memory(rows) == {"replay": {1: ["a"], 2: ["c"]}, "ContAV-Sep": {1: ["b"]}}

@@ -34,6 +34,30 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     assert read_history(history.path) == [record(0, 2), record(0, 4)]
 
 
+@pytest.mark.parametrize("line", ["42", "{}", "null", '{"kind": "train", "task": "one", "step": 2}', "{kind", "\udcff"])
+def test_a_line_that_is_no_record_is_told_with_the_files_name(tmp_path, line):
+    history = History(tmp_path / "history.jsonl")
+    history.add(record(0, 2))
+    with history.path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(line + "\n")
+    history.add(record(0, 4))
+    for read in (lambda: read_history(history.path), lambda: history.rewind(0, 2)):
+        with pytest.raises(StorageError, match=r"history\.jsonl is .*damaged.*Remove it .*fresh=True"):
+            read()
+
+
+def test_the_last_record_of_a_task_is_added_once(tmp_path):
+    history = History(tmp_path / "history.jsonl")
+    last = {"kind": "test", "task": 0, "step": 4}
+    history.add(record(0, 4))
+    with history.path.open("a") as file:
+        file.write('{"kind": "te')  # cut short by a crash
+    history.add_last(last)
+    history.add(record(1, 2))
+    history.add_last(last | {"seconds": 3})
+    assert read_history(history.path) == [record(0, 4), last, record(1, 2)]
+
+
 def test_rewinding_drops_what_came_after(tmp_path):
     history = History(tmp_path / "history.jsonl")
     for task, step in [(0, 2), (0, 4), (1, 2), (1, 4), (2, 2)]:

@@ -29,7 +29,7 @@ def small_plan(tiny, home, monkeypatch):
     return home
 
 
-def test_notebooks_run_side_by_side_with_their_parameters(tmp_path):
+def test_notebooks_run_side_by_side_with_their_parameters(tmp_path, capfd):
     # The second notebook has no SEEDS: it must not be handed one.
     first = write_notebook(tmp_path / "a.ipynb", "print(PROFILE, SEEDS)", parameters='PROFILE = "lab"\nSEEDS = 1')
     second = write_notebook(tmp_path / "b.ipynb", "print(PROFILE, 'SEEDS' in globals())")
@@ -38,6 +38,7 @@ def test_notebooks_run_side_by_side_with_their_parameters(tmp_path):
     assert printed(tmp_path / "out" / "a.ipynb") == "smoke 2\n"
     assert printed(tmp_path / "out" / "b.ipynb") == "smoke False\n"
     assert printed(first) == ""
+    assert "WARNING" not in capfd.readouterr().err  # a kernel warns of connections that are not encrypted
 
 
 def test_a_notebook_that_fails_names_notebook_cell_and_error(tmp_path):

@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from contav_lib import storage
-from contav_lib.storage import StorageError, load_tensors, read_json, save_tensors, write_atomically, write_json
+from contav_lib.storage import (
+    StorageError,
+    load_tensors,
+    read_json,
+    read_metadata,
+    reading,
+    save_tensors,
+    write_atomically,
+    write_json,
+)
 
 
 def full_disk(tensors, path, metadata=None):
@@ -56,7 +65,7 @@ def test_nan_is_no_json(tmp_path):
 def test_unreadable_json_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "matrix.json").write_text(content)
-    with pytest.raises(StorageError, match=r"Could not read .*matrix\.json"):
+    with pytest.raises(StorageError, match=r"matrix\.json is missing, damaged.*run again"):
         read_json(tmp_path / "matrix.json")
 
 
@@ -71,6 +80,28 @@ def test_damaged_tensors_are_named(tmp_path):
     (tmp_path / "file.json").write_text(json.dumps({}))
     with pytest.raises(StorageError, match="not a file of this kit"):
         load_tensors(tmp_path / "file.json")
+
+
+def test_metadata_are_read_of_whole_files_only(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, {"a": torch.zeros(100)}, {"classes": ["tuba"]})
+    assert read_metadata(path) == {"classes": ["tuba"]}
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StorageError, match=r"weights\.safetensors is missing, damaged"):
+        read_metadata(path)
+
+
+@pytest.mark.parametrize("take_apart", [lambda c: c["seed"], lambda c: c[3], lambda c: c.x, lambda c: int("a"), len])
+def test_content_of_another_form_is_told_with_the_files_name_and_a_remedy(tmp_path, take_apart):
+    told = pytest.raises(StorageError, match=r"file\.json is missing, damaged, or not.*Dance\.$")
+    with told, reading(tmp_path / "file.json", "Dance."):
+        take_apart(None if take_apart is len else {})
+
+
+def test_what_a_reader_within_has_said_is_not_said_again(tmp_path):
+    with pytest.raises(StorageError) as caught, reading(tmp_path / "outer.json"):
+        read_json(tmp_path / "inner.json")
+    assert "outer" not in str(caught.value)
 
 
 def test_prefixes_go_on_and_off():

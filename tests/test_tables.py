@@ -8,9 +8,9 @@ import pytest
 from contav_lib import tables
 
 
-def result(seed: int, sdr: float):
+def result(seed: int, sdr: float, separator: str = "iquery"):
     numbers = dict(sdr=sdr, sir=sdr + 6, sar=sdr + 7, sdr_improvement=sdr - 0.2, forgetting=1.0, backward_transfer=-1.0)
-    return SimpleNamespace(config={"seed": seed}, summary=lambda: numbers)
+    return SimpleNamespace(config={"seed": seed, "separator": separator}, summary=lambda: numbers)
 
 
 def results(**by_method):
@@ -28,6 +28,10 @@ def test_several_seeds_have_mean_and_standard_deviation():
 def test_papers_numbers_stand_beside_where_it_has_the_method():
     table = tables.results_table({"ContAV-Sep": [result(0, 5.0)], "replay": [result(0, 4.0)]}, paper=True)
     assert table.iloc[:, -1].tolist() == ["7.33 / 13.55 / 13.01", ""]
+    table = tables.results_table({"ContAV-Sep": [result(0, 5.0, "coseparation")]}, paper=True)
+    assert table.iloc[0, -1] == "4.06 / 10.06 / 11.07"
+    table = tables.results_table({"ContAV-Sep": [result(0, 5.0, "soundofpixels")]}, paper=True)
+    assert table.iloc[0, -1] == ""  # the paper has no such row
 
 
 def test_pairs_are_compared_seed_by_seed():

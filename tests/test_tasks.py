@@ -2,7 +2,7 @@
 
 import pytest
 
-from contav_lib.tasks import make_schedule, split_classes
+from contav_lib.tasks import clips_needed, make_schedule, split_classes
 
 CLASSES = list("abcdefgh")
 LABELS = [label for label in CLASSES for _ in range(5)]
@@ -76,3 +76,11 @@ def test_a_memory_larger_than_a_class_is_refused():
 def test_a_class_without_clips_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"no training clip of 'z'\. There are clips of: a, b"):
         make_schedule(LABELS, [["a"], ["z"]], 1)
+
+
+@pytest.mark.parametrize("num_sources", [2, 3])
+def test_clips_needed_are_those_that_mixtures_of_different_clips_take(num_sources):
+    needed = clips_needed([["a"], ["b", "c"], ["d"]], num_sources)
+    half = -(-num_sources // 2)
+    assert needed["train"] == needed["test"] == {"a": num_sources, "b": half, "c": half, "d": num_sources}
+    assert needed["validation"] == {"a": num_sources, "b": 1, "c": 1, "d": 1}  # mixed with all classes before

@@ -85,6 +85,17 @@ def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, point):
     assert_same(run(tiny(), progress=False).folder, reference.folder)
 
 
+@pytest.mark.parametrize(
+    "metadata", [{"task": 0}, {"classes": ["tuba"]}, {"task": 0, "step": 2, "best_sdr": None}, [], 3]
+)
+def test_progress_of_something_else_is_refused_with_its_name(home, tiny, metadata):
+    path = paths.runs() / tiny().name / "progress.safetensors"
+    storage.save_tensors(path, {"separator.weight": torch.zeros(3)}, metadata)
+    with pytest.raises(StorageError, match=r"progress\.safetensors is missing, damaged.*the task at hand begins anew"):
+        run(tiny(), progress=False)
+    path.unlink()
+
+
 @pytest.mark.parametrize("which", [1, 4])
 def test_a_full_disk_during_a_checkpoint_loses_nothing(home, tiny, reference, monkeypatch, which):
     """The disk is full at the first checkpoint of the first task, then at the last of the second."""

@@ -54,6 +54,13 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
     by_class: dict[str, list[Clip]] = {}
     for clip in sorted(clips, key=lambda clip: (clip.label, SPLITS.index(clip.split), clip.id)):
         by_class.setdefault(clip.label, []).append(clip)
+    spellings: dict[str, str] = {}
+    for label in by_class:
+        if (other := spellings.setdefault(label.casefold(), label)) != label:
+            raise ValueError(
+                f"{root}: the classes {other!r} and {label!r} differ only in upper and lower case. Give both folders one name "
+                "if they are one class, or quite different names if they are two."
+            )
     wanted = list(by_class) if classes is None else list(classes)
     for label in wanted:
         if label not in by_class:
@@ -103,7 +110,8 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
             entries = [(split, label, name) for label, names in videos.items() for name in names]
         except (StorageError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f'{path}: is missing or not a list of the form {{"videos": {{"violin": ["violin_0000"]}}}} ({error}).'
+                f'{path}: is missing or not a list of the form {{"videos": {{"violin": ["violin_0000"]}}}}. Write all three '
+                f"lists, or remove the folder {folder} to have the videos shared out by the kit."
             ) from error
         if not all(isinstance(name, str) for _, _, name in entries):
             raise ValueError(f"{path}: names of clips must be texts in quotes.")

@@ -1,11 +1,14 @@
 """From the name of a data set to prepared clips."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from contav_lib import paths
 from contav_lib.corpus.prepare import Corpus
+from contav_lib.naming import did_you_mean
 from contav_lib.storage import StorageError
 
 # The order in which the authors' code learns the 20 classes of MUSIC-21 that it uses, five a task.
@@ -30,11 +33,49 @@ def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6
     return _load(data, tuple(clips_per_class), "" if data == "mini" else digest(data))
 
 
+def require_clips(corpus: Corpus, needed: Mapping[str, Mapping[str, int]]) -> None:
+    """Make sure that there are enough clips to mix.
+
+    Args:
+        needed: how many clips, by split and class.
+
+    Raises:
+        ValueError: an unknown class (the nearest are given), or too few clips; the message names all that is lacking.
+    """
+    lacking: dict[str, list[str]] = {}
+    known = corpus.classes
+    for split, classes in needed.items():
+        counts = Counter(clip.label for clip in corpus.select(split))
+        for label, number in classes.items():
+            if label not in known:
+                raise ValueError(f"There is no class {label!r} in the data; {did_you_mean(label, known)}")
+            if counts[label] < number:
+                lacking.setdefault(label, []).append(f"{counts[label]} of at least {number} for {split}")
+    if lacking:
+        listing = "\n".join(f"- {label!r}: {', '.join(parts)}" for label, parts in lacking.items())
+        raise ValueError(
+            f"There are too few clips to mix:\n{listing}\nAdd videos of these classes (3 or more of a class are shared out to "
+            "training, validation and test, unless lists in splits/ say which goes where), leave the classes out with "
+            "classes=[...], or choose fewer tasks: classes are mixed within their task."
+        )
+
+
+def whole_path(data: str) -> str:
+    """The name of a data set: "mini", or the same path for every way to write where a folder lies.
+
+    Raises:
+        ValueError: there is no name at all.
+    """
+    if not data.strip():
+        raise ValueError(f"data={data!r}: give 'mini' or a folder of videos, <class>/<name>.mp4.")
+    return data if data == "mini" else str(Path(data).expanduser().resolve())
+
+
 def videos_folder(data: str, clips_per_class: tuple[int, int, int]) -> Path:
     """Where the videos of a data set lie, or will lie."""
     if data == "mini":
         return paths.generated("minimusic-" + "-".join(map(str, clips_per_class)))
-    return Path(data).expanduser().resolve()
+    return Path(whole_path(data))
 
 
 def digest(folder: str) -> str:
@@ -43,7 +84,7 @@ def digest(folder: str) -> str:
     Raises:
         ValueError: there is no such folder.
     """
-    root = Path(folder).expanduser().resolve()
+    root = Path(whole_path(folder))
     if not root.is_dir():
         raise ValueError(
             f"data={folder!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."

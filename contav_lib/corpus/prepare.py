@@ -17,9 +17,10 @@ from tqdm import tqdm
 from contav_lib import media
 from contav_lib.corpus.clip import SPLITS, Clip, inside
 from contav_lib.media import MediaError
-from contav_lib.storage import read_json, save_tensors, write_json
+from contav_lib.storage import StorageError, read_json, reading, save_tensors, write_json
 from contav_lib.vision.encoder import Encoder
 
+FRAME_RATE = 8.0  # pictures a second for motion
 _FORMAT = 1  # changes when the content of the cache files does
 _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
 _SILENCE = 1e-3  # a clip whose loudest sample stays below is silent: -60 dB of full scale
@@ -92,7 +93,7 @@ def prepare(
     cache: str | Path,
     *,
     audio_rate: int = 11025,
-    frame_rate: float = 8.0,
+    frame_rate: float = FRAME_RATE,
     workers: int | None = None,
     progress: bool = True,
     on_error: Literal["raise", "skip"] = "raise",
@@ -144,15 +145,29 @@ def load_corpus(cache: str | Path) -> Corpus:
     """All prepared clips of a cache folder. Needs no videos and no decoder.
 
     Raises:
-        StorageError: the folder has no manifest.
+        StorageError: the folder has no manifest, or a damaged one.
         ValueError: a cache file is missing or damaged, or of another version of the kit.
     """
     cache = Path(cache)
-    manifest = read_json(cache / "manifest.json")
-    if manifest.get("recipe", {}).get("format") != _FORMAT:
+    recipe, clips = _read_manifest(cache)
+    if recipe.format != _FORMAT:
         raise ValueError(f"{cache / 'manifest.json'}: was written by another version. Prepare the clips again.")
-    recipe = Recipe(**manifest["recipe"])
-    return Corpus([_load(i, entry, cache, recipe) for i, entry in manifest["clips"].items()], recipe.audio_rate)
+    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate)
+
+
+def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
+    """What clips were prepared for, and what is known of each.
+
+    Raises:
+        StorageError: there is no manifest, or it holds something else.
+    """
+    path = cache / "manifest.json"
+    manifest = read_json(path)
+    with reading(path):
+        for clip, entry in manifest["clips"].items():
+            if lacking := {"label", "split", "source", "sha256"} - entry.keys():
+                raise ValueError(f"{clip} lacks {', '.join(sorted(lacking))}")
+        return Recipe(**manifest["recipe"]), manifest["clips"]
 
 
 def _known(cache: Path, recipe: Recipe) -> dict[str, dict]:
@@ -161,11 +176,11 @@ def _known(cache: Path, recipe: Recipe) -> dict[str, dict]:
     if not path.exists():
         return {}
     try:
-        manifest = read_json(path)
-        return dict(manifest["clips"]) if manifest["recipe"] == asdict(recipe) else {}
-    except (OSError, KeyError, TypeError, ValueError):
-        warnings.warn(f"{path} is damaged; all clips are prepared again.", stacklevel=3)
+        written_for, clips = _read_manifest(cache)
+    except StorageError as error:
+        warnings.warn(f"{path} is damaged ({error.__cause__}); all clips are prepared again.", stacklevel=3)
         return {}
+    return clips if written_for == recipe else {}
 
 
 def _write_manifest(cache: Path, recipe: Recipe, known: dict[str, dict]) -> None:
@@ -222,22 +237,33 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     waveform = media.read_audio(clip.path, recipe.audio_rate)
     if waveform.abs().max() < _SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
-    frames = media.read_frames(clip.path, recipe.frame_rate, encoder.longest_side)
-    count = len(frames)
-    each_second = np.arange(0, count, recipe.frame_rate).astype(int)
-    spread = np.linspace(0, count - 1, _MOTION_FRAMES).round().astype(int)
-    paired = torch.cat([frames, frames[-1:]]) if count % 2 else frames
     tensors = {
         "waveform": (waveform.clamp(-1, 1) * 32767).round().to(torch.int16),
-        "object": encoder.objects(frames[each_second]).half(),
-        "motion": encoder.motion(frames[spread]).half(),
-        "dense_motion": encoder.motion(paired).half(),
+        **look(clip.path, encoder, recipe.frame_rate),
     }
     path = _file(cache, clip.id)
     save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
     digest = _sha256(path.read_bytes())
     return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes}
+
+
+def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
+    """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
+
+    Raises:
+        MediaError: the file can't be read, or has no pictures.
+    """
+    frames = media.read_frames(path, frame_rate, encoder.longest_side)
+    count = len(frames)
+    each_second = np.arange(0, count, frame_rate).astype(int)
+    spread = np.linspace(0, count - 1, _MOTION_FRAMES).round().astype(int)
+    paired = torch.cat([frames, frames[-1:]]) if count % 2 else frames
+    return {
+        "object": encoder.objects(frames[each_second]).half(),
+        "motion": encoder.motion(frames[spread]).half(),
+        "dense_motion": encoder.motion(paired).half(),
+    }
 
 
 def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedClip:

@@ -34,6 +34,8 @@ class DER(Method):
     exemplars = 1
     needs_memory = True
 
+    lab = {"replayed": 2}
+
     distillation: float = 1.0
     stored: int = 40
     replayed: int = 3

@@ -38,6 +38,8 @@ class EWC(Method):
         Schwarz et al., Progress & Compress, ICML 2018, section 4.
     """
 
+    lab = {"strength": 0.1}
+
     strength: float = 1.0
     mixtures: int = 120
     online: bool = False
@@ -120,9 +122,9 @@ def estimate_fisher(separator: Separator, mixtures: Iterable[Batch]) -> Weights:
 
 
 def normalised(fisher: Weights) -> Weights:
-    """Divided by the mean over all weights of all names."""
+    """Divided by the mean over all weights of all names; where no weight matters at all, it stays 0."""
     mean = torch.cat([values.flatten() for values in fisher.values()]).mean()
-    return {name: values / mean for name, values in fisher.items()}
+    return {name: values / mean.clamp(min=torch.finfo(mean.dtype).tiny) for name, values in fisher.items()}
 
 
 def _one_by_one(batches: Batches, count: int) -> Iterable[Batch]:

@@ -25,6 +25,8 @@ class EWF(LwF):
         factor, the square root of new classes / all classes.
     """
 
+    lab = {"distillation": 0.1}
+
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         if self.teacher:
             share = balance(len(task.seen) - len(task.classes), len(task.classes))

@@ -31,6 +31,8 @@ class LwF(Method):
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
+    lab = {"distillation": 0.3}
+
     distillation: float = 1.0
 
     def __post_init__(self):

@@ -40,6 +40,8 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
+    lab = {}  # the defaults, not those of LwF
+
     pod: float = 1.0
     confidence: float = 0.5
 
@@ -81,13 +83,12 @@ def local_pod(map: torch.Tensor, scales: Sequence[int] = SCALES) -> torch.Tensor
     At scale s the map is cut into s x s cells; in each, every row is averaged along the width and every column along the
     height. A side that s does not divide is cut into fewer. A token list `[B, L, D]` counts as a map of one row.
     """
-    if map.ndim == 3:
-        map = map.transpose(1, 2).unsqueeze(2)
-    rows = columns = map.float().contiguous()
-    height, width = map.shape[2:]
+    # Channels last: so the maps lie in memory, and a token list is a map of one row.
+    rows = columns = (map.unsqueeze(1) if map.ndim == 3 else map.permute(0, 2, 3, 1)).float()
+    height, width = rows.shape[1:3]
     strips = []
     for scale in scales:  # a coarser scale averages the strips of the finer one before it
-        rows = rows.unflatten(3, (gcd(scale, width), -1)).mean(4)
-        columns = columns.unflatten(2, (gcd(scale, height), -1)).mean(3)
+        rows = rows.unflatten(2, (gcd(scale, width), -1)).mean(3)
+        columns = columns.unflatten(1, (gcd(scale, height), -1)).mean(2)
         strips += [rows.flatten(1), columns.flatten(1)]
     return functional.normalize(torch.cat(strips, 1), dim=1)

@@ -12,6 +12,7 @@ from contav_lib.plots.learning import (
     task_matrices,
     task_matrix,
 )
+from contav_lib.plots.looking import heat_over_frames, share_matrices
 from contav_lib.plots.signals import curves, film_strip, frequency_axes, maps, masks, schedule, sound, spectrograms
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "filling_up",
     "forest",
     "frequency_axes",
+    "heat_over_frames",
     "maps",
     "mask_change",
     "masks",
@@ -29,6 +31,7 @@ __all__ = [
     "scores_after_tasks",
     "schedule",
     "seeds_side_by_side",
+    "share_matrices",
     "similarity",
     "sound",
     "spectrograms",

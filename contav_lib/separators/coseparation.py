@@ -102,6 +102,8 @@ class CoSeparation(Separator):
         visual_dim: values of the projected object feature, and of `audio`.
         classifier_width, classifier_blocks: see `ResNet`.
         classifier_weight: of the classifier's cross-entropy among the losses.
+        classifier_reaches_masks: whether what trains the classifier, and CrossSDC through the feature `audio`, trains the masks
+            as well, as the authors have it. Through the logarithm its gradient grows as 1 / mask.
         object_dim: values of the object feature.
 
     References:
@@ -116,7 +118,7 @@ class CoSeparation(Separator):
         visual_dim=48,
         classifier_width=8,
         classifier_blocks=1,
-        classifier_weight=0.001,  # with the paper's 0.05 masks of short trainings serve the classifier before the ear
+        classifier_reaches_masks=False,  # or masks of short trainings serve the classifier before the ear
     )
 
     def __init__(
@@ -130,6 +132,7 @@ class CoSeparation(Separator):
         classifier_width: int = 64,
         classifier_blocks: int = 2,
         classifier_weight: float = 0.05,
+        classifier_reaches_masks: bool = True,
         object_dim: int = 512,
     ):
         super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
@@ -143,7 +146,8 @@ class CoSeparation(Separator):
         objects = self.object_projection(visual["object"])
         logits, maps = self.unet((mixture + EPSILON).log(), functional.relu(objects))
         masks = logits.float().sigmoid()  # in bfloat16, faint sounds would be lost under the logarithm
-        separated = (masks * mixture + EPSILON).log()
+        audible = masks if self.arguments["classifier_reaches_masks"] else masks.detach()
+        separated = (audible * mixture + EPSILON).log()
         heard = self.listener(separated.flatten(0, 1).unsqueeze(1)).unflatten(0, classes.shape)
         return Separation(
             masks=masks,

@@ -15,7 +15,7 @@ from contav_lib.batch import Batch
 from contav_lib.losses import separation_loss
 from contav_lib.naming import find_by_name, import_all
 from contav_lib.separators.inputs import check_inputs
-from contav_lib.storage import StorageError, load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
 
 SEPARATORS: dict[str, type["Separator"]] = {}
 
@@ -150,13 +150,21 @@ def separator_class(name: str) -> type[Separator]:
 
 
 def save_separator(
-    path: Path, separator: Separator, classes: list[str], method_state: dict[str, torch.Tensor] | None = None
+    path: Path,
+    separator: Separator,
+    classes: list[str],
+    method_state: dict[str, torch.Tensor] | None = None,
+    prototypes: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Write a separator's weights with its name, its arguments and its classes' labels into one safetensors file.
 
-    `method_state` is what the method it was trained with wants to keep.
+    `method_state` is what the method it was trained with wants to keep; `prototypes` tell its classes by their looks.
     """
-    tensors = with_prefix("separator.", separator.state_dict()) | with_prefix("method.", method_state or {})
+    tensors = (
+        with_prefix("separator.", separator.state_dict())
+        | with_prefix("method.", method_state or {})
+        | with_prefix("prototypes.", prototypes or {})
+    )
     metadata = {"separator": separator.name, "arguments": separator.arguments, "classes": classes}
     save_tensors(path, tensors, metadata)
 
@@ -169,9 +177,9 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
         ValueError: the weights don't fit the arguments that stand beside them.
     """
     tensors, metadata = load_tensors(path)
-    if not isinstance(metadata, dict) or not {"separator", "arguments"} <= metadata.keys():
-        raise StorageError(f"{path} holds no separator but something else of this kit.")
-    separator = separator_class(metadata["separator"])(**metadata["arguments"])
+    with reading(path):
+        name, arguments = metadata["separator"], metadata["arguments"]
+    separator = separator_class(name)(**arguments)
     load_weights(separator, without_prefix("separator.", tensors), path)
     return separator.to(device).eval()
 

@@ -46,6 +46,7 @@ class TestPage {
     this.onEngine = () => this.refresh();
     booth.engine.addEventListener("change", this.onEngine);
     this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("pointerenter", () => booth.engine.prepare());
     this.root.addEventListener("pointerdown", () => booth.engine.warm());
     this.build();
     this.follow();
@@ -140,8 +141,7 @@ class TestPage {
 
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.model.get("done")) return;
-    const isRadio = event.target.type === "radio";
-    if (event.key === " " && (isRadio || event.target.tagName === "BUTTON")) return; // these keys are their own
+    if (isOwnKey(event)) return event.stopPropagation(); // or the notebook would take it
     const sound = this.model.get("labels").findIndex((label) => KEYS_OF[label] === event.key.toLowerCase());
     const answer = this.model.get("kind") === "rate" ? undefined : this.answers[event.key - 1];
     if (event.key === " ") this.play.click();

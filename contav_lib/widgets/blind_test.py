@@ -1,6 +1,7 @@
 """A blind listening test of two methods: the listener does not know which one is playing."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import anywidget
@@ -77,8 +78,9 @@ class BlindTest(anywidget.AnyWidget):
         self._rng = np.random.default_rng(seed)
         self._rows: list[dict[str, Any]] = []
         self._waveforms = [self._convert(example, sample_rate) for example in range(len(self._pairs))]
-        super().__init__(kind=kind, question=KINDS[kind], trials=trials, rate=sample_rate)
-        self._ask()
+        # Whole from the beginning: a page takes the sounds as soon as it hears of the widget.
+        first = self._compose(0, kind, sample_rate)
+        super().__init__(kind=kind, question=KINDS[kind], trials=trials, rate=sample_rate, **first)
         self.on_msg(self._receive)
         assets.answer_pings(self)
 
@@ -124,14 +126,36 @@ class BlindTest(anywidget.AnyWidget):
     @property
     def p_value(self) -> float:
         """Of the binomial test against guessing: one-sided for `abx`, two-sided otherwise; ties do not count."""
-        from scipy.stats import binomtest
+        return probability_by_guessing(*self.count(), self.kind)
 
-        hits, count = self._count()
-        side = "greater" if self.kind == "abx" else "two-sided"
-        return float(binomtest(hits, count, 0.5, alternative=side).pvalue) if count else float("nan")
+    def count(self) -> tuple[int, int]:
+        """Right answers for `abx`, else choices of the first method; and how many answers count."""
+        answers = self.answers
+        if self.kind == "abx":
+            return int(answers["correct"].sum()), len(answers)
+        chosen = answers["chosen"].dropna()
+        return int((chosen == self._methods[0]).sum()), len(chosen)
+
+    def static_html(self) -> str:
+        """The sounds of the present trial as plain audio elements: what a notebook shows where no widget can live."""
+        a, b = (escape(self._methods[number]) for number in self._order)
+        solution = f"A is {a}, B is {b}" + (f", X is {'AB'[self._order.index(self._hidden)]}" * (self.kind == "abx"))
+        sounds = "".join(
+            '<div style="display: flex; align-items: center; gap: 12px; margin: 4px 0"><span style="width: 80px">'
+            f"{label}</span>{sound.audio_element(label, gain * waveform, self.rate)}</div>"
+            for label, gain, waveform in zip(self.labels, self.gains, self._playing, strict=True)
+        )
+        return (
+            f"<div><p><b>A blind test.</b> {self.question} With a running kernel it asks {self.trials} times; here is its "
+            f"first question.</p>{sounds}<details><summary>The solution</summary>{solution}.</details></div>"
+        )
 
     def __repr__(self) -> str:
         return f"BlindTest({self.kind}, {len(self._rows)} of {self.trials} answered)"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return ({**data, "text/html": self.static_html()} if not self.done else data), metadata
 
     def _convert(self, example: int, rate: int) -> dict[str, np.ndarray]:
         sounds = dict(zip(self._methods, self._pairs[example], strict=True))
@@ -139,20 +163,23 @@ class BlindTest(anywidget.AnyWidget):
             sounds["the reference"] = self._references[example]
         return sound.as_waveforms(sounds, rate)[0]
 
-    def _ask(self) -> None:
-        """Send the sounds of the next trial."""
-        example = self.trial % len(self._waveforms)
-        waveforms = list(self._waveforms[example].values())
-        levels = sound.matching_gains(waveforms, self.rate)
-        first, hidden = (int(number) for number in self._rng.integers(0, 2, 2))
-        self._order, self._hidden, self._example = (first, 1 - first), hidden, example
-        extra = [hidden] if self.kind == "abx" else [2] * bool(self._references)
+    def _compose(self, trial: int, kind: str, rate: int) -> dict[str, Any]:
+        """Draw a trial by lot: the attributes that send its sounds."""
+        self._example = trial % len(self._waveforms)
+        waveforms = list(self._waveforms[self._example].values())
+        levels = sound.matching_gains(waveforms, rate)
+        first, self._hidden = (int(number) for number in self._rng.integers(0, 2, 2))
+        self._order = (first, 1 - first)
+        extra = [self._hidden] if kind == "abx" else [2] * bool(self._references)
         order = [*self._order, *extra]
-        packed = [sound.pack(waveforms[number]) for number in order]
-        with self.hold_sync():
-            self.sounds, self.scales = [data for data, _ in packed], [scale for _, scale in packed]
-            self.gains = [levels[number] for number in order]
-            self.labels = ["A", "B", "X" if self.kind == "abx" else "Reference"][: len(order)]
+        self._playing = [waveforms[number] for number in order]
+        packed = [sound.pack(waveform) for waveform in self._playing]
+        return {
+            "sounds": [data for data, _ in packed],
+            "scales": [scale for _, scale in packed],
+            "gains": [levels[number] for number in order],
+            "labels": ["A", "B", "X" if kind == "abx" else "Reference"][: len(order)],
+        }
 
     def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
         """An answer from the browser; one to a trial that is over, or a wrong one, counts for nothing."""
@@ -166,7 +193,8 @@ class BlindTest(anywidget.AnyWidget):
         with self.hold_sync():
             self.trial += 1
             if self.trial < self.trials:
-                self._ask()
+                for name, value in self._compose(self.trial, self.kind, self.rate).items():
+                    setattr(self, name, value)
             else:
                 self.done, self.outcome = True, self._tell()
 
@@ -186,21 +214,21 @@ class BlindTest(anywidget.AnyWidget):
         x = self._methods[self._hidden]
         return {"x": x, "answer": choice, "correct": named[choice] == x}
 
-    def _count(self) -> tuple[int, int]:
-        """Right answers, or choices of the first method; and how many answers count."""
-        answers = self.answers
-        if self.kind == "abx":
-            return int(answers["correct"].sum()), len(answers)
-        chosen = answers["chosen"].dropna()
-        return int((chosen == self._methods[0]).sum()), len(chosen)
-
     def _tell(self) -> str:
-        hits, count = self._count()
+        hits, count = self.count()
         chance = f"By guessing, an outcome at least as uneven has the probability p = {self.p_value:.3f}."
         if self.kind == "abx":
             return f"{hits} of {count} right. A and B were {' and '.join(self._methods)}. {chance}"
         names = f"{self._methods[0]} was preferred {hits} times, {self._methods[1]} {count - hits} times"
         return f"{names}, of {self.trials} trials. {chance if count else ''}"
+
+
+def probability_by_guessing(hits: int, count: int, kind: str) -> float:
+    """Of the binomial test against guessing: one-sided for `abx`, two-sided otherwise; NaN for no answers."""
+    from scipy.stats import binomtest
+
+    side = "greater" if kind == "abx" else "two-sided"
+    return float(binomtest(hits, count, 0.5, alternative=side).pvalue) if count else float("nan")
 
 
 def _as_list(sounds: Any) -> list[Any]:

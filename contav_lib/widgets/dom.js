@@ -33,6 +33,13 @@ function makeButton(text, label, onClick) {
   return button;
 }
 
+/** Whether a key does something in the control that has the focus: an arrow in a slider, a space on a button. */
+function isOwnKey({ key, target }) {
+  if (target.matches("select")) return true;
+  if (key === " ") return target.matches("button, input[type=checkbox], input[type=radio], summary");
+  return key.startsWith("Arrow") && target.matches("input[type=range], input[type=radio]");
+}
+
 /**
  * Call `onChange` with false when the kernel is known or seems to be gone, with true when it is back; returns how to end it.
  * Hosts say so only at times (ipywidgets then changes a class). So when somebody uses the widget, Python is asked for a

@@ -48,6 +48,7 @@ class PlayerPage {
     this.onEngine = () => this.refresh();
     this.engine.addEventListener("change", this.onEngine);
     this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("pointerenter", () => this.engine.prepare());
     this.root.addEventListener("pointerdown", () => this.engine.warm());
     this.root.addEventListener("focusin", () => navigator.userActivation?.hasBeenActive && this.engine.warm());
   }
@@ -61,6 +62,7 @@ class PlayerPage {
   // --- building ---
 
   build() {
+    this.content = this.model.get("content");
     const { stems } = this.actions.stems();
     this.rows = stems.map((stem, number) => this.makeRow(stem, number));
     this.cursor = make("div", { className: "contav-cursor" });
@@ -143,6 +145,7 @@ class PlayerPage {
 
   refresh() {
     const { model, engine } = this;
+    if (this.content !== model.get("content")) return; // new sounds have come; the page is built for them next
     const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
     this.play.textContent = engine.playing ? "❚❚ Pause" : "▶ Play";
     this.play.setAttribute("aria-label", engine.playing ? "Pause" : "Play");
@@ -227,10 +230,8 @@ class PlayerPage {
   // --- hands ---
 
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
-    const isSlider = event.target.type === "range" && event.key.startsWith("Arrow");
-    const isControl = event.target.matches("button, input[type=checkbox], summary") && event.key === " ";
-    if (isSlider || isControl) return; // these keys are their own
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isOwnKey(event)) return event.stopPropagation(); // or the notebook would take it
     const digit = /^Digit(\d)$/.exec(event.code)?.[1];
     const row = this.rows[digit - 1];
     const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key]?.[2];

@@ -44,8 +44,7 @@ class Clips {
     if (this.wanted) return;
     let when = context.currentTime + RAMP; // never in the past
     for (const { sound } of clips.filter((clip) => clip.sound)) {
-      const buffer = context.createBuffer(1, sound.length, this.rate);
-      buffer.copyToChannel(sound, 0);
+      const [buffer] = makeFineBuffers([sound], this.rate);
       const gain = new GainNode(context, { gain: 0 });
       const end = when + buffer.duration;
       gain.gain.setValueAtTime(0, when).linearRampToValueAtTime(1, when + RAMP);

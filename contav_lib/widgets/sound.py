@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +117,16 @@ def pictures(waveforms: Sequence[np.ndarray]) -> list[bytes]:
     return [level.numpy().tobytes() for level in levels]
 
 
-def flac_uri(waveform: np.ndarray, rate: int) -> str:
-    """A FLAC file as the address of an `<audio>` element; louder than full scale is clipped."""
+def audio_element(label: str, waveform: np.ndarray, rate: int) -> str:
+    """An HTML `<audio>` element that holds its sound, a FLAC file; louder than full scale is clipped."""
     import soundfile
 
     file = io.BytesIO()
     soundfile.write(file, np.clip(waveform, -1, 1), rate, format="FLAC", subtype="PCM_16")
-    return f"data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return (
+        f'<audio controls preload="metadata" style="width: 260px; height: 32px" aria-label="{escape(label)}" '
+        f'src="data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"></audio>'
+    )
 
 
 def waveform_uri(waveform: np.ndarray, highest: float, width: int = 480, height: int = 36) -> str:

@@ -141,8 +141,8 @@ class StemPlayer(anywidget.AnyWidget):
             rate=sample_rate,
             steps=list(steps),
             notes=notes,
-            # Versions of one sound are compared one at a time; plain stems are heard together.
-            solo=[rows[0].name] if any(row.group for row in rows) else [],
+            # A mixture or versions of one sound are heard one at a time, other stems together.
+            solo=[rows[0].name] if rows[0].name == "mixture" or any(row.group for row in rows) else [],
             mute=[],
             gains={},
             position=0.0,

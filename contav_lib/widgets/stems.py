@@ -132,8 +132,7 @@ def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str
                 f'<span style="width: 210px">{text}</span>'
                 f'<img alt="Waveform of {escape(label)}" style="width: 320px; height: 36px" '
                 f'src="{sound.waveform_uri(stem.takes[place], highest)}">'
-                f'<audio controls preload="metadata" style="width: 260px; height: 32px" '
-                f'aria-label="{escape(label)}" src="{sound.flac_uri(stem.takes[place], rate)}"></audio></div>'
+                f"{sound.audio_element(label, stem.takes[place], rate)}</div>"
             )
     return f"<div>{''.join(lanes)}{''.join(f'<p>{escape(note)}</p>' for note in notes)}</div>"
 

@@ -144,8 +144,8 @@ def test_a_click_plays_both_sounds_and_shows_both_frames(screen):
     first, second = screen.page.evaluate("window.started")
     places = screen.ask("[explorer._cell['row'][1], explorer._cell['column'][1]]")
     for sound, place in zip((first, second), places, strict=True):
-        assert sound["rate"] == 11_025
-        np.testing.assert_allclose(sound["samples"], screen.ask(f"heard.sound({place}).tolist()"), atol=1e-4)
+        assert sound["rate"] == 4 * 11_025
+        np.testing.assert_allclose(sound["samples"][::4], screen.ask(f"heard.sound({place}).tolist()"), atol=1e-4)
     assert second["when"] > first["when"] + len(first["samples"]) / first["rate"]
     screen.page.wait_for_function("Object.values(window.contavAudio)[0].state === 'running'")
     widths = screen.page.evaluate("[...document.querySelectorAll('.clip img')].map(image => image.naturalWidth)")

@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from player_page import SETUP, Player, noise
+from player_page import RATE, SETUP, Player, noise
 from playwright.sync_api import expect
 
 PLAIN = """
@@ -28,10 +28,15 @@ odd = StemPlayer(stems | {"none": np.zeros(100), "hot": np.ones(100)}, spectrogr
 odd
 """
 
+BLIND = """
+from contav_lib.widgets.blind_test import BlindTest
+BlindTest({"one": noise(1), "two": noise(2)}, trials=3)
+"""
+
 
 @pytest.fixture(scope="module")
 def screen(lab):
-    with lab.open([SETUP, PLAIN, VERSIONS, ODD], name="players") as screen:
+    with lab.open([SETUP, PLAIN, VERSIONS, ODD, BLIND], name="players") as screen:
         expect(screen.page.locator(".contav-stem-player")).to_have_count(3)
         yield screen
         assert not screen.problems
@@ -157,6 +162,17 @@ def test_keys(plain):
     assert plain.screen.page.locator(".cm-lineNumbers:visible").count() == 0
 
 
+def test_arrow_keys_move_a_slider_and_not_the_notebook(screen, plain):
+    volume = plain.root.get_by_role("slider", name="Volume")
+    volume.press("ArrowLeft")
+    plain.in_python("volume", 0.99)
+    seek = screen.page.locator(".contav-blind-test").get_by_role("slider", name="Position")
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
+        seek.press(key)
+    assert seek.evaluate("(el) => document.activeElement === el")
+    assert screen.page.locator(".contav-blind-test").evaluate("(el) => el.stemPlayer.position()") == pytest.approx(0.03)
+
+
 def test_versions_of_a_stem_at_one_key(versions):
     expected = {"violin (truth)": noise(5), "violin (separated)": noise(6), "violin (residual)": noise(6) - noise(5)}
     versions.reset(step=1, solo=["mixture"])
@@ -227,6 +243,19 @@ def test_loading_something_else(plain):
     plain.screen.tell("plain.load({'new': noise(11, 1.0), 'newer': noise(12, 1.0)})\nplain.matched = False")
     expect(plain.root.locator(".contav-stem")).to_have_count(2)
     assert np.abs(plain.render() - noise(11, 1.0) - noise(12, 1.0)).max() < 1e-3
+    plain.screen.tell("plain.load({'one': noise(1), 'two': noise(2, level=0.02), 'drei – 三': noise(3)})")
+    expect(plain.root.locator(".contav-stem")).to_have_count(3)
+
+
+def test_between_the_samples_runs_the_true_curve(plain):
+    """The page's AudioContext is faster than the sounds; what it plays between two samples must not be made up."""
+    plain.screen.tell("plain.load({'tone': 0.5 * np.sin(np.arange(RATE) * 1.9)})")  # 3.3 kHz
+    expect(plain.root.locator(".contav-stem")).to_have_count(1)
+    plain.js("engine.warm()")
+    rate, heard = plain.js("[engine.context.sampleRate, Array.from(engine.buffers[0].getChannelData(0))]")
+    assert rate == 4 * RATE and len(heard) == 4 * RATE
+    middle = slice(100, -100)  # the beginning and the end of a tone are no pure tone
+    assert np.abs(np.array(heard) - 0.5 * np.sin(np.arange(4 * RATE) / 4 * 1.9))[middle].max() < 0.002
     plain.screen.tell("plain.load({'one': noise(1), 'two': noise(2, level=0.02), 'drei – 三': noise(3)})")
     expect(plain.root.locator(".contav-stem")).to_have_count(3)
 

@@ -110,6 +110,12 @@ def test_two_files_with_one_id(tmp_path):
         find_clips(make(tmp_path, ["violin/a.mp4", "violin/a.mkv"]))
 
 
+@pytest.mark.parametrize("lists", [None, {"train": {"violin": ["a"], "Violin": ["b"]}}])
+def test_classes_that_differ_only_in_case(tmp_path, lists):
+    with pytest.raises(ValueError, match="'Violin' and 'violin' differ only in upper and lower case"):
+        find_clips(make(tmp_path, ["violin/a.mp4", "Violin/b.mp4", "tuba/a.mp4"], lists))
+
+
 @pytest.mark.parametrize("entry", [{"violin": ["../../outside"]}, {"../outside": ["a"]}, {"/tmp": ["a"]}])
 def test_lists_cannot_lead_out_of_the_folder(tmp_path, entry):
     make(tmp_path, ["outside/a.mp4", "outside.mp4"])
@@ -141,5 +147,8 @@ def test_lists_of_another_form(tmp_path, text):
 def test_a_missing_list(tmp_path):
     root = make(tmp_path, ["violin/a.mp4"], {"train": {"violin": ["a"]}})
     (root / "splits" / "test.json").unlink()
-    with pytest.raises(ValueError, match=r"test\.json: is missing"):
+    with pytest.raises(
+        ValueError, match=r"test\.json: is missing.*Write all three lists, or remove the folder"
+    ) as caught:
         find_clips(root)
+    assert "run again" not in str(caught.value)  # the kit doesn't make these lists

@@ -12,6 +12,7 @@ from contav_lib import media
 from contav_lib.corpus.clip import find_clips
 from contav_lib.corpus.prepare import load_corpus, prepare
 from contav_lib.media import MediaError, write_flac, write_video
+from contav_lib.storage import StorageError
 
 RATE = 11025
 
@@ -162,6 +163,28 @@ def test_a_damaged_manifest_is_said_and_made_again(root, tmp_path, decoded):
     with pytest.warns(UserWarning, match=r"manifest\.json is damaged"):
         run(root, tmp_path / "cache")
     assert len(decoded) == 4
+
+
+@pytest.mark.parametrize("lost", ["source", "sha256", "label", "split"])
+def test_an_entry_that_lacks_something_is_said_and_made_again(root, tmp_path, decoded, lost):
+    before = run(root, tmp_path / "cache")
+    path = tmp_path / "cache/manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["clips"]["tuba/a"][lost]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(StorageError, match=rf"manifest\.json is .*damaged.*tuba/a lacks {lost}"):
+        load_corpus(tmp_path / "cache")
+    decoded.clear()
+    with pytest.warns(UserWarning, match=rf"manifest\.json is damaged .*tuba/a lacks {lost}"):
+        again = run(root, tmp_path / "cache")
+    assert "tuba/a" in decoded and [clip.id for clip in again.clips] == [clip.id for clip in before.clips]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"recipe": {}, "clips": {}}', '{"recipe": 3, "clips": {"a": 1}}'])
+def test_another_manifest_is_told_with_its_name(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(StorageError, match=r"manifest\.json is missing, damaged"):
+        load_corpus(tmp_path)
 
 
 def test_a_changed_video_is_prepared_again(root, tmp_path, decoded):

@@ -40,6 +40,11 @@ def test_the_fisher_of_a_linear_model_is_the_closed_form():
     assert normalised(fisher)["w"].mean().item() == pytest.approx(1)
 
 
+def test_where_no_weight_matters_the_fisher_stays_zero():
+    fisher = {"a": torch.zeros(3), "b": torch.zeros(2, 2)}
+    assert all(torch.equal(value, fisher[name]) for name, value in normalised(fisher).items())
+
+
 def test_the_penalty_is_zero_at_the_anchor_and_pulls_towards_it():
     anchor = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([[3.0]])}
     fisher = {"a": torch.tensor([4.0, 0.5]), "b": torch.tensor([[2.0]])}

@@ -71,7 +71,7 @@ def test_ratings_decide_by_the_better_mark():
     assert list(table["rating_a"]) == [5, 3, 1]
     assert table["chosen"][0] == table["a"][0] and table["chosen"][2] == table["b"][2]
     assert table["chosen"].isna().tolist() == [False, True, False]
-    assert test._count()[1] == 2  # the tie does not count
+    assert test.count()[1] == 2  # the tie does not count
 
 
 def test_late_double_and_wrong_answers_count_for_nothing():
@@ -114,3 +114,10 @@ def test_two_experiments_can_be_compared(reference):
 def test_what_cannot_be_compared_is_refused(methods, options, message):
     with pytest.raises(ValueError, match=message):
         BlindTest(methods, **options)
+
+
+def test_a_notebook_keeps_the_first_question_and_its_solution():
+    test = BlindTest({"<one>": ONE, "two": TWO}, "abx", trials=2, seed=1)
+    html = test._repr_mimebundle_()[0]["text/html"]
+    assert html.count("<audio") == 3 and "A is " in html.split("<details>")[1]
+    assert "&lt;one&gt;" in html and "<one>" not in html and "&lt;one&gt;" not in html.split("<details>")[0]

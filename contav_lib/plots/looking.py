@@ -1,0 +1,56 @@
+"""Figures of what a separator sees: where a sound comes from, and which class is recognised."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+
+def heat_over_frames(heat: Mapping[str, torch.Tensor], frames: torch.Tensor, window: tuple[int, int]) -> Figure:
+    """Where a sound comes from, laid over the pictures: one row a sound, one column a moment, in the same colours.
+
+    Args:
+        heat: by row title, `[n, rows, columns]` in 0 .. 1, as `SoundOfPixels.where` gives it.
+        frames: the pictures `[n, height, width, 3]`, uint8.
+        window: height and width in pixels of the windows that the heat was made from: a value stands at its window's
+            middle, and no window has its middle nearer to a border than half of its size.
+    """
+    count, height, width, _ = frames.shape
+    size = (2.6 * count * width / height / 2, 1.5 * len(heat))
+    figure, axes = plt.subplots(len(heat), count, figsize=size, layout="constrained", squeeze=False)
+    top = max(float(values.max()) for values in heat.values())
+    extent = (window[1] / 2, width - window[1] / 2, height - window[0] / 2, window[0] / 2)
+    for row, (title, values) in zip(axes, heat.items(), strict=True):
+        for ax, frame, value in zip(row, frames, values, strict=True):
+            grey = frame.float().mean(-1).numpy()
+            ax.imshow(grey, cmap="gray", vmin=-60, vmax=315)  # pale, so that the colours stand out
+            style = dict(cmap="inferno", vmin=0, vmax=top, alpha=0.55, interpolation="bilinear")
+            image = ax.imshow(value.detach().cpu().numpy(), extent=extent, aspect="auto", **style)
+            ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+        row[0].set_ylabel(title)
+    figure.colorbar(image, ax=axes, label="share of the sound's energy", shrink=0.8)
+    return figure
+
+
+def share_matrices(matrices: Mapping[str, np.ndarray]) -> Figure:
+    """Tables of shares by task learned (rows) and task asked about (columns), in percent; grey where there is nothing.
+
+    Args:
+        matrices: by title, `[T, T]` in 0 .. 1, NaN where not measured.
+    """
+    figure, axes = plt.subplots(1, len(matrices), figsize=(3 * len(matrices), 3), layout="constrained", squeeze=False)
+    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        ticks = np.arange(len(matrix))
+        ax.set_facecolor("#D9D9D9")
+        ax.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.argwhere(np.isfinite(matrix)):
+            value = matrix[row, column]
+            colour = "white" if value > 0.6 else "black"
+            ax.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=colour)
+        ax.set_xticks(ticks, ticks + 1)
+        ax.set_yticks(ticks, ticks + 1)
+        ax.set(title=title, xlabel="test clips of task", ylabel="after learning task")
+        ax.label_outer()
+    return figure

@@ -1,0 +1,63 @@
+"""The scores of an experiment, as `matrix.json` holds them: None where nothing is measured yet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contav_lib.metrics import SCORES
+from contav_lib.storage import read_json, reading
+
+Scores = dict[str, Any]
+
+
+def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
+    """The scores of an experiment that has just begun.
+
+    Args:
+        tasks: labels by task.
+
+    Returns:
+        `tasks`; `finished`: whether all of them are learned and measured; `dropped`: test mixtures without a score; `matrix`:
+        the task matrix `[T, T]` by score; `seen`: `[T]` by score, on mixtures across all seen classes.
+    """
+    count = len(tasks)
+    return {
+        "tasks": tasks,
+        "finished": False,
+        "dropped": 0,
+        "matrix": {name: [[None] * count for _ in tasks] for name in SCORES},
+        "seen": {name: [None] * count for name in SCORES},
+    }
+
+
+def read_scores(path: Path) -> Scores:
+    """The stored scores.
+
+    Raises:
+        StorageError: the file is missing, or holds something else.
+    """
+    scores = read_json(path)
+    with reading(path):
+        count = len(scores["tasks"])
+        for name in SCORES:
+            shapes = [np.array(scores[table][name], dtype=float).shape for table in ("matrix", "seen")]
+            if shapes != [(count, count), (count,)]:
+                raise ValueError(f"{count} tasks, but tables of {name} of the shapes {shapes}")
+        scores["finished"], scores["dropped"]  # these must be there, too
+    return scores
+
+
+def tasks_measured(scores: Scores) -> int:
+    """How many tasks, from the first on, have their scores."""
+    return [*scores["seen"]["sdr"], None].index(None)
+
+
+def forget_scores(scores: Scores, first: int) -> Scores:
+    """The scores without those of task `first` and of all that were learned after it."""
+    kept = no_scores(scores["tasks"])
+    for name in SCORES:
+        for table in ("matrix", "seen"):
+            kept[table][name][:first] = scores[table][name][:first]
+    return kept

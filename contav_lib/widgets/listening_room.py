@@ -1,0 +1,186 @@
+"""A page for a class: choose a stored experiment, listen to what it separated, and vote without knowing which one plays."""
+
+from html import escape
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+from ipywidgets import HTML, Box, Button, Dropdown, Layout, VBox
+
+from contav_lib import paths
+from contav_lib.widgets.blind_test import BlindTest, probability_by_guessing
+from contav_lib.widgets.shelf import Shelf, find_shelves
+from contav_lib.widgets.stem_player import StemPlayer
+
+QUESTIONS = {"Which one is better?": "pick", "Can you hear a difference at all?": "abx"}
+COUNTS = (4, 8, 16)
+_LISTEN = "Choose what was separated, and who separated it. The slider goes from task to task."
+_VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
+_CHANCE = "p: how probable an outcome at least as uneven is by guessing."
+_KEYS = ["question", "one", "other"]
+_AS_WIDE = {"width": "auto", "max_width": "100%"}
+NOTHING_HERE = """
+<p><b>There is nothing to hear yet.</b> This page plays what experiments have separated, and <code>{folder}</code> holds no
+finished experiment with sounds.</p>
+<p>In a terminal, in the folder of the kit, run one of these; then load this page again:</p>
+<pre>make run                 # the experiments of the lessons: about ten minutes
+make run PROFILE=smoke   # a try-out in two minutes; what it separates is not worth hearing</pre>
+"""
+
+
+class ListeningRoom(VBox):
+    """Menus, a `StemPlayer`, a `BlindTest`, and a table of the votes.
+
+    Args:
+        profile: whose results are chosen first, where there are any.
+
+    Attributes:
+        player: the player; None where nothing is stored.
+        test: the blind test that is going on or was the last; None before the first.
+        votes: a row an answer of the finished tests: `BlindTest.answers`, with `question`, `one` and `other` (methods).
+    """
+
+    def __init__(self, profile: str = ""):
+        self.shelves, left_out = find_shelves()
+        self.player: StemPlayer | None = None
+        self.test: BlindTest | None = None
+        self._finished: list[pd.DataFrame] = []
+        if not self.shelves:
+            super().__init__([HTML(NOTHING_HERE.format(folder=escape(str(paths.runs()))) + _left_out(left_out))])
+            return
+        titles = sorted(self.shelves, key=lambda title: not title.startswith(f"{profile}:"))
+        self._shelf = _menu("Experiments", titles)
+        self._method, self._other = _menu("Method"), _menu("The other")
+        self._mixture = _menu("Mixture")
+        self._question, self._count = _menu("Question", list(QUESTIONS)), _menu("Times", COUNTS)
+        self._notice, self._booth, self._table = HTML(), VBox(), HTML()
+        start = Button(description="Start the blind test", button_style="primary", layout=Layout(width="auto"))
+        start.on_click(lambda _button: self._start())
+        self._count.value = 8  # once each sound of a mixture a task, with four tasks
+        self._fill()
+        self.player = StemPlayer.from_result(self._result, self._mixture.value)
+        super().__init__(
+            [
+                _text("Listen", _LISTEN),
+                _row(self._shelf, self._mixture, self._method),
+                self._notice,
+                self.player,
+                _text("Vote", _VOTE),
+                _row(self._other, self._question, self._count, start),
+                self._booth,
+                self._table,
+                HTML(_left_out(left_out)),
+            ]
+        )
+        self._shelf.observe(self._change_shelf, "value")
+        for menu in (self._method, self._mixture):
+            menu.observe(self._load, "value")
+
+    @property
+    def votes(self) -> pd.DataFrame:
+        return pd.concat(self._finished, ignore_index=True) if self._finished else pd.DataFrame(columns=_KEYS)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The votes summed up: a line a question and pair of methods, with the p-value."""
+        rows = []
+        for (question, one, other), part in self.votes.groupby(_KEYS, sort=False):
+            kind = QUESTIONS[question]
+            chosen = part["correct"] if kind == "abx" else part["chosen"].dropna() == one
+            hits, count = int(chosen.sum()), len(chosen)
+            outcome = f"{hits} of {count} right" if kind == "abx" else f"{hits} : {count - hits}"
+            p = probability_by_guessing(hits, count, kind)
+            rows.append({"question": question, "methods": f"{one} : {other}", "outcome": outcome, "p": round(p, 3)})
+        return pd.DataFrame(rows, columns=["question", "methods", "outcome", "p"])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict:
+        """The room, and what is played in it for where no widget can be."""
+        fallback = {"text/html": self.player.static_html()} if self.player else {}
+        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+
+    @property
+    def _results(self) -> Shelf:
+        return self.shelves[self._shelf.value]
+
+    @property
+    def _result(self):
+        return self._results[self._method.value]
+
+    def _fill(self) -> None:
+        """The menus of another shelf."""
+        names = list(self._results)
+        self._filling = True  # between its first and its last menu the choices don't belong together
+        _offer(self._method, names)
+        methods = [result.config["method"] for result in self._results.values()]
+        _offer(
+            self._other, names, next((n for n, method in enumerate(methods) if method != methods[0]), len(names) - 1)
+        )
+        examples = self._result.examples()
+        _offer(self._mixture, [(_describe(entry), number) for number, entry in enumerate(examples)])
+        self._filling = False
+
+    def _change_shelf(self, _change: Any) -> None:
+        self._fill()
+        self._load()
+
+    def _load(self, _change: Any = None) -> None:
+        """Another sound; what is heard of it, and after which task, stays as far as it can."""
+        if self._filling:
+            return
+        player = self.player
+        place, solo = player.steps[player.step], player.solo
+        try:
+            player.load_result(self._result, self._mixture.value)
+        except (ValueError, OSError) as error:
+            self._notice.value = escape(str(error))
+            return
+        self._notice.value = ""
+        player.step = player.steps.index(place) if place in player.steps else player.step
+        player.solo = [name for name in solo if name in player.names] or player.solo
+
+    def _start(self) -> None:
+        one, other = self._method.value, self._other.value
+        try:
+            if one == other:
+                raise ValueError("Choose two different methods.")
+            pair = {name: self._results[name] for name in self._results if name in (one, other)}
+            test = BlindTest.from_results(pair, QUESTIONS[self._question.value], trials=self._count.value)
+        except (ValueError, OSError) as error:
+            self._booth.children = [HTML(escape(str(error)))]
+            return
+        self.player.playing = False
+        self.test, question = test, self._question.value
+        test.observe(lambda _change: self._keep(test, question, *pair), "done")
+        self._booth.children = [test]
+
+    def _keep(self, test: BlindTest, question: str, one: str, other: str) -> None:
+        self._finished.append(test.answers.assign(question=question, one=one, other=other))
+        table = self.to_frame().to_html(index=False, border=0, justify="left")
+        self._table.value = _text("Votes so far", f"{table}<p>{_CHANCE}</p>").value
+
+
+def _text(title: str, text: str) -> HTML:
+    return HTML(f"<h3 style='margin: 0'>{title}</h3>{text}")
+
+
+def _menu(label: str, options: Any = ()) -> Dropdown:
+    return Dropdown(options=options, description=label, style={"description_width": "initial"}, layout=_AS_WIDE)
+
+
+def _row(*widgets: ipywidgets.Widget) -> Box:
+    return Box(widgets, layout=Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 16px"))
+
+
+def _offer(menu: Dropdown, options: list, place: int = 0) -> None:
+    menu.options = options
+    menu.index = place
+
+
+def _describe(example: dict[str, Any]) -> str:
+    labels = " + ".join(label.replace("_", " ") for label in example["labels"])
+    return f"task {example['task'] + 1}: {labels}"
+
+
+def _left_out(count: int) -> str:
+    if not count:
+        return ""
+    return f"<p>Left out: {count} in the same folder, unfinished, damaged or of another version of the kit.</p>"

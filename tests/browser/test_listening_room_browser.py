@@ -1,0 +1,98 @@
+"""The listening room as a class meets it, in Voila: an app without code, on a tiny stored experiment or two."""
+
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from contav_lib import run
+from contav_lib.reproduce import NOTEBOOKS
+
+EXPLORER = """
+from contav_lib.widgets.forgetting_explorer import ForgettingExplorer
+explorer = ForgettingExplorer(next(iter(room.shelves.values())), room.player)
+explorer
+"""
+
+
+@pytest.fixture(scope="module")
+def app(voila, tiny, reference):
+    home = reference.folder.parent.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAV_HOME", str(home))
+        run(tiny(method="finetune"), progress=False)
+    notebook = nbformat.read(NOTEBOOKS / "listening_room.ipynb", 4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    with voila.open([f"%env CONTAV_HOME={home}", *cells, EXPLORER], name="room") as screen:
+        expect(screen.page.locator(".contav-stem-player")).to_be_visible(timeout=90_000)
+        yield screen
+        assert not screen.problems
+
+
+@pytest.fixture
+def player(app):
+    return app.page.locator(".contav-stem-player")
+
+
+def choose(app, menu: str, choice: str) -> None:
+    app.page.get_by_label(menu, exact=True).select_option(choice)
+
+
+def heard(player) -> np.ndarray:
+    return np.array(player.evaluate("async (el) => Array.from(await el.stemPlayer.render())"))
+
+
+def test_it_opens_without_code_and_plays(app, player):
+    assert "ListeningRoom" not in app.page.inner_text("body")
+    player.focus()
+    player.press(" ")
+    app.page.wait_for_function("document.querySelector('.contav-stem-player').stemPlayer.position() > 0.1")
+    player.press(" ")
+
+
+def test_the_menus_change_what_is_heard_and_keep_to_what_is_compared(app, player):
+    assert app.ask("room.player.steps[room.player.step]") == "after task 2"
+    player.focus()
+    player.press("3")
+    app.page.wait_for_timeout(300)
+    (stem,) = app.ask("room.player.solo")
+    assert stem.endswith("(separated)")
+    choose(app, "Method", "fine-tuning")
+    expect(player.get_by_role("button", name=f"Solo {stem}")).to_have_attribute("aria-pressed", "true")
+    of_finetuning = heard(player)
+    choose(app, "Method", "ContAV-Sep")
+    for _ in range(50):
+        if not np.array_equal(of_finetuning, heard(player)):
+            break
+        app.page.wait_for_timeout(100)
+    assert np.abs(of_finetuning - heard(player)).max() > 1e-4
+    assert app.ask("room.player.solo") == [stem]
+    choose(app, "Mixture", app.ask("room._mixture.options[1][0]"))
+    expect(player.locator("output")).to_have_count(0)  # the last task's mixture has no earlier model
+
+
+def test_votes_arrive_and_are_summed_up(app):
+    choose(app, "Method", "fine-tuning")
+    choose(app, "The other", "ContAV-Sep")
+    choose(app, "Times", "4")
+    for kind, answer in (("Which one is better?", "A is better"), ("Can you hear a difference at all?", "X is A")):
+        choose(app, "Question", kind)
+        app.page.get_by_role("button", name="Start the blind test").click()
+        test = app.page.locator(".contav-blind-test")
+        for trial in range(4):
+            expect(test.get_by_text(f"Trial {trial + 1} of 4.")).to_be_visible()
+            assert "fine-tuning" not in test.inner_text()
+            test.get_by_role("button", name=answer).click()
+        expect(test.get_by_text("Done.")).to_be_visible()
+    expect(app.page.get_by_text("Votes so far")).to_be_visible()
+    rows = app.page.locator("table.dataframe tbody tr")
+    assert rows.count() == 2
+    assert "fine-tuning : ContAV-Sep" in rows.nth(0).inner_text() and " of 4 right" in rows.nth(1).inner_text()
+    assert app.ask("len(room.votes)") == 8
+    assert app.ask("room.to_frame()['p'].between(0, 1).all().item()")
+
+
+def test_the_forgetting_explorer_plays_into_the_room(app, player):
+    app.page.locator(".forgetting-explorer [data-cell='0,0,0']").click()
+    expect(player.locator("output")).to_have_text("after task 1")
+    assert app.ask("explorer.selected['learned']") == 0

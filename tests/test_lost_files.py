@@ -1,0 +1,150 @@
+"""What is lost or damaged in a result is made again, and nothing else is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from samples import assert_equal_weights
+
+from contav_lib import Result, paths, run
+from contav_lib.experiment import is_finished
+from contav_lib.storage import StorageError
+from contav_lib.trainer import Trainer
+
+
+@pytest.fixture
+def learned(monkeypatch) -> list[int]:
+    """The tasks that are learned from now on."""
+    tasks, learn = [], Trainer.learn
+
+    def watched(self, task, validation):
+        tasks.append(task.index)
+        learn(self, task, validation)
+
+    monkeypatch.setattr(Trainer, "learn", watched)
+    return tasks
+
+
+def assert_same(one: Result, other: Result) -> None:
+    """Weights, scores and the course of training; not the time it took."""
+    assert_equal_weights(one, other)
+    assert (one.folder / "matrix.json").read_text() == (other.folder / "matrix.json").read_text()
+    mine, yours = ([{**record, "seconds": 0} for record in result.history()] for result in (one, other))
+    assert mine == yours
+    assert [set(example["separated"]) for example in one.examples()] == [
+        set(example["separated"]) for example in other.examples()
+    ]
+
+
+DAMAGES = [None, '{"tasks": [["ban', "", "[]", "null", "{}", '{"finished": true, "tasks": [["a"], ["b"]]}']
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_lost_table_is_measured_anew_and_nothing_learned_again(finished, reference, no_training, damage):
+    path = paths.runs() / finished.name / "matrix.json"
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_text(damage)
+        with pytest.raises(StorageError, match=r"matrix\.json is missing, damaged.*Remove it and run again"):
+            Result(path.parent)
+    assert not is_finished(finished)
+    assert_same(run(finished, progress=False), reference)
+    assert is_finished(finished)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def exchange(path: Path) -> None:
+    path.write_bytes(path.with_name("task_1.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut, exchange])
+def test_tasks_before_a_lost_checkpoint_are_kept(home, tiny, learned, damage):
+    config = tiny(tasks=4, steps=2)
+    folder = run(config, progress=False).folder
+    before = Result(shutil.copytree(folder, home / "before"))
+    damage(folder / "checkpoints/task_3.safetensors")
+    learned.clear()
+    assert not is_finished(config)
+    assert_same(run(config, progress=False), before)
+    assert learned == [2, 3] and is_finished(config)
+
+
+def test_what_was_learned_after_a_lost_checkpoint_goes_at_once(finished, monkeypatch):
+    def stopped(self, task, validation):
+        raise KeyboardInterrupt
+
+    folder = paths.runs() / finished.name
+    (folder / "checkpoints/task_1.safetensors").unlink()
+    monkeypatch.setattr(Trainer, "learn", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(finished, progress=False)
+    assert not list((folder / "checkpoints").iterdir())  # else the next run would take the second task as learned
+
+
+@pytest.mark.parametrize("damage", ["index lost", "index of something else", "index cut", "sound lost", "sound empty"])
+def test_damaged_examples_are_made_again(finished, reference, no_training, damage):
+    examples = paths.runs() / finished.name / "examples"
+    index, sound = examples / "examples.json", examples / "task1_separated2_after_task1.flac"
+    match damage:
+        case "index lost":
+            index.unlink()
+        case "index of something else":
+            index.write_text('[{"task": 0}]')
+        case "index cut":
+            index.write_text(index.read_text()[:-9])
+        case "sound lost":
+            sound.unlink()
+        case "sound empty":
+            sound.write_bytes(b"")
+    if damage.startswith("index"):
+        with pytest.raises(StorageError, match=r"examples\.json is missing, damaged.*Remove it and run again"):
+            Result(examples.parent).examples()
+    assert not is_finished(finished)
+    assert_same(run(finished, progress=False), reference)
+    assert is_finished(finished) and sound.stat().st_size
+
+
+def test_results_without_examples_are_finished(finished, reference, no_training):
+    shutil.rmtree(paths.runs() / finished.name / "examples")  # as on a machine without PyAV
+    assert is_finished(finished) and run(finished, progress=False).examples() == []
+
+
+def test_examples_can_begin_with_a_later_task(finished):
+    folder = paths.runs() / finished.name
+    shutil.rmtree(folder / "examples")
+    (folder / "checkpoints/task_2.safetensors").unlink()
+    assert [set(example["separated"]) for example in run(finished, progress=False).examples()] == [{1}, {1}]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"seed": 3}'])
+def test_settings_of_something_else_are_written_anew(finished, reference, no_training, content):
+    (paths.runs() / finished.name / "config.json").write_text(content)
+    assert not is_finished(finished)
+    assert run(finished, progress=False).config == reference.config
+    assert is_finished(finished)
+
+
+@pytest.mark.parametrize("content", [None, '{"seed": '])
+def test_lost_or_damaged_settings_are_written_anew(finished, reference, no_training, content):
+    file = paths.runs() / finished.name / "config.json"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+        with pytest.raises(StorageError, match=r"config\.json"):
+            Result(file.parent)
+    result = run(finished, progress=False)
+    assert result.config == json.loads(json.dumps(finished.to_json())) and result.summary() == reference.summary()
+
+
+def test_a_damaged_checkpoint_is_named(finished, tiny):
+    folder = paths.runs() / finished.name
+    path = folder / "checkpoints/task_2.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(StorageError, match=r"task_2\.safetensors is missing, damaged"):
+        Result(folder).separator()

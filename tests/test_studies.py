@@ -1,0 +1,48 @@
+"""The studies' plans differ only where they say so, and what CrossSDC adds is a difference seed by seed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from contav_lib import studies
+
+
+def settings(config):
+    return config.to_json() | config.to_json()["method_settings"]
+
+
+def test_the_rows_of_table_2_switch_single_terms():
+    plan = {name: settings(configs[0]) for name, configs in studies.terms("lab", 1).items()}
+    full = plan["ContAV-Sep"]
+    off = {
+        "distillation only": ("instance", "class_"),
+        "distillation + instance": ("class_",),
+        "distillation + class": ("instance",),
+    }
+    for name, terms in off.items():
+        assert all(plan[name][term] == 0 < full[term] for term in terms)
+        kept = {"distillation", "instance", "class_"} - set(terms)
+        assert all(plan[name][term] == full[term] for term in kept)
+
+
+def test_each_condition_is_the_same_with_crosssdc_and_without():
+    plan = studies.needs("lab", 2)
+    assert len(plan) == 2 * len(studies.CONDITIONS)
+    names = set()
+    for condition in studies.CONDITIONS:
+        for one, other in zip(plan[condition], plan[f"{condition}, without"], strict=True):
+            mine, others = settings(one), settings(other)
+            differ = {name for name in mine if mine[name] != others[name]} - {"name", "method_settings"}
+            assert differ - {"temperature"} == {"instance", "class_"} and others["instance"] == others["class_"] == 0
+            names |= {one.name, other.name}
+    assert len(names) == 4 * len(studies.CONDITIONS) - 2 * 2  # two conditions change CrossSDC alone
+
+
+def test_what_crosssdc_adds_is_taken_seed_by_seed():
+    def runs(*scores):
+        return [SimpleNamespace(config={"seed": n}, summary=lambda s=s: {"sdr": s}) for n, s in enumerate(scores)]
+
+    results = {"a, without": runs(1.0, 5.0), "a": runs(2.0, 6.5), "b": runs(0.0, 0.0)}
+    table = studies.what_crosssdc_adds(results)
+    assert table.index.tolist() == ["a"]  # b has nothing to be compared with
+    assert table.loc["a", "difference"] == pytest.approx(1.25) and table.loc["a", "seeds"] == 2
