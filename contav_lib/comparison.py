@@ -13,9 +13,9 @@ import pandas as pd
 
 from contav_lib import paths
 from contav_lib.config import Config
-from contav_lib.experiment import is_finished, load_banks, schedule_of
+from contav_lib.experiment import load_banks, schedule_of
+from contav_lib.lesson_plan import run_plan
 from contav_lib.methods import method_class
-from contav_lib.parallel import run_all
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.storage import load_tensors, without_prefix, write_atomically
@@ -115,10 +115,7 @@ def run_comparison(
         ]
         for name, exemplars in rows
     }
-    if only_stored:
-        plan = {row: configs for row, configs in plan.items() if all(map(is_finished, configs))}
-    results = iter(run_all([config for configs in plan.values() for config in configs]))
-    return {row: [next(results) for _ in configs] for row, configs in plan.items()}
+    return run_plan(plan, only_stored)
 
 
 def readable(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
@@ -226,7 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     rows = rows_of(chosen.methods, chosen.exemplars)
     results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
-    path = paths.runs() / f"comparison-{chosen.profile}-{chosen.separator}-{len(rows)}-rows-{chosen.seeds}-seeds.csv"
+    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
+    path = paths.runs() / f"{'-'.join(map(str, parts))}-{chosen.seeds}-seeds.csv"
     write_atomically(path, table_of(results).to_csv)
     named = readable(results)
     print(results_table(named, paper=True).to_string())

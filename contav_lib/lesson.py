@@ -1,19 +1,13 @@
-"""What the notebooks use to talk with a learner: players to listen with, and checks of answers."""
+"""What the notebooks use to talk with a learner: checks of answers."""
 
-import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from contav_lib.audio import SAMPLE_RATE
 from contav_lib.naming import find_by_name, import_all
-
-LONGEST = 12.0  # seconds of a sound that a player keeps: notebooks hold their sounds, and stay small
 
 Judge = Callable[..., str]
 EXERCISES: dict[str, Judge] = {}
@@ -87,53 +81,3 @@ def require_number(answer: object) -> float:
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         raise NotYet(f"a number is asked for, and this is a {type(answer).__name__}.")
     return float(answer)
-
-
-@dataclass(frozen=True)
-class Players:
-    """Labelled audio players, side by side."""
-
-    sounds: Mapping[str, bytes]  # FLAC files by label
-
-    def __repr__(self) -> str:
-        return f"Players: {', '.join(self.sounds)}"
-
-    def _repr_html_(self) -> str:
-        players = "".join(
-            f'<figure style="margin: 0"><figcaption>{escape(label)}</figcaption><audio controls preload="metadata" '
-            f'style="width: 250px" src="data:audio/flac;base64,{base64.b64encode(flac).decode()}"></audio></figure>'
-            for label, flac in self.sounds.items()
-        )
-        return f'<div style="display: flex; flex-wrap: wrap; gap: 0.8em">{players}</div>'
-
-
-def listen(sounds: Mapping[str, torch.Tensor | np.ndarray | Path], rate: int = SAMPLE_RATE) -> Players:
-    """Labelled players for a few sounds, all made louder or softer by the same factor, so that they can be compared.
-
-    Args:
-        sounds: by label; each a waveform `[samples]` or an audio file. Only the first 12 seconds are kept.
-        rate: samples a second of the waveforms.
-
-    Raises:
-        ValueError: a waveform has more than one dimension, or holds values that are not finite.
-    """
-    from contav_lib.media import read_audio, write_flac
-
-    waveforms = {}
-    for label, sound in sounds.items():
-        waveform = read_audio(sound, rate) if isinstance(sound, str | Path) else torch.as_tensor(sound)
-        if waveform.ndim != 1 or not waveform.isfinite().all():
-            raise ValueError(
-                f"{label!r} can't be played: it has shape {tuple(waveform.shape)} and "
-                f"{int((~waveform.isfinite()).sum())} samples that are not finite; a waveform is [samples]."
-            )
-        waveforms[label] = waveform[: int(LONGEST * rate)].detach().cpu().float()
-    loudest = max((float(waveform.abs().max()) for waveform in waveforms.values()), default=0.0)
-    gain = 0.9 / loudest if loudest > 0 else 1.0
-    files = {}
-    with TemporaryDirectory() as folder:
-        for number, (label, waveform) in enumerate(waveforms.items()):
-            path = Path(folder, f"{number}.flac")
-            write_flac(path, gain * waveform, rate)
-            files[label] = path.read_bytes()
-    return Players(files)

@@ -1,6 +1,7 @@
 """The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TypeVar
 
 from contav_lib.config import Config
 from contav_lib.corpus.load import MUSIC_ORDER
@@ -8,9 +9,10 @@ from contav_lib.experiment import is_finished
 from contav_lib.parallel import run_all
 from contav_lib.result import Result
 
+Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
-Results = Mapping[str, Sequence[Result]]  # likewise
 
+DISTILLATION = dict(method="contav", instance=0.0, class_=0.0)  # CrossSDC left out, all else the same
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
 
 
@@ -34,7 +36,7 @@ def ablation(profile: str, seeds: int) -> Plan:
     """Notebook 04: what distillation and the contrastive losses add to the same memory, one by one and together."""
     variants = {
         "replay": dict(method="replay"),
-        "distillation only": dict(method="contav", instance=0.0, class_=0.0),
+        "distillation only": DISTILLATION,
         "ContAV-Sep": dict(method="contav"),
     }
     return over_seeds(profile, seeds, variants)
@@ -58,7 +60,7 @@ def all_lessons(profile: str, seeds: int) -> list[Config]:
     return list({config.name: config for config in everything}.values())
 
 
-def run_plan(plan: Plan, only_stored: bool = False) -> dict[str, list[Result]]:
+def run_plan(plan: Mapping[Name, list[Config]], only_stored: bool = False) -> dict[Name, list[Result]]:
     """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names.
 
     Args:

@@ -16,14 +16,14 @@ from contav_lib import paths
 from contav_lib.config import Config
 from contav_lib.lesson_plan import ablation, all_lessons, forgetting, run_plan, single_task
 from contav_lib.parallel import run_all
-from contav_lib.program import command_line
+from contav_lib.program import Failed, command_line
 from contav_lib.tables import results_table
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LESSONS = ("01_data", "02_single_task_separation", "03_forgetting", "04_distillation", "05_other_separators")
 
 
-class NotebookFailed(RuntimeError):
+class NotebookFailed(Failed):
     """A notebook did not run to its end; the message names the notebook, the cell and the error."""
 
 

@@ -91,7 +91,10 @@ class Result:
         return f"Result({self.folder.name}: {numbers})"
 
     def _checkpoint(self, task: int) -> Path:
-        return self.folder / "checkpoints" / f"task_{range(len(self.tasks))[task] + 1}.safetensors"
+        count = len(self.tasks)
+        if not -count <= task < count:
+            raise ValueError(f"task={task}: there are {count} tasks, counted from 0; -1 is the last one.")
+        return self.folder / "checkpoints" / f"task_{range(count)[task] + 1}.safetensors"
 
     def _pick(self, table: str, metric: str) -> list:
         if metric not in self._scores[table]:

@@ -58,7 +58,7 @@ TRIES: dict[str, list[dict[str, float]]] = {
 }  # fmt: skip
 
 
-def search(methods: Sequence[str], profile: str) -> pd.DataFrame:
+def search(methods: Sequence[str], profile: str, separator: str = "iquery") -> pd.DataFrame:
     """One row a try, the best of each method first: `method`, `validation_sdr` in dB, `chosen`, and its `settings`.
 
     Chosen is a method's first try, in the order of `TRIES`, whose score is within `NOISE` of the method's best.
@@ -67,7 +67,9 @@ def search(methods: Sequence[str], profile: str) -> pd.DataFrame:
         ValueError: a method with no tries.
     """
     tries = [(name, settings) for name in methods for settings in find_by_name(TRIES, name, "search for method")]
-    configs = [Config.profile(profile, method=name, **COMMON, **settings) for name, settings in tries]
+    configs = [
+        Config.profile(profile, separator=separator, method=name, **COMMON, **settings) for name, settings in tries
+    ]
     scores = [score(config, result) for config, result in zip(configs, run_all(configs), strict=True)]
     table = pd.DataFrame({"method": [name for name, _ in tries], "validation_sdr": scores})
     near = table["validation_sdr"] >= table.groupby("method")["validation_sdr"].transform("max") - NOISE
@@ -87,9 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m contav_lib.search", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
+    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {' '.join(TRIES)}")
     chosen = parser.parse_args(arguments)
-    print(search(chosen.methods, chosen.profile).round(2).to_string(index=False))
+    print(search(chosen.methods, chosen.profile, chosen.separator).round(2).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -46,13 +46,13 @@ class Separated:
     rate: int = audio.SAMPLE_RATE
 
     def stems(self) -> dict[str, torch.Tensor]:
-        """The mixture and the separated sounds by readable names, for `StemPlayer` and `listen`."""
+        """The mixture and the separated sounds by readable names, for `StemPlayer`."""
         names = [label.replace("_", " ") for label in self.labels]
         names = [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
         return {"mixture": self.mixture, **dict(zip(names, self.sounds, strict=True))}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def separate(
     result: Result,
     videos: Sequence[str | Path],
@@ -135,7 +135,8 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
     if sound:
         seconds |= {
-            file: 2 * len(seen["dense_motion"]) / FRAME_RATE for file, seen in zip(files, pictures, strict=True)
+            Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
+            for file, seen in zip(files, pictures, strict=True)
         }
     if max(seconds.values()) - min(seconds.values()) > _TOLERANCE:
         lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
@@ -205,7 +206,8 @@ def overlap_add(pieces: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
         `[N, samples]`.
     """
     crop = pieces.shape[-1]
-    fade = torch.hann_window(crop + 2, periodic=False, device=pieces.device)[1:-1]  # never 0
+    # Never 0, for which single precision would be too coarse where crops are long.
+    fade = torch.hann_window(crop + 2, periodic=False, dtype=torch.float64, device=pieces.device)[1:-1].to(pieces)
     place = (starts.unsqueeze(1) + torch.arange(crop, device=pieces.device)).flatten()
     faded = (pieces * fade).transpose(0, 1).flatten(1)
     total = faded.new_zeros(len(faded), int(place.max()) + 1).index_add(1, place, faded)

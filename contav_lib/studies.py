@@ -10,14 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from contav_lib.lesson_plan import Plan, over_seeds, run_plan
+from contav_lib.lesson_plan import DISTILLATION, Plan, over_seeds, run_plan
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.tables import in_words, paired_differences, results_table
 
-DISTILLATION = dict(method="contav", instance=0.0, class_=0.0)  # CrossSDC left out, all else the same
-
-# What might let CrossSDC show, and the settings that differ from the profile's.
+# What might let CrossSDC show, and the settings that differ from those of `lab`.
 CONDITIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "4 diverse exemplars": dict(exemplars=4, exemplar_choice="diverse"),
@@ -43,7 +41,13 @@ def terms(profile: str, seeds: int) -> Plan:
 
 
 def needs(profile: str, seeds: int) -> Plan:
-    """Every condition of `CONDITIONS`, with CrossSDC ("<condition>") and without ("<condition>, without")."""
+    """Every condition of `CONDITIONS`, with CrossSDC ("<condition>") and without ("<condition>, without").
+
+    Raises:
+        ValueError: a profile whose sizes are not those that the conditions change.
+    """
+    if profile not in ("lab", "smoke"):
+        raise ValueError(f"profile={profile!r}: the conditions of this study are made for 'lab'.")
     variants = {}
     for name, settings in CONDITIONS.items():
         rest = {setting: value for setting, value in settings.items() if setting != "temperature"}  # CrossSDC's own

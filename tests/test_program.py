@@ -1,9 +1,11 @@
 """What a command line says when something goes wrong, and its exit status."""
 
+from concurrent.futures.process import BrokenProcessPool
+
 import pytest
 
 from contav_lib import comparison, reproduce, search
-from contav_lib.program import command_line
+from contav_lib.program import Failed, command_line
 from contav_lib.storage import StorageError
 from contav_lib.trainer import NonFiniteLoss
 
@@ -15,7 +17,12 @@ from contav_lib.trainer import NonFiniteLoss
         (ValueError("no such profile"), 1, "no such profile"),
         (StorageError("the disk is full"), 1, "the disk is full"),
         (NonFiniteLoss("at step 3"), 1, "at step 3"),
-        (RuntimeError("a process died"), 1, "a process died\nWhat was done is kept: run the same command to go on."),
+        (Failed("notebook 3"), 1, "notebook 3\nWhat was done is kept: run the same command to go on."),
+        (
+            BrokenProcessPool("a process died"),
+            1,
+            "a process died\nWhat was done is kept: run the same command to go on.",
+        ),
         (KeyboardInterrupt(), 130, "Stopped. What was done is kept: run the same command to go on."),
     ],
     ids=repr,
@@ -30,12 +37,13 @@ def test_errors_are_told_in_words(capsys, error, status, text):
     assert capsys.readouterr().err.strip() == text
 
 
-def test_a_fault_of_the_kit_keeps_its_traceback():
+@pytest.mark.parametrize("fault", [KeyError("here"), RuntimeError("shapes don't fit")], ids=repr)
+def test_a_fault_of_the_kit_keeps_its_traceback(fault):
     @command_line
     def main(arguments=None):
-        raise KeyError("here")
+        raise fault
 
-    with pytest.raises(KeyError):
+    with pytest.raises(type(fault)):
         main([])
 
 

@@ -160,3 +160,9 @@ def test_files_that_can_not_be_used_are_named(reference, home, duo, tmp_path):
     write_flac(tmp_path / "silent.flac", torch.zeros(round(2.5 * RATE)), RATE)
     with pytest.raises(MediaError, match=r"silent\.flac: nothing but silence"):
         separate(reference, duo, sound=tmp_path / "silent.flac")
+
+
+def test_long_crops_leave_no_hole_at_the_ends():
+    crop = 256 * 255  # of the paper's spectrogram
+    whole = overlap_add(torch.ones(2, 1, crop), torch.tensor([0, crop // 2]))
+    assert torch.allclose(whole, torch.ones(1, crop + crop // 2))

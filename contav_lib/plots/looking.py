@@ -21,7 +21,9 @@ def heat_over_frames(heat: Mapping[str, torch.Tensor], frames: torch.Tensor, win
     size = (2.6 * count * width / height / 2, 1.5 * len(heat))
     figure, axes = plt.subplots(len(heat), count, figsize=size, layout="constrained", squeeze=False)
     top = max(float(values.max()) for values in heat.values())
-    extent = (window[1] / 2, width - window[1] / 2, height - window[0] / 2, window[0] / 2)
+    rows, columns = next(iter(heat.values())).shape[1:]
+    (left, right), (upper, lower) = _edges(width, window[1], columns), _edges(height, window[0], rows)
+    extent = (left, right, lower, upper)
     for row, (title, values) in zip(axes, heat.items(), strict=True):
         for ax, frame, value in zip(row, frames, values, strict=True):
             grey = frame.float().mean(-1).numpy()
@@ -32,6 +34,12 @@ def heat_over_frames(heat: Mapping[str, torch.Tensor], frames: torch.Tensor, win
         row[0].set_ylabel(title)
     figure.colorbar(image, ax=axes, label="share of the sound's energy", shrink=0.8)
     return figure
+
+
+def _edges(length: int, window: int, places: int) -> tuple[float, float]:
+    """Where the first cell begins and the last one ends, so that each has its window's middle in its own middle."""
+    half = (length - window) / (places - 1) / 2 if places > 1 else window / 2
+    return window / 2 - half, length - window / 2 + half
 
 
 def share_matrices(matrices: Mapping[str, np.ndarray]) -> Figure:

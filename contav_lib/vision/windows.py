@@ -30,8 +30,8 @@ def feature_map(
         )
     tops = torch.linspace(0, height - window[0], places[0]).round().long()
     lefts = torch.linspace(0, width - window[1], places[1]).round().long()
-    windows = frames.unfold(1, window[0], 1).unfold(2, window[1], 1)[:, tops][
-        :, :, lefts
+    windows = frames.unfold(1, window[0], 1).unfold(2, window[1], 1)[
+        :, tops[:, None], lefts
     ]  # [n, rows, columns, 3, h, w]
     features = encoder.objects(windows.flatten(0, 2).permute(0, 2, 3, 1))
     return features.unflatten(0, (count, *places)).permute(0, 3, 1, 2)

@@ -17,7 +17,7 @@ COUNTS = (4, 8, 16)
 _LISTEN = "Choose what was separated, and who separated it. The slider goes from task to task."
 _VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
-_KEYS = ["question", "one", "other"]
+_KEYS = ["experiments", "question", "one", "other"]
 _AS_WIDE = {"width": "auto", "max_width": "100%"}
 NOTHING_HERE = """
 <p><b>There is nothing to hear yet.</b> This page plays what experiments have separated, and <code>{folder}</code> holds no
@@ -83,14 +83,15 @@ class ListeningRoom(VBox):
     def to_frame(self) -> pd.DataFrame:
         """The votes summed up: a line a question and pair of methods, with the p-value."""
         rows = []
-        for (question, one, other), part in self.votes.groupby(_KEYS, sort=False):
+        for (experiments, question, one, other), part in self.votes.groupby(_KEYS, sort=False):
             kind = QUESTIONS[question]
             chosen = part["correct"] if kind == "abx" else part["chosen"].dropna() == one
             hits, count = int(chosen.sum()), len(chosen)
             outcome = f"{hits} of {count} right" if kind == "abx" else f"{hits} : {count - hits}"
             p = probability_by_guessing(hits, count, kind)
-            rows.append({"question": question, "methods": f"{one} : {other}", "outcome": outcome, "p": round(p, 3)})
-        return pd.DataFrame(rows, columns=["question", "methods", "outcome", "p"])
+            row = dict(experiments=experiments, question=question, methods=f"{one} : {other}", outcome=outcome)
+            rows.append({**row, "p": round(p, 3)})
+        return pd.DataFrame(rows, columns=["experiments", "question", "methods", "outcome", "p"])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict:
         """The room, and what is played in it for where no widget can be."""
@@ -148,12 +149,12 @@ class ListeningRoom(VBox):
             self._booth.children = [HTML(escape(str(error)))]
             return
         self.player.playing = False
-        self.test, question = test, self._question.value
-        test.observe(lambda _change: self._keep(test, question, *pair), "done")
+        self.test, asked = test, (self._shelf.value, self._question.value, *pair)
+        test.observe(lambda _change: self._keep(test, asked), "done")
         self._booth.children = [test]
 
-    def _keep(self, test: BlindTest, question: str, one: str, other: str) -> None:
-        self._finished.append(test.answers.assign(question=question, one=one, other=other))
+    def _keep(self, test: BlindTest, asked: tuple[str, ...]) -> None:
+        self._finished.append(test.answers.assign(**dict(zip(_KEYS, asked, strict=True))))
         table = self.to_frame().to_html(index=False, border=0, justify="left")
         self._table.value = _text("Votes so far", f"{table}<p>{_CHANCE}</p>").value
 

@@ -12,6 +12,7 @@ from contav_lib import paths
 from contav_lib.comparison import NAMES
 from contav_lib.config import Config
 from contav_lib.result import Result
+from contav_lib.separators.separator import SEPARATORS
 
 Shelf = dict[str, Result]  # results by what they are called in a menu
 
@@ -86,6 +87,8 @@ def _changes(config: Config) -> dict[str, Any]:
 
 @cache
 def _usual(profile: str, method: str, separator: str) -> Mapping[str, Any]:
+    if separator not in SEPARATORS:  # somebody's own, made in a notebook: its sizes are told
+        separator = Config.separator
     return _flat(Config.profile(profile, method=method, separator=separator))
 
 
