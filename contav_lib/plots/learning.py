@@ -99,7 +99,10 @@ def scores_after_tasks(
     for ax, score in zip(axes[0], scores, strict=True):
         _lines(ax, {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()})
         ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
-    axes[0, 0].legend(frameon=False)
+    many = len(results) > 5  # a long legend has no room among the lines
+    axes[0, -1 if many else 0].legend(
+        frameon=False, **(dict(loc="upper left", bbox_to_anchor=(1, 1.05)) if many else {})
+    )
     return figure
 
 
