@@ -26,7 +26,7 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
         ax.plot(row["difference"], place, "o", color=colour, markerfacecolor=colour if decided else "white", zorder=3)
     ax.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
     ax.set_yticks(range(len(differences)), differences.index)
-    ax.invert_yaxis()
+    ax.set_ylim(len(differences) - 0.5, -0.5)
     ax.grid(axis="x", alpha=0.3)
     ax.set_xlabel(what)
     return figure
