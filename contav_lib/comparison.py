@@ -65,7 +65,9 @@ def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | Non
     for name in names:
         method_class(name)
     if exemplars:
-        return [(name, count) for name in names for count in exemplars]
+        # Joint training keeps everything, however many exemplars are asked for: one row.
+        counts = {name: [0] if method_class(name).joint else exemplars for name in names}
+        return [(name, count) for name in names for count in counts[name]]
     return [row for row in rows if row[0] in names]
 
 

@@ -102,9 +102,9 @@ def load_prototypes(path: Path, device: torch.device | str = "cpu") -> Prototype
     Raises:
         StorageError: the file is missing or damaged, or it has none.
     """
-    kept = without_prefix("prototypes.", load_tensors(path, device)[0])
+    kept = without_prefix("prototypes.", load_tensors(path)[0])
     if not kept:
         raise StorageError(
             f"{path} is from an earlier version, which kept no class prototypes. Run the experiment again with fresh=True."
         )
-    return Prototypes(**kept)
+    return Prototypes(**{name: tensor.to(device) for name, tensor in kept.items()})

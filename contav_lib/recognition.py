@@ -43,6 +43,8 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
         ValueError: there is no such space.
         StorageError: a checkpoint is missing or damaged, or keeps no prototypes.
     """
+    if not isinstance(result, Result):
+        raise ValueError(f"result={result!r}: give a Result, such as Result(<folder of an experiment>).")
     if space not in ("frozen", "learned"):
         raise ValueError(f"space is 'frozen' or 'learned', not {space!r}.")
     train, test = load_banks(Config.from_json(result.config), "train", "test")

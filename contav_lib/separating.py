@@ -81,10 +81,12 @@ def separate(
         MediaError: a file can't be read, or lacks sound or pictures.
         StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
     """
+    if not isinstance(result, Result):
+        raise ValueError(f"result={result!r}: give a Result, such as Result(<folder of an experiment>).")
     config = Config.from_json(result.config)
     separator = result.separator(task, pick_device(device))
     known = result.classes[: separator.num_classes]
-    files = _files(videos, 1 if sound else 2)
+    files = _files(videos, 2 if sound is None else 1)
     if classes is not None:
         _check_labels(classes, files, known)
     clips = _read(files, sound)
@@ -109,18 +111,18 @@ def separate(
 
 def _files(videos: Sequence[str | Path], fewest: int) -> list[Path]:
     """The videos as paths, when their number is right."""
-    if isinstance(videos, str | Path):
-        raise ValueError(f"videos={str(videos)!r}: give a list of video files.")
+    if not isinstance(videos, list | tuple) or not all(isinstance(video, str | Path) for video in videos):
+        raise ValueError(f"videos={videos!r}: give a list of video files.")
     if not fewest <= len(videos) <= MOST_VIDEOS:
         raise ValueError(
-            f"{len(videos)} videos were given; {fewest} to {MOST_VIDEOS} can be separated"
+            f"Number of videos given: {len(videos)}; {fewest} to {MOST_VIDEOS} can be separated"
             + ("." if fewest == 1 else ", or a single one with sound=<a recording of all that is heard>.")
         )
     return [Path(video) for video in videos]
 
 
 def _check_labels(classes: Sequence[str], files: Sequence[Path], known: Sequence[str]) -> None:
-    if isinstance(classes, str) or len(classes) != len(files):
+    if not isinstance(classes, list | tuple) or len(classes) != len(files):
         raise ValueError(f"classes={classes!r}: one label a video is needed, {len(files)} in a list.")
     for label in classes:
         if label not in known:
@@ -131,9 +133,9 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
     """The videos as clips of the same length; with `sound`, all have it as theirs: the mean of N alike is that sound."""
     encoder = TinyEncoder()
     pictures = [look(file, encoder) for file in files]
-    heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in ([Path(sound)] if sound else files)}
+    heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
-    if sound:
+    if sound is not None:
         seconds |= {
             Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
             for file, seen in zip(files, pictures, strict=True)
@@ -142,6 +144,11 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
         lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
         raise ValueError(f"What is heard together must be equally long; these are not: {lengths}. Cut the longer ones.")
     shortest = min(map(len, heard.values()))
+    for path, waveform in heard.items():
+        if not waveform.isfinite().all():
+            raise MediaError(
+                f"{path}: holds samples that are infinite or not a number; save it again from a good recording."
+            )
     if not any(waveform.any() for waveform in heard.values()):
         raise MediaError(f"{', '.join(map(str, heard))}: nothing but silence; there is nothing to separate.")
     return [
@@ -149,7 +156,7 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
             id=str(file),
             label="",
             split="",
-            waveform=heard[Path(sound) if sound else file][:shortest],
+            waveform=heard[file if sound is None else Path(sound)][:shortest],
             motion_step=2 / FRAME_RATE,
             **{name: value.float() for name, value in seen.items()},
         )

@@ -107,6 +107,11 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
     assert rows_of() == list(TABLE_1 + BEYOND)
     assert rows_of(["contav", "lwf"]) == [("lwf", 0), ("lwf", 1), ("contav", 1)]  # in the table's order
     assert rows_of(["replay", "contav"], [1, 4]) == [("replay", 1), ("replay", 4), ("contav", 1), ("contav", 4)]
+    assert rows_of(["joint", "replay"], [1, 2]) == [
+        ("joint", 0),
+        ("replay", 1),
+        ("replay", 2),
+    ]  # joint keeps everything
     with pytest.raises(ValueError, match="'repaly'; did you mean 'replay'"):
         rows_of(["repaly"])
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from samples import CLASSES, RATE, write_tone
 
-from contav_lib import Result, separate
+from contav_lib import Result, separate, separating
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
 from contav_lib.separating import crop_starts, overlap_add
 from contav_lib.separators import Separation
@@ -117,10 +117,12 @@ def test_a_video_shorter_than_a_crop(reference, home, shares, tmp_path):
 @pytest.mark.parametrize(
     ("videos", "message"),
     [
-        ([], "0 videos were given; 2 to 4"),
-        (1, "1 videos were given; 2 to 4.*sound="),
-        (5, "5 videos were given"),
+        ([], "Number of videos given: 0; 2 to 4"),
+        (1, "Number of videos given: 1; 2 to 4.*sound="),
+        (5, "Number of videos given: 5"),
         ("one.mp4", "give a list"),
+        ({"one.mp4", "two.mp4"}, "give a list"),  # whose order is anybody's guess
+        (["one.mp4", None], "give a list"),
     ],
 )
 def test_a_wrong_number_of_videos(reference, home, duo, videos, message):
@@ -133,6 +135,7 @@ def test_a_wrong_number_of_videos(reference, home, duo, videos, message):
     [
         (["banjo"], "one label a video is needed, 2"),
         ("banjo", "one label a video"),
+        ({"banjo", "flute"}, "one label a video"),
         (["banjo", "flut"], "not learned 'flut'; did you mean 'flute'"),
         (["banjo", 3], "not learned 3"),
     ],
@@ -166,3 +169,19 @@ def test_long_crops_leave_no_hole_at_the_ends():
     crop = 256 * 255  # of the paper's spectrogram
     whole = overlap_add(torch.ones(2, 1, crop), torch.tensor([0, crop // 2]))
     assert torch.allclose(whole, torch.ones(1, crop + crop // 2))
+
+
+def test_a_folder_is_no_result(reference, duo):
+    with pytest.raises(ValueError, match="give a Result"):
+        separate(str(reference.folder), duo)
+
+
+def test_a_recording_that_holds_no_numbers_is_named(reference, home, duo, monkeypatch):
+    monkeypatch.setattr(separating, "read_audio", lambda path, rate: torch.full((2 * RATE,), float("nan")))
+    with pytest.raises(MediaError, match=r"test0\.mp4: holds samples that are infinite or not a number"):
+        separate(reference, duo)
+
+
+def test_a_task_that_is_not_there(reference, home, duo):
+    with pytest.raises(ValueError, match="task=9: there are 2 tasks"):
+        separate(reference, duo, task=9)

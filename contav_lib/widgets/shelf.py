@@ -11,6 +11,7 @@ import numpy as np
 from contav_lib import paths
 from contav_lib.comparison import NAMES
 from contav_lib.config import Config
+from contav_lib.examples import examples_are_whole
 from contav_lib.result import Result
 from contav_lib.separators.separator import SEPARATORS
 
@@ -36,7 +37,8 @@ def find_shelves() -> tuple[dict[str, Shelf], int]:
         try:
             result = Result(folder)
             config = Config.from_json(result.config)
-            if not _can_be_heard(result) or not np.isfinite(result.over_all_seen()[-1]):
+            whole = result.examples() and examples_are_whole(folder / "examples")
+            if not whole or not np.isfinite(result.over_all_seen()[-1]):
                 raise ValueError("nothing to hear, or not finished")
             key = (*(getattr(config, name) for name in _SAME), tuple(map(tuple, result.tasks)))
             _changes(config)  # its method and separator are known here
@@ -50,12 +52,6 @@ def find_shelves() -> tuple[dict[str, Shelf], int]:
             title += "'"
         shelves[title] = _in_order(entries)
     return shelves, left_out
-
-
-def _can_be_heard(result: Result) -> bool:
-    examples = result.examples()
-    files = [file for entry in examples for part in (entry["truth"], *entry["separated"].values()) for file in part]
-    return bool(examples) and all(file.is_file() for file in (*files, *(entry["mixture"] for entry in examples)))
 
 
 def _title(config: Config, result: Result) -> str:
