@@ -271,7 +271,6 @@ class Experiment:
                 "seconds": round(time.perf_counter() - start, 3),
             }
         )
-        self.scores["finished"] = task.index + 1 == len(self.schedule)
         write_json(self.folder / "matrix.json", self.scores)
 
     def _stored_scores(self) -> Scores:

@@ -19,13 +19,12 @@ def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
         tasks: labels by task.
 
     Returns:
-        `tasks`; `finished`: whether all of them are learned and measured; `dropped`: test mixtures without a score; `matrix`:
-        the task matrix `[T, T]` by score; `seen`: `[T]` by score, on mixtures across all seen classes.
+        `tasks`; `dropped`: test mixtures without a score; `matrix`: the task matrix `[T, T]` by score; `seen`: `[T]` by
+        score, on mixtures across all seen classes.
     """
     count = len(tasks)
     return {
         "tasks": tasks,
-        "finished": False,
         "dropped": 0,
         "matrix": {name: [[None] * count for _ in tasks] for name in SCORES},
         "seen": {name: [None] * count for name in SCORES},
@@ -45,7 +44,7 @@ def read_scores(path: Path) -> Scores:
             shapes = [np.array(scores[table][name], dtype=float).shape for table in ("matrix", "seen")]
             if shapes != [(count, count), (count,)]:
                 raise ValueError(f"{count} tasks, but tables of {name} of the shapes {shapes}")
-        scores["finished"], scores["dropped"]  # these must be there, too
+        scores["dropped"]  # must be there, too
     return scores
 
 

@@ -20,7 +20,7 @@ Shelf = dict[str, Result]  # results by what they are called in a menu
 # What two results must share, beside the tasks, to have separated the same mixtures ...
 _SAME = ("name_of_profile", "data", "clips_per_class", "num_sources", "hop", "frames", "test_mixtures")
 # ... and what, with these, does not belong into the name of a result.
-_UNTOLD = {*_SAME, "name_of_profile", "method", "method_settings", "separator", "separator_settings", "seed", "device",
+_UNTOLD = {*_SAME, "method", "method_settings", "separator", "separator_settings", "seed", "device",
            "classes", "tasks", "shuffle_classes"}  # fmt: skip
 
 
