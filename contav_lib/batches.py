@@ -5,6 +5,8 @@ cropped and how loud; it is a few integers, made on the CPU, so that the same se
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from zlib import crc32
 
 import torch
 from torch.nn.functional import normalize
@@ -129,6 +131,25 @@ class ClipBank:
             "motion": motion.transpose(2, 3),
             "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
         }
+
+
+def with_picture_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
+    """The clips as a worse camera would have filmed them: with Gaussian noise in the features of their pictures.
+
+    Args:
+        clips: not changed.
+        noise: standard deviation, in those of each feature over all the clips. A clip always gets the same noise.
+    """
+    if not noise:
+        return list(clips)
+    names = ("object", "motion", "dense_motion")
+    spread = {name: noise * torch.cat([getattr(clip, name) for clip in clips]).std(0, correction=0) for name in names}
+    noisy = []
+    for clip in clips:
+        generator = torch.Generator().manual_seed(crc32(clip.id.encode()))
+        added = {name: spread[name] * torch.randn(getattr(clip, name).shape, generator=generator) for name in names}
+        noisy.append(replace(clip, **{name: getattr(clip, name) + added[name] for name in names}))
+    return noisy
 
 
 class Sampler:

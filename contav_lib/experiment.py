@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from contav_lib import paths
-from contav_lib.batches import ClipBank, Draw
+from contav_lib.batches import ClipBank, Draw, with_picture_noise
 from contav_lib.config import Config
 from contav_lib.corpus.load import load_data, require_clips
 from contav_lib.corpus.prepare import Corpus
@@ -118,7 +118,8 @@ def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu")
     """One `ClipBank` a split, with the classes of `config`; class numbers follow the order of learning."""
     numbers = {label: number for number, label in enumerate(learning_order(config))}
     clips = [_corpus(config).select(split, _class_list(config)) for split in splits]
-    return [ClipBank(chosen, numbers, config.spectrogram, config.motion, device) for chosen in clips]
+    noisy = [with_picture_noise(chosen, config.picture_noise) for chosen in clips]
+    return [ClipBank(chosen, numbers, config.spectrogram, config.motion, device) for chosen in noisy]
 
 
 def learning_order(config: Config) -> list[str]:

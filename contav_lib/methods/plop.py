@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import gcd
 
 import torch
-from torch.nn import functional
+from torch.linalg import vector_norm
+from torch.nn.functional import normalize
 
 from contav_lib.batches import Batch
 from contav_lib.losses import mask_distillation
@@ -22,7 +24,8 @@ SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and t
 class PLOP(LwF):
     """Local POD on everything inside the separator, and pseudo-targets for old classes.
 
-    Carried over: *Local POD* (eq. 5 to 7 there) between all maps and token lists of old and new model, on all mixtures.
+    Carried over: *Local POD* (eq. 5 to 7 there) between the maps and token lists inside old and new model, on all mixtures.
+    What comes out at the end (mask features, masks) is not pooled: the pseudo-targets hold on to that.
     *Pseudo-targets*: what the old model calls with confidence an old class counts as a target. In segmentation that
     fills the background of new images; here it fills the questions about old classes (see `LwF`): only pixels where the old
     mask is nearly 0 or nearly 1 are distilled.
@@ -68,27 +71,37 @@ class PLOP(LwF):
 
 
 def pod_distance(new: Sequence[torch.Tensor], old: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Mean over layers and mixtures of the squared distance between Local POD embeddings of unit length.
+    """Mean over layers and mixtures of the squared distance between Local POD embeddings, each scaled to unit length.
 
     Args:
-        new, old: maps `[B, C, H, W]` and token lists `[B, L, D]`, in the same order.
+        new, old: maps `[B, C, H, W]` and token lists `[B, L, D]`, in the same order. Gradients reach `new` only.
     """
-    distances = [(local_pod(a) - local_pod(b)).square().sum(1).mean() for a, b in zip(new, old, strict=True)]
-    return torch.stack(distances).mean()
+    likeness = []
+    for one, other in zip(new, old, strict=True):
+        embedding, target = local_pod(one), normalize(local_pod(other.detach()), dim=1)
+        likeness.append((embedding * target).sum(1) / vector_norm(embedding, dim=1).clamp(min=1e-12))
+    return 2 - 2 * torch.stack(likeness).mean()  # of unit vectors, |a - b|^2 = 2 - 2 a.b
 
 
 def local_pod(map: torch.Tensor, scales: Sequence[int] = SCALES) -> torch.Tensor:
-    """Local POD embedding, one vector of unit length a mixture, `[B, ...]`.
+    """Local POD embedding, one vector a mixture, `[B, ...]`.
 
     At scale s the map is cut into s x s cells; in each, every row is averaged along the width and every column along the
     height. A side that s does not divide is cut into fewer. A token list `[B, L, D]` counts as a map of one row.
     """
     # Channels last: so the maps lie in memory, and a token list is a map of one row.
-    rows = columns = (map.unsqueeze(1) if map.ndim == 3 else map.permute(0, 2, 3, 1)).float()
-    height, width = rows.shape[1:3]
-    strips = []
-    for scale in scales:  # a coarser scale averages the strips of the finer one before it
-        rows = rows.unflatten(2, (gcd(scale, width), -1)).mean(3)
-        columns = columns.unflatten(1, (gcd(scale, height), -1)).mean(2)
-        strips += [rows.flatten(1), columns.flatten(1)]
-    return functional.normalize(torch.cat(strips, 1), dim=1)
+    map = (map.unsqueeze(1) if map.ndim == 3 else map.permute(0, 2, 3, 1)).float()
+    height, width = map.shape[1:3]
+    # The long map is summed once along each axis, into the strips of the finest cells; coarser cells are made of these.
+    cells = map.unflatten(2, (gcd(max(scales), width), -1)).unflatten(1, (gcd(max(scales), height), -1))
+    rows, columns = cells.sum(4).flatten(1, 2), cells.sum(2).flatten(2)  # [B, H, cells, C], [B, cells, W * C]
+    across, down = (mean_of_cells(side, scales).to(map.device) for side in (width, height))
+    return torch.cat([(across @ rows).flatten(1), (down @ columns).flatten(1)], 1)
+
+
+@cache
+def mean_of_cells(side: int, scales: Sequence[int]) -> torch.Tensor:
+    """Matrix that makes means over the cells of every scale from the sums over the finest cells of a side."""
+    finest = gcd(max(scales), side)
+    counts = [gcd(scale, side) for scale in scales]
+    return torch.cat([torch.eye(count).repeat_interleave(finest // count, 1) * count / side for count in counts])

@@ -19,7 +19,7 @@ class UNetMaps(NamedTuple):
 
     mask_features: torch.Tensor  # [B, mask_dim, F, T]
     latent: torch.Tensor  # [B, 4 * width, F / 8, T / 8]
-    intermediate: list[torch.Tensor]  # the map after every level, on the way down, then on the way up
+    intermediate: list[torch.Tensor]  # after every level, down, then up; without the mask features
 
 
 class Down(nn.Module):
@@ -106,7 +106,7 @@ class UNet(nn.Module):
         for level, skip in zip(self.up, [None, *reversed(downs[:-1])], strict=True):
             x = level(x if skip is None else torch.cat([skip, x], 1))
             ups.append(x)
-        return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups)
+        return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups[:-1])
 
 
 def check_sides(x: torch.Tensor, levels: int) -> None:

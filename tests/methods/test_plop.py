@@ -8,13 +8,11 @@ from contav_lib.methods.plop import local_pod, pod_distance
 
 
 def test_local_pod_of_a_4_x_4_map_by_hand():
-    rows = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0], [1.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]]
-    whole = [2.5, 6.5, 0.5, 1.0] + [2.25, 2.25, 2.5, 3.5]  # means of rows, then of columns
-    by_row = [1.5, 3.5, 5.5, 7.5, 1.0, 0.0, 1.0, 1.0]  # of each row's two halves
-    by_column = [3.0, 4.0, 5.0, 6.0, 1.5, 0.5, 0.0, 1.0]  # of each column's upper half, then of its lower half
-    expected = torch.tensor(by_row + by_column + whole)
-    embedding = local_pod(torch.tensor(rows)[None, None], scales=(2, 1))
-    assert torch.allclose(embedding, (expected / expected.norm())[None])
+    map = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0], [1.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]]
+    rows = [[1.5, 3.5, 2.5], [5.5, 7.5, 6.5], [1.0, 0.0, 0.5], [1.0, 1.0, 1.0]]  # means of both halves, then of all
+    upper, lower, whole = [3.0, 4.0, 5.0, 6.0], [1.5, 0.5, 0.0, 1.0], [2.25, 2.25, 2.5, 3.5]  # of the columns
+    expected = [value for row in rows for value in row] + upper + lower + whole
+    assert local_pod(torch.tensor(map)[None, None], scales=(2, 1)).tolist() == [expected]
 
 
 def test_a_token_list_is_a_map_of_one_row():
