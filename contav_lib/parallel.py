@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 
 import torch
 from tqdm.auto import tqdm
@@ -57,7 +57,7 @@ def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
             with tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
                 todo = set(jobs)
                 while todo:
-                    done, todo = wait(todo, timeout=1)
+                    done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
                     _drain(queue, bar)
                     for job in done:
                         job.result()  # a failed experiment ends the waiting

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import normalize
 
-from contav_lib.storage import StorageError, load_tensors, without_prefix
+from contav_lib.storage import StorageError, load_tensors, reading, without_prefix
 
 UNKNOWN = -1
 PASSING = 0.95  # share of a class's own training videos that are recognised as no stranger
@@ -107,4 +107,9 @@ def load_prototypes(path: Path, device: torch.device | str = "cpu") -> Prototype
         raise StorageError(
             f"{path} is from an earlier version, which kept no class prototypes. Run the experiment again with fresh=True."
         )
-    return Prototypes(**{name: tensor.to(device) for name, tensor in kept.items()})
+    with reading(path):
+        prototypes = Prototypes(**{name: tensor.to(device) for name, tensor in kept.items()})
+        (classes, _), (thresholds,) = prototypes.vectors.shape, prototypes.thresholds.shape
+        if classes != thresholds:
+            raise ValueError(f"{classes} class prototypes with {thresholds} thresholds")
+    return prototypes

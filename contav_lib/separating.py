@@ -77,7 +77,8 @@ def separate(
         device: where to compute.
 
     Raises:
-        ValueError: no video or too many, a class that is not learned, lengths that differ by more than half a second.
+        ValueError: no video or too many, a class that is not learned, lengths of sounds or pictures that differ by more
+            than half a second.
         MediaError: a file can't be read, or lacks sound or pictures.
         StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
     """
@@ -135,14 +136,15 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
     pictures = [look(file, encoder) for file in files]
     heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
-    if sound is not None:
-        seconds |= {
-            Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
-            for file, seen in zip(files, pictures, strict=True)
-        }
+    seconds |= {
+        Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
+        for file, seen in zip(files, pictures, strict=True)
+    }
     if max(seconds.values()) - min(seconds.values()) > _TOLERANCE:
         lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
-        raise ValueError(f"What is heard together must be equally long; these are not: {lengths}. Cut the longer ones.")
+        raise ValueError(
+            f"What is seen and heard together must be equally long; these are not: {lengths}. Cut the longer ones."
+        )
     shortest = min(map(len, heard.values()))
     for path, waveform in heard.items():
         if not waveform.isfinite().all():

@@ -1,4 +1,4 @@
-"""Studies of CrossSDC: which of its terms help (the paper's Table 2), and under what conditions it helps.
+"""Studies of CrossSDC: which of its terms help (the paper's Table 2), what it needs to help, and what it adds to learning.
 
 python -m contav_lib.studies terms --profile lab --seeds 3
 """
@@ -10,22 +10,33 @@ from typing import Any
 
 import pandas as pd
 
-from contav_lib.lesson_plan import DISTILLATION, Plan, over_seeds, run_plan
+from contav_lib.config import Config
+from contav_lib.evaluation import evaluate, fixed_mixtures
+from contav_lib.experiment import load_banks
+from contav_lib.lesson_plan import DISTILLATION, FIRST_TASK, Plan, over_seeds, run_plan
+from contav_lib.metrics import mean_scores
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.tables import in_words, paired_differences, results_table
 
+SAME_CLASS = "30 % same-class mixtures"
+
 # What might let CrossSDC show, and the settings that differ from those of `lab`.
 CONDITIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "4 diverse exemplars": dict(exemplars=4, exemplar_choice="diverse"),
-    "half the sources from memory": dict(memory_share=0.5),
-    "batches of twice the size": dict(batch_size=24),
     "weights x 3": dict(instance=0.3, class_=0.9),
+    "weights / 10": dict(instance=0.01, class_=0.03),
     "temperature 0.2": dict(temperature=0.2),
-    "30 % same-class mixtures": dict(same_class_share=0.3),
+    "batches of twice the size": dict(batch_size=24),
+    "half the sources from memory": dict(memory_share=0.5),
+    "4 diverse exemplars": dict(exemplars=4, exemplar_choice="diverse"),
+    "two tasks, twice as long": dict(tasks=2, steps=400),
+    "whole-video motion": dict(motion="whole"),
+    "poor pictures": dict(picture_noise=4.0),
+    SAME_CLASS: dict(same_class_share=0.3),
     "no class given (Sound of Pixels)": dict(separator="soundofpixels"),
 }
+OF_CROSSSDC = ("instance", "class_", "temperature")  # settings that mean nothing without it
 
 
 def terms(profile: str, seeds: int) -> Plan:
@@ -50,20 +61,29 @@ def needs(profile: str, seeds: int) -> Plan:
         raise ValueError(f"profile={profile!r}: the conditions of this study are made for 'lab'.")
     variants = {}
     for name, settings in CONDITIONS.items():
-        rest = {setting: value for setting, value in settings.items() if setting != "temperature"}  # CrossSDC's own
+        rest = {setting: value for setting, value in settings.items() if setting not in OF_CROSSSDC}
         variants[f"{name}, without"] = {**rest, **DISTILLATION}
         variants[name] = {"method": "contav", **settings}
     return over_seeds(profile, seeds, variants)
 
 
-STUDIES = {"terms": terms, "needs": needs}
+def learning(profile: str, seeds: int) -> Plan:
+    """One task of five classes in every separator, with CrossSDC and without: what it adds where nothing can be forgotten."""
+    variants = {}
+    for name in ("iquery", "coseparation", "soundofpixels"):
+        variants[f"{name}, without"] = {**DISTILLATION, "separator": name}
+        variants[name] = {"method": "contav", "separator": name}
+    return over_seeds(profile, seeds, variants, classes=FIRST_TASK, tasks=1)
+
+
+STUDIES = {"terms": terms, "needs": needs, "learning": learning}
 
 
 def what_crosssdc_adds(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> pd.DataFrame:
     """What CrossSDC adds to the same training without it, seed by seed: `paired_differences`, one row a condition.
 
     Args:
-        results: of the plan `needs`; conditions may be left out.
+        results: of the plan `needs` or `learning`; conditions may be left out.
         score: a key of `Result.summary()`, in dB.
     """
     conditions = [name for name in results if f"{name}, without" in results]
@@ -72,6 +92,28 @@ def what_crosssdc_adds(results: Mapping[str, Sequence[Result]], score: str = "sd
         for name in conditions
     ]
     return pd.concat(rows)
+
+
+def on_one_class(results: Mapping[str, Sequence[Result]], mixtures: int = 100) -> pd.DataFrame:
+    """SDR improvement in dB on mixtures of two clips of one class, which only their pictures can tell apart.
+
+    Args:
+        results: by what a reader calls them, one a seed.
+        mixtures: how many, the same for all results.
+
+    Returns:
+        one row a name, one column a seed.
+    """
+    rows = {}
+    for name, runs in results.items():
+        config = Config.from_json(runs[0].config)
+        (bank,) = load_banks(config, "test")
+        draw = fixed_mixtures(bank, range(len(runs[0].classes)), mixtures, 0, config.num_sources, same_class=True)
+        scores = [mean_scores(evaluate(run.separator(), bank, draw)) for run in runs]
+        rows[name] = {
+            f"seed {run.config['seed']}": score["sdr_improvement"] for run, score in zip(runs, scores, strict=True)
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 @command_line
@@ -84,9 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     results = run_plan(STUDIES[chosen.study](chosen.profile, chosen.seeds))
     print(results_table(results, paper=chosen.study == "terms").to_string())
-    if chosen.study == "needs":
+    if chosen.study != "terms":
         print("\nWhat CrossSDC adds:")
         print(in_words(what_crosssdc_adds(results), "the same without it", "final SDR"))
+    if chosen.study == "needs":
+        print("\nOn mixtures of one class, SDR improvement in dB:")
+        print(
+            on_one_class({name: results[name] for name in (f"{SAME_CLASS}, without", SAME_CLASS)}).round(2).to_string()
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import torch
 from samples import CLASSES, RATE, SMALL, make_prepared
 
 from contav_lib import audio
-from contav_lib.batches import ClipBank, Draw, Sampler
+from contav_lib.batches import ClipBank, Draw, Sampler, with_picture_noise
 
 
 def sampler(bank, memory=(), **options):
@@ -150,6 +150,23 @@ def test_aligned_motion_of_a_tiled_clip_starts_again_with_the_sound():
     motion = bank.batch(draw_of([[0, 1]], [[0, 0]])).visual["motion"][0, 0, 0]
     middles = (torch.arange(8) + 0.5) * SMALL.samples / RATE / 8
     assert torch.allclose(motion, (middles % 0.5).clamp(0.125, 0.375), atol=1e-3)
+
+
+def test_noise_in_the_pictures_is_as_large_as_asked_and_always_the_same():
+    clips = [make_prepared(number, "banjo") for number in range(40)]
+    assert with_picture_noise(clips, 0) == clips
+    noisy, again = (with_picture_noise(clips, 2.0) for _ in range(2))
+    for name in ("object", "motion", "dense_motion"):
+        before, after, repeated = (
+            torch.stack([getattr(clip, name) for clip in each]) for each in (clips, noisy, again)
+        )
+        assert torch.equal(after, repeated)
+        added = (after - before).flatten(0, 1).std(0) / before.flatten(0, 1).std(0)
+        assert added.mean().item() == pytest.approx(2, rel=0.05)
+    assert torch.equal(noisy[0].waveform, clips[0].waveform)
+    assert torch.equal(
+        with_picture_noise(clips[:1] * 2, 2.0)[0].object, with_picture_noise(clips[:1] * 2, 2.0)[1].object
+    )
 
 
 def test_whole_motion_is_the_videos(make_bank):

@@ -8,7 +8,7 @@ from contav_lib import run
 from contav_lib.prototypes import UNKNOWN, Prototypes, Recognition, load_prototypes
 from contav_lib.recognition import recognition_matrix
 from contav_lib.separators import save_separator
-from contav_lib.storage import StorageError, load_tensors, read_json, save_tensors, write_json
+from contav_lib.storage import StorageError, load_tensors, read_json, save_tensors, with_prefix, write_json
 
 
 @pytest.fixture
@@ -108,6 +108,16 @@ def test_an_experiment_does_not_go_on_from_an_earlier_version(home, tiny):
     with pytest.raises(StorageError, match=r"task_1\.safetensors is from an earlier version"):
         run(config, progress=False)
     assert run(config, fresh=True, progress=False).prototypes().vectors.shape == (4, 512)
+
+
+@pytest.mark.parametrize(
+    "kept", [{"vectors": torch.ones(2, 8)}, {"vectors": torch.ones(2, 8), "thresholds": torch.ones(3)}]
+)
+def test_damaged_prototypes_are_named(tmp_path, kept):
+    path = tmp_path / "task_1.safetensors"
+    save_tensors(path, with_prefix("prototypes.", kept), {})
+    with pytest.raises(StorageError, match=r"task_1\.safetensors"):
+        load_prototypes(path)
 
 
 @pytest.mark.parametrize("space", ["frozen", "learned"])

@@ -154,6 +154,15 @@ def test_lengths_that_differ_are_given(reference, home, duo, tmp_path):
         separate(reference, duo, sound=tmp_path / "short.flac")
 
 
+def test_pictures_that_end_before_the_sound_are_told(reference, home, duo, tmp_path):
+    frames = np.zeros((4, 48, 64, 3), dtype=np.uint8)  # half a second
+    write_video(
+        tmp_path / "still.mp4", np.random.default_rng(0).uniform(-0.5, 0.5, round(2.5 * RATE)), RATE, frames, 8.0
+    )
+    with pytest.raises(ValueError, match=r"still\.mp4 \(pictures\) 0\.5 s"):
+        separate(reference, [duo[0], tmp_path / "still.mp4"])
+
+
 def test_files_that_can_not_be_used_are_named(reference, home, duo, tmp_path):
     with pytest.raises(MediaError, match=r"nowhere\.mp4: does not exist"):
         separate(reference, [duo[0], tmp_path / "nowhere.mp4"])

@@ -61,6 +61,16 @@ def test_nan_is_no_json(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_json_that_says_the_same_is_not_written_again(tmp_path, monkeypatch):
+    path = tmp_path / "file.json"
+    write_json(path, {"sdr": [1, 2]})
+    written = path.stat().st_mtime_ns, path.stat().st_ino
+    write_json(path, {"sdr": [1, 2]})
+    assert written == (path.stat().st_mtime_ns, path.stat().st_ino)
+    write_json(path, {"sdr": [1, 3]})
+    assert read_json(path) == {"sdr": [1, 3]}
+
+
 @pytest.mark.parametrize("content", [None, '{"sdr": [1, 2', ""])
 def test_unreadable_json_is_named(tmp_path, content):
     if content is not None:

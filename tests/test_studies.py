@@ -35,7 +35,20 @@ def test_each_condition_is_the_same_with_crosssdc_and_without():
             differ = {name for name in mine if mine[name] != others[name]} - {"name", "method_settings"}
             assert differ - {"temperature"} == {"instance", "class_"} and others["instance"] == others["class_"] == 0
             names |= {one.name, other.name}
-    assert len(names) == 4 * len(studies.CONDITIONS) - 2 * 2  # two conditions change CrossSDC alone
+    assert len(names) == 4 * len(studies.CONDITIONS) - 2 * 3  # three conditions change CrossSDC alone
+
+
+def test_the_study_of_learning_has_one_task_and_pairs_for_every_separator():
+    plan = studies.learning("lab", 1)
+    for separator in ("iquery", "coseparation", "soundofpixels"):
+        one, other = settings(plan[separator][0]), settings(plan[f"{separator}, without"][0])
+        assert one["separator"] == other["separator"] == separator and one["tasks"] == 1 and len(one["classes"]) == 5
+        assert {name for name in one if one[name] != other[name]} == {"method_settings", "instance", "class_"}
+
+
+def test_mixtures_of_one_class_are_scored_by_name_and_seed(reference, home):
+    table = studies.on_one_class({"a": [reference], "b": [reference]}, mixtures=4)
+    assert table.shape == (2, 1) and table.loc["a"].equals(table.loc["b"]) and table.notna().all(axis=None)
 
 
 def test_what_crosssdc_adds_is_taken_seed_by_seed():

@@ -178,8 +178,7 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
     """
     tensors, metadata = load_tensors(path)
     with reading(path):
-        name, arguments = metadata["separator"], metadata["arguments"]
-    separator = separator_class(name)(**arguments)
+        separator = separator_class(metadata["separator"])(**metadata["arguments"])
     load_weights(separator, without_prefix("separator.", tensors), path)
     return separator.to(device).eval()
 

@@ -26,6 +26,11 @@ finished experiment with sounds.</p>
 <pre>make run                 # the experiments of the lessons: about ten minutes
 make run PROFILE=smoke   # a try-out in two minutes; what it separates is not worth hearing</pre>
 """
+DAMAGED = """
+<p><b>The first sound can't be played.</b> {error}</p>
+<p>Remove the folder <code>{folder}/examples</code> and run the experiment again: nothing is learned anew, only measured and
+separated. Then load this page again.</p>
+"""
 
 
 class ListeningRoom(VBox):
@@ -35,7 +40,7 @@ class ListeningRoom(VBox):
         profile: whose results are chosen first, where there are any.
 
     Attributes:
-        player: the player; None where nothing is stored.
+        player: the player; None where nothing is stored, or the first sound is damaged.
         test: the blind test that is going on or was the last; None before the first.
         votes: a row an answer of the finished tests: `BlindTest.answers`, with `question`, `one` and `other` (methods).
     """
@@ -58,7 +63,11 @@ class ListeningRoom(VBox):
         start.on_click(lambda _button: self._start())
         self._count.value = 8  # once each sound of a mixture a task, with four tasks
         self._fill()
-        self.player = StemPlayer.from_result(self._result, self._mixture.value)
+        try:
+            self.player = StemPlayer.from_result(self._result, self._mixture.value)
+        except (ValueError, OSError) as error:
+            super().__init__([HTML(DAMAGED.format(error=escape(str(error)), folder=escape(str(self._result.folder))))])
+            return
         super().__init__(
             [
                 _text("Listen", _LISTEN),

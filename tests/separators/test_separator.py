@@ -64,6 +64,16 @@ def test_a_file_that_holds_no_separator_is_refused(tmp_path):
         load_separator(tmp_path / "nowhere.safetensors")
 
 
+@pytest.mark.parametrize("damage", [{"separator": "iqueri"}, {"arguments": {"widht": 8}}, {"arguments": 3}])
+def test_a_checkpoint_whose_arguments_make_no_sense_is_named(tmp_path, damage):
+    separator, path = make("iquery"), tmp_path / "task_1.safetensors"
+    save_separator(path, separator, ["a", "b"])
+    tensors, metadata = load_tensors(path)
+    save_tensors(path, tensors, metadata | damage)
+    with pytest.raises(StorageError, match=re.escape("task_1.safetensors")):
+        load_separator(path)
+
+
 @every_separator
 def test_sides_that_do_not_halve_are_refused(name):
     given = inputs()

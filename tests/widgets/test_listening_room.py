@@ -61,6 +61,15 @@ def test_what_cannot_be_heard_is_left_out_and_counted(reference, home):
     assert "Left out: 4" in ListeningRoom().children[-1].value
 
 
+def test_a_damaged_sound_at_the_start_is_told_with_a_remedy(reference, home):
+    folder = copy(reference, home, "one").folder / "examples"
+    for file in folder.glob("task1*"):
+        file.write_bytes(b"fLaC" + bytes(100))
+    room = ListeningRoom("smoke")
+    told = room.children[0].value
+    assert room.player is None and "task1_" in told and f"{folder}</code> and run the experiment again" in told
+
+
 def test_another_method_keeps_the_stem_and_the_step(room):
     stem = room.player.names[2]
     room.player.solo, room.player.step = [stem], 0
