@@ -1,6 +1,7 @@
 """Figures about learning in tasks: task matrices, scores over tasks, similarity matrices, masks that changed."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,6 +30,7 @@ _OTHERS = ("#17BECF", "#7F7F7F", "#AA4499")
 _MARKERS = "osD^vPX"
 SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
+_A_ROW = 5  # matrices side by side that can still be read
 _MANY = 8  # more classes at an axis need small letters and thin lines
 
 
@@ -62,16 +64,22 @@ def task_matrix(
 
 
 def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figure:
-    """Task matrices side by side, titled by their keys, in the same colours."""
+    """Task matrices side by side, in rows of five at most, titled by their keys, in the same colours."""
     limit = max(float(np.nanmax(np.abs(matrix))) for matrix in matrices.values())
+    rows = ceil(len(matrices) / _A_ROW)
+    columns = ceil(len(matrices) / rows)
+    size = 3.1 if rows == 1 else 2.4
     figure, axes = plt.subplots(
-        1, len(matrices), figsize=(3.1 * len(matrices), 3.1), layout="constrained", squeeze=False
+        rows, columns, figsize=(size * columns, size * rows), layout="constrained", squeeze=False
     )
-    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+    for place, (ax, (title, matrix)) in enumerate(zip(axes.flat, matrices.items(), strict=False)):
         task_matrix(matrix, limit=limit, ax=ax, colour_bar=False)
-        ax.set_title(title)
-        ax.label_outer()
-    figure.colorbar(axes[0, -1].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
+        first, last = place % columns == 0, place + columns >= len(matrices)  # of its row, of its column
+        ax.tick_params(labelleft=first, labelbottom=last)
+        ax.set(title=title, xlabel=ax.get_xlabel() * last, ylabel=ax.get_ylabel() * first)
+    for ax in axes.flat[len(matrices) :]:
+        ax.set_axis_off()
+    figure.colorbar(axes[0, 0].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
     return figure
 
 

@@ -39,6 +39,15 @@ def test_task_matrices_share_their_colours():
     assert limits == [(-8.0, 8.0)] * 2
 
 
+def test_many_task_matrices_stand_in_rows():
+    figure = learning.task_matrices({f"method {number}": MATRIX for number in range(7)})
+    drawn = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in drawn] == [f"method {number}" for number in range(7)]
+    assert len({round(ax.get_position().y0, 2) for ax in drawn}) == 2
+    # Only the outer ones are labelled; the fourth has nothing below it.
+    assert [bool(ax.get_xlabel()) for ax in drawn] == [False] * 3 + [True] * 4
+
+
 def test_filling_up_adds_a_row_a_task():
     figure = learning.filling_up(MATRIX)
     assert [len(ax.texts) for ax in figure.axes[:3]] == [1, 3, 6]
