@@ -29,7 +29,7 @@ SEEDS = (100, 101)
 COMMON = dict(tasks=3, classes=tuple(MUSIC_ORDER[:15]), exemplars=1)
 MIXTURES = 200  # validation mixtures a score is the mean of
 
-NOISE = 0.5  # dB that a score moves by luck alone, about: so nearer ones are taken as equal
+NOISE = 0.5  # dB within which two tries are taken as equal: luck moves a score by that much, and at times by more
 
 # Three tries a method round its paper's values, then three more round the best of these; the paper's (where it gives some for
 # a loss like ours) come first, then what is nearer to them.

@@ -24,8 +24,8 @@ SAME_CLASS = "30 % same-class mixtures"
 # What might let CrossSDC show, and the settings that differ from those of `lab`.
 CONDITIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "weights x 3": dict(instance=0.3, class_=0.9),
-    "weights / 10": dict(instance=0.01, class_=0.03),
+    "the paper's weights (x 3)": dict(instance=0.1, class_=0.3),
+    "weights / 3": dict(instance=0.01, class_=0.03),
     "temperature 0.2": dict(temperature=0.2),
     "batches of twice the size": dict(batch_size=24),
     "half the sources from memory": dict(memory_share=0.5),

@@ -28,6 +28,8 @@ class ContAV(Contrastive):
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.3 and 3.4.
     """
 
+    lab = {"instance": 0.03, "class_": 0.1}
+
     teacher_batch_statistics: bool = False
 
     def make_teacher(self, separator: Separator) -> Teacher:

@@ -43,7 +43,7 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
-    lab = {}  # the defaults, not those of LwF
+    lab = {"pod": 0.1, "distillation": 0.3}
 
     pod: float = 1.0
     confidence: float = 0.5
