@@ -20,15 +20,13 @@ class ContAV(Contrastive):
     compare the current features only.
 
     Args:
-        distillation, instance, class_: weights of the three terms; 0 leaves a term out.
+        distillation, instance, class_: weights of the three terms, by default the paper's; 0 leaves a term out.
         temperature: of both contrastive terms.
         teacher_batch_statistics: see `Teacher`.
 
     References:
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.3 and 3.4.
     """
-
-    lab = {"instance": 0.03, "class_": 0.1}
 
     teacher_batch_statistics: bool = False
 

@@ -38,7 +38,7 @@ class EWC(Method):
         Schwarz et al., Progress & Compress, ICML 2018, section 4.
     """
 
-    lab = {"strength": 0.1}
+    lab = {"strength": 0.01}
 
     strength: float = 1.0
     mixtures: int = 120
