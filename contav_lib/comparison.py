@@ -87,7 +87,8 @@ def compare(
     Returns:
         indexed by `method` and `exemplars`; for each key of `Result.summary()` (dB) the columns `<key>_mean`, `<key>_std`
         (over seeds; NaN with one) and `<key>_ci95` (half the 95 % interval of the mean, Student's t); the same three of the
-        difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`) and to replay (`<key>_vs_replay_...`), where those
+        difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`) and to replay of one exemplar a class
+        (`<key>_vs_replay_...`), where those
         are among the methods; `minutes` and `memory_bytes`, means over seeds.
 
     Raises:
@@ -207,8 +208,8 @@ def _name(row: Row) -> str:
 def _sum_up(values: pd.DataFrame) -> dict[str, float]:
     cells = {}
     for name, column in values.items():
-        cells[f"{name}_mean"] = column.mean()
-        cells[f"{name}_std"] = column.std(ddof=1)
+        cells[f"{name}_mean"] = column.mean(skipna=False)  # a run that was not measured is no run less
+        cells[f"{name}_std"] = column.std(ddof=1, skipna=False)
         cells[f"{name}_ci95"] = half_interval(column.to_numpy())
     return cells
 

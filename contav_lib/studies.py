@@ -108,13 +108,13 @@ def on_one_class(results: Mapping[str, Sequence[Result]], mixtures: int = 100) -
     """
     rows = {}
     for name, runs in results.items():
-        config = Config.from_json(runs[0].config)
-        (bank,) = load_banks(config, "test")
-        draw = fixed_mixtures(bank, range(len(runs[0].classes)), mixtures, 0, config.num_sources, same_class=True)
-        scores = [mean_scores(evaluate(run.separator(), bank, draw)) for run in runs]
-        rows[name] = {
-            f"seed {run.config['seed']}": score["sdr_improvement"] for run, score in zip(runs, scores, strict=True)
-        }
+        rows[name] = {}
+        for run in runs:
+            config = Config.from_json(run.config)
+            (bank,) = load_banks(config, "test")
+            draw = fixed_mixtures(bank, range(len(run.classes)), mixtures, 0, config.num_sources, same_class=True)
+            scores = mean_scores(evaluate(run.separator(), bank, draw))
+            rows[name][f"seed {config.seed}"] = scores["sdr_improvement"]
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

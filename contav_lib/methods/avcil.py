@@ -18,12 +18,14 @@ class AVCIL(Contrastive):
     """Audio-visual similarity by instance and by class, attention distillation, and mask distillation.
 
     AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
-    (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only. Its visual
+    (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only; here they
+    are there from the first task on, as in ContAV-Sep, while AV-CIL's authors begin with the second. Its visual
     attention distillation compares, for remembered sources, where the wanted query of old and new model looked (motion)
     and listened (audio tokens); a separator without attention has no such term.
 
     Args:
-        distillation, instance, class_, attention: weights of the terms; 0 leaves a term out.
+        distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Distillation and instance as in
+            ContAV-Sep; the others were searched (`contav_lib.search`): AV-CIL's own weights go with cross-entropy and logits.
         temperature: of the similarity terms.
 
     References:
@@ -38,7 +40,7 @@ class AVCIL(Contrastive):
         self.refuse_negative("attention")
 
     def begin_task(self, task: Task, separator: Separator) -> None:
-        separator.keep_attention = self.attention > 0  # the old model, a copy, will keep it, too
+        separator.keep_attention = self.attention > 0 and task.index > 0  # the old model, a copy, will keep it, too
         super().begin_task(task, separator)
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:

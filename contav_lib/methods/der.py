@@ -23,7 +23,8 @@ class DER(Method):
     themselves are replayed as in `replay`.
 
     Args:
-        distillation: weight of the L1 distance between new and stored masks (alpha of DER++).
+        distillation: weight of the L1 distance between new and stored masks (alpha of DER++); 1 puts it level with the
+            distance from the true masks.
         stored: mixtures stored after each task; 40 are eight for each of five classes.
         replayed: stored mixtures added to a batch; three beside `lab`'s twelve are a fifth, about the memory's share.
 

@@ -52,7 +52,7 @@ def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "
         ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
     ax.set(
         xlabel=f"old tasks at the end: {SCORE_NAMES[score]}, dB (stability)",
-        ylabel="new tasks when learned, dB (plasticity)",
+        ylabel=f"new tasks when learned: {SCORE_NAMES[score]}, dB (plasticity)",
     )
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
