@@ -15,6 +15,7 @@ from contav_lib.evaluation import evaluate, fixed_mixtures
 from contav_lib.experiment import load_banks
 from contav_lib.lesson_plan import DISTILLATION, FIRST_TASK, Plan, over_seeds, run_plan
 from contav_lib.metrics import mean_scores
+from contav_lib.naming import find_by_name
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.tables import in_words, paired_differences, results_table
@@ -53,16 +54,17 @@ def terms(profile: str, seeds: int) -> Plan:
     return over_seeds(profile, seeds, variants)
 
 
-def needs(profile: str, seeds: int) -> Plan:
-    """Every condition of `CONDITIONS`, with CrossSDC ("<condition>") and without ("<condition>, without").
+def needs(profile: str, seeds: int, conditions: Sequence[str] = ()) -> Plan:
+    """Conditions of `CONDITIONS` (all by default), with CrossSDC ("<condition>") and without ("<condition>, without").
 
     Raises:
-        ValueError: a profile whose sizes are not those that the conditions change.
+        ValueError: a profile whose sizes are not those that the conditions change, or no such condition.
     """
     if profile not in ("lab", "smoke"):
         raise ValueError(f"profile={profile!r}: the conditions of this study are made for 'lab'.")
     variants = {}
-    for name, settings in CONDITIONS.items():
+    for name in conditions or CONDITIONS:
+        settings = find_by_name(CONDITIONS, name, "condition")
         rest = {setting: value for setting, value in settings.items() if setting not in OF_CROSSSDC}
         variants[f"{name}, without"] = {**rest, **DISTILLATION}
         variants[name] = {"method": "contav", **settings}
@@ -125,13 +127,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
     parser.add_argument("--seeds", type=int, default=3, help="repetitions of every row (default 3)")
+    parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
     chosen = parser.parse_args(arguments)
-    results = run_plan(STUDIES[chosen.study](chosen.profile, chosen.seeds))
+    if chosen.conditions and chosen.study != "needs":
+        parser.error("--conditions goes with the study 'needs'.")
+    conditions = [chosen.conditions] if chosen.study == "needs" else []
+    results = run_plan(STUDIES[chosen.study](chosen.profile, chosen.seeds, *conditions))
     print(results_table(results, paper=chosen.study == "terms").to_string())
     if chosen.study != "terms":
         print("\nWhat CrossSDC adds:")
         print(in_words(what_crosssdc_adds(results), "the same without it", "final SDR"))
-    if chosen.study == "needs":
+    if SAME_CLASS in results:
         print("\nOn mixtures of one class, SDR improvement in dB:")
         print(
             on_one_class({name: results[name] for name in (f"{SAME_CLASS}, without", SAME_CLASS)}).round(2).to_string()

@@ -38,6 +38,14 @@ def test_each_condition_is_the_same_with_crosssdc_and_without():
     assert len(names) == 4 * len(studies.CONDITIONS) - 2 * 3  # three conditions change CrossSDC alone
 
 
+def test_conditions_can_be_chosen_by_name():
+    plan = studies.needs("lab", 1, ["poor pictures"])
+    assert list(plan) == ["poor pictures, without", "poor pictures"]
+    assert plan["poor pictures"][0].name == studies.needs("lab", 1)["poor pictures"][0].name
+    with pytest.raises(ValueError, match="condition called 'poor picture'; did you mean 'poor pictures'"):
+        studies.needs("lab", 1, ["poor picture"])
+
+
 def test_the_study_of_learning_has_one_task_and_pairs_for_every_separator():
     plan = studies.learning("lab", 1)
     for separator in ("iquery", "coseparation", "soundofpixels"):
