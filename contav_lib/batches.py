@@ -138,7 +138,8 @@ def with_picture_noise(clips: Sequence[PreparedClip], noise: float) -> list[Prep
 
     Args:
         clips: not changed.
-        noise: standard deviation, in those of each feature over all the clips. A clip always gets the same noise.
+        noise: standard deviation, in those of each feature over these clips. Each picture has noise of its own, fixed by the
+            clip's id: it is the same whenever the clip is seen.
     """
     if not noise:
         return list(clips)

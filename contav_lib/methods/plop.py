@@ -85,7 +85,7 @@ def pod_distance(new: Sequence[torch.Tensor], old: Sequence[torch.Tensor]) -> to
     return 2 - 2 * torch.stack(likeness).mean()  # of unit vectors, |a - b|^2 = 2 - 2 a.b
 
 
-def local_pod(map: torch.Tensor, scales: Sequence[int] = SCALES) -> torch.Tensor:
+def local_pod(map: torch.Tensor, scales: tuple[int, ...] = SCALES) -> torch.Tensor:
     """Local POD embedding, one vector a mixture, `[B, ...]`.
 
     At scale s the map is cut into s x s cells; in each, every row is averaged along the width and every column along the
@@ -102,8 +102,11 @@ def local_pod(map: torch.Tensor, scales: Sequence[int] = SCALES) -> torch.Tensor
 
 
 @cache
-def mean_of_cells(side: int, scales: Sequence[int]) -> torch.Tensor:
-    """Matrix that makes means over the cells of every scale from the sums over the finest cells of a side."""
+def mean_of_cells(side: int, scales: tuple[int, ...]) -> torch.Tensor:
+    """Matrix `[cells of all scales, finest cells]` that makes means over cells from the sums over a side's finest cells.
+
+    Each scale must divide the largest.
+    """
     finest = gcd(max(scales), side)
     counts = [gcd(scale, side) for scale in scales]
     return torch.cat([torch.eye(count).repeat_interleave(finest // count, 1) * count / side for count in counts])

@@ -76,7 +76,7 @@ def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figu
         task_matrix(matrix, limit=limit, ax=ax, colour_bar=False)
         first, last = place % columns == 0, place + columns >= len(matrices)  # of its row, of its column
         ax.tick_params(labelleft=first, labelbottom=last)
-        ax.set(title=title, xlabel=ax.get_xlabel() * last, ylabel=ax.get_ylabel() * first)
+        ax.set(title=title, xlabel=ax.get_xlabel() if last else "", ylabel=ax.get_ylabel() if first else "")
     for ax in axes.flat[len(matrices) :]:
         ax.set_axis_off()
     figure.colorbar(axes[0, 0].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
