@@ -43,9 +43,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write strict JSON (NaN is refused: write None) atomically; a file that holds just this already is left alone, so that
     finished data can lie where nothing may be written."""
-    content = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-    if not (path.is_file() and path.read_bytes() == content):
-        write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    text = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    if not (path.is_file() and path.read_bytes() == text):
+        write_atomically(path, lambda temporary: temporary.write_bytes(text))
 
 
 @contextmanager

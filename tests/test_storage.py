@@ -61,7 +61,7 @@ def test_nan_is_no_json(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_json_that_says_the_same_is_not_written_again(tmp_path, monkeypatch):
+def test_json_that_says_the_same_is_not_written_again(tmp_path):
     path = tmp_path / "file.json"
     write_json(path, {"sdr": [1, 2]})
     written = path.stat().st_mtime_ns, path.stat().st_ino
