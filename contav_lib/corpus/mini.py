@@ -20,7 +20,8 @@ from contav_lib.corpus.workers import FAILED, FINISHED, run_jobs
 from contav_lib.media import write_video
 from contav_lib.storage import StorageError, read_json, write_json
 
-VERSION = 1  # goes up whenever the same seed would give other clips
+VERSION = 2  # goes up whenever the same seed would give other clips
+_MUSIC = 1  # the version that the music and the players are of
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
 SPLITS = ("train", "validation", "test")
 BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, so that counts can grow
@@ -97,8 +98,7 @@ def _generators(label: str, index: int, seed: int, attempt: int) -> list[np.rand
     """Separate streams of chance for the score, the sound and the drawing of one clip."""
     place = list(INSTRUMENTS).index(label)
     return [
-        np.random.default_rng(child)
-        for child in np.random.SeedSequence([VERSION, seed, place, index, attempt]).spawn(3)
+        np.random.default_rng(child) for child in np.random.SeedSequence([_MUSIC, seed, place, index, attempt]).spawn(3)
     ]
 
 

@@ -2,7 +2,10 @@
 
 import math
 from collections import defaultdict
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import symusic
@@ -10,6 +13,7 @@ import symusic
 from contav_lib.corpus.score import Score
 
 SOUND_FONT = files("pretty_midi") / "TimGM6mb.sf2"
+GUARD = 8  # points of its wave that follow after the end that a sample's header gives, in this sound font
 RATE = 22_050
 # The synthesizer plays at twice the rate wanted: near 22,050 Hz and below, it never comes back from some high notes.
 OVERSAMPLING = 2
@@ -51,6 +55,11 @@ RING = {
     "ukulele": 0.15,
     "electric_bass": 0.05,
 }
+
+# What a sound font says of a sample (SoundFont 2.04, section 7.10): places count its points from the first of all samples.
+SAMPLE_HEADER = np.dtype(
+    [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop", "<u4"), ("loop_end", "<u4"), ("rest", "S10")]
+)
 
 
 def render(score: Score, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
@@ -95,7 +104,7 @@ def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
     semitones = rng.uniform(-1.0, 1.0) if is_drum else int(rng.integers(-1, 2)) + rng.normal(0.0, 0.08)
     tape = round(OVERSAMPLING * rate / 2 ** (semitones / 12))
     stretch, lower = OVERSAMPLING * rate / tape, 0 if is_drum else round(semitones)
-    synthesizer = symusic.Synthesizer(str(SOUND_FONT), sample_rate=tape)
+    synthesizer = _synthesizer(tape)
     ring = RING.get(score.label, 0.0)
     sound = np.zeros(round(score.duration * rate * OVERSAMPLING), np.float32)
     layers: dict[int, list[symusic.core.NoteSecond]] = defaultdict(list)
@@ -111,6 +120,28 @@ def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
         layer = np.asarray(synthesizer.render(music, stereo=False), np.float32)[0, : len(sound)]
         sound[: len(layer)] += layer * np.float32(((step + 0.5) * VELOCITY_STEP / 127) ** 2)
     return sound
+
+
+def _synthesizer(rate: int) -> symusic.Synthesizer:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, SOUND_FONT.name)
+        path.write_bytes(whole_sound_font())
+        return symusic.Synthesizer(str(path), sample_rate=rate)
+
+
+@cache
+def whole_sound_font() -> bytes:
+    """The sound font, with every sample's end moved to where its wave ends.
+
+    Its headers leave out the last `GUARD` points, and some loops come up to the end they give. Rounded up, such a loop is one
+    point longer than what the synthesizer has loaded, and it plays whatever lies in memory there: another click each time.
+    """
+    font = bytearray(SOUND_FONT.read_bytes())
+    table = font.index(b"shdr") + 8  # a chunk is its name, its size in four bytes, and its content
+    size = int.from_bytes(font[table - 4 : table], "little")
+    headers = np.frombuffer(font, SAMPLE_HEADER, size // SAMPLE_HEADER.itemsize, table)
+    headers["end"][:-1] += GUARD  # the last header says only that there are no more
+    return bytes(font)
 
 
 def _vibrato(sound: np.ndarray, depth: float, rng: np.random.Generator, rate: int) -> np.ndarray:

@@ -18,10 +18,9 @@ class AVCIL(Contrastive):
     """Audio-visual similarity by instance and by class, attention distillation, and mask distillation.
 
     AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
-    (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only; here they
-    are there from the first task on, as in ContAV-Sep, while AV-CIL's authors begin with the second. Its visual
+    (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only. Its visual
     attention distillation compares, for remembered sources, where the wanted query of old and new model looked (motion)
-    and listened (audio tokens); a separator without attention has no such term.
+    and listened (audio tokens); a separator without attention has no such term. All act from the second task on.
 
     Args:
         distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Distillation and instance as in
@@ -44,8 +43,10 @@ class AVCIL(Contrastive):
         super().begin_task(task, separator)
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        if not self.teacher:
+            return {}
         terms = self.contrast(batch, separation)
-        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.attention) else None
+        lesson = self.teacher(batch) if self.distillation or self.attention else None
         if lesson and self.distillation:
             terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)
         if lesson and lesson.attention and self.attention:

@@ -97,16 +97,17 @@ def local_pod(map: torch.Tensor, scales: tuple[int, ...] = SCALES) -> torch.Tens
     # The long map is summed once along each axis, into the strips of the finest cells; coarser cells are made of these.
     cells = map.unflatten(2, (gcd(max(scales), width), -1)).unflatten(1, (gcd(max(scales), height), -1))
     rows, columns = cells.sum(4).flatten(1, 2), cells.sum(2).flatten(2)  # [B, H, cells, C], [B, cells, W * C]
-    across, down = (mean_of_cells(side, scales).to(map.device) for side in (width, height))
+    across, down = (mean_of_cells(side, scales, map.device) for side in (width, height))
     return torch.cat([(across @ rows).flatten(1), (down @ columns).flatten(1)], 1)
 
 
 @cache
-def mean_of_cells(side: int, scales: tuple[int, ...]) -> torch.Tensor:
+def mean_of_cells(side: int, scales: tuple[int, ...], device: torch.device) -> torch.Tensor:
     """Matrix `[cells of all scales, finest cells]` that makes means over cells from the sums over a side's finest cells.
 
     Each scale must divide the largest.
     """
     finest = gcd(max(scales), side)
     counts = [gcd(scale, side) for scale in scales]
-    return torch.cat([torch.eye(count).repeat_interleave(finest // count, 1) * count / side for count in counts])
+    whole = [torch.eye(count).repeat_interleave(finest // count, 1) * count / side for count in counts]
+    return torch.cat(whole).to(device)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contav_lib.corpus.score import INSTRUMENTS, Note, Score, compose
-from contav_lib.corpus.sound import RATE, render
+from contav_lib.corpus.sound import GUARD, RATE, SAMPLE_HEADER, render, whole_sound_font
 
 
 def clip(label, number):
@@ -63,6 +63,16 @@ def test_same_chances_same_sound_and_other_chances_another():
     first, again, other = (render(score, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert np.abs(np.corrcoef(first, other)[0, 1]) < 0.9
+
+
+def test_every_sample_of_the_sound_font_ends_where_its_wave_does():
+    font = whole_sound_font()
+    headers = np.frombuffer(font, SAMPLE_HEADER, 521, font.index(b"shdr") + 8)[:-1]
+    points = np.frombuffer(font, "<i2", headers["end"].max() + 46, font.index(b"smpl") + 8)
+    assert (headers["loop_end"] + GUARD <= headers["end"]).all()
+    for end in headers["end"]:
+        assert not points[end : end + 46].any()  # the format wants so many zeros behind every sample
+    assert any(points[end - GUARD : end].any() for end in headers["end"])
 
 
 @pytest.mark.parametrize("seed", range(5))
