@@ -175,7 +175,7 @@ def _as_rows(methods: Iterable[str | Row]) -> list[Row]:
             case str(name):
                 rows.append((name, method_class(name).exemplars))
             case (str(name), int(exemplars)):
-                rows.append((name, exemplars))
+                rows.append((name, 0 if method_class(name).joint else exemplars))
             case _:
                 raise ValueError(f"{method!r} is no method: give its name, or name and exemplars: ('replay', 2).")
     if not rows or len(set(rows)) < len(rows):

@@ -34,10 +34,12 @@ def test_attention_is_distilled_on_memory_and_free_while_nothing_has_changed(mak
     terms = losses(chosen, separator, batch)
     assert terms.keys() == {"instance", "class_", "distillation", "attention"}
     assert terms["attention"].item() == pytest.approx(0, abs=1e-6)
+    assert terms["distillation"].item() == pytest.approx(0, abs=1e-6)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-    assert losses(chosen, separator, batch)["attention"] > 1e-6
+    moved = losses(chosen, separator, batch)
+    assert moved["attention"] > 1e-6 and moved["distillation"] > 1e-6
 
 
 def test_attention_maps_are_the_wanted_querys_probabilities(make_bank):

@@ -60,3 +60,18 @@ def test_the_fusion_comes_after_the_task(make_bank):
         rows = value[: len(old[name])]
         assert torch.allclose(rows, share + (1 - share) * old[name], atol=1e-6), name
         assert (value[len(old[name]) :] == 1).all()
+
+
+def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_before_the_task(make_bank, monkeypatch):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning("ewf", task)
+    batch, old = batch_of(bank, task), chosen.teacher.separator.state_dict()
+    before = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
+    with torch.no_grad():
+        for name, parameter in separator.named_parameters():  # not the rows that growing added
+            parameter[: len(old[name])] += 0.1 * torch.randn_like(old[name])
+    assert not torch.allclose(separator(batch.mixture, batch.visual, batch.classes).masks, before, atol=1e-3)
+    monkeypatch.setattr("contav_lib.methods.ewf.balance", lambda old, new: 0.0)
+    chosen.end_task(task, separator, None, None)
+    assert torch.allclose(separator(batch.mixture, batch.visual, batch.classes).masks, before, atol=1e-5)

@@ -15,6 +15,18 @@ def test_local_pod_of_a_4_x_4_map_by_hand():
     assert local_pod(torch.tensor(map)[None, None], scales=(2, 1)).tolist() == [expected]
 
 
+def test_local_pod_of_a_wide_map_with_channels_equals_plain_loops():
+    map = torch.rand(2, 3, 4, 8)
+    expected = []
+    for one in map:
+        rows = {(h, s, i): one[:, h].chunk(s, 1)[i].mean(1) for h in range(4) for s in (4, 2, 1) for i in range(s)}
+        columns = {
+            (s, i, w): one[:, :, w].chunk(s, 1)[i].mean(1) for s in (4, 2, 1) for i in range(s) for w in range(8)
+        }
+        expected.append(torch.cat([*rows.values(), *columns.values()]))
+    assert torch.allclose(local_pod(map), torch.stack(expected), atol=1e-6)
+
+
 def test_a_token_list_is_a_map_of_one_row():
     tokens = torch.randn(2, 6, 3)
     assert torch.equal(local_pod(tokens), local_pod(tokens.transpose(1, 2).reshape(2, 3, 1, 6)))
