@@ -1,12 +1,15 @@
 """Settings: found by name, checked, and all of them part of the result's name."""
 
+import hashlib
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from contav_lib import Config
-from contav_lib.config import PROFILES
+from contav_lib.config import PROFILES, RESULTS_VERSION
+from contav_lib.corpus import mini
+from contav_lib.paths import shipped
 from contav_lib.separators.separator import separator_class
 from contav_lib.tasks import Task
 
@@ -122,6 +125,11 @@ def test_every_setting_changes_the_name(setting):
 def test_names_that_stored_results_hang_on_stay_as_they_are():
     # It changes with any setting of `lab`, with what is hashed, and with RESULTS_VERSION: then old results are lost.
     assert Config.profile("lab", method="replay", seed=0, device="cpu").name == "lab-replay-seed0-718a5bb201"
+
+
+def test_other_clips_or_other_encoders_are_another_version_of_results():
+    encoders = hashlib.sha256(shipped("tiny_encoders.safetensors").read_bytes()).hexdigest()[:8]
+    assert (RESULTS_VERSION, mini.VERSION, encoders) == (2, 2, "0ca83a38")
 
 
 def test_all_ways_to_write_a_folder_make_one_result(tmp_path, monkeypatch):

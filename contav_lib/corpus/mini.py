@@ -20,7 +20,7 @@ from contav_lib.corpus.workers import FAILED, FINISHED, run_jobs
 from contav_lib.media import write_video
 from contav_lib.storage import StorageError, read_json, write_json
 
-VERSION = 2  # goes up whenever the same seed would give other clips
+VERSION = 2  # goes up whenever the same seed would give other clips, and `config.RESULTS_VERSION` with it
 _MUSIC = 1  # the version that the music and the players are of
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
 SPLITS = ("train", "validation", "test")
