@@ -5,8 +5,8 @@ python -m contav_lib.search --profile lab
 Every try learns the first three tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
 score is the SDR on validation mixtures over all 15 classes after the last task, mean of the two. (One run alone may be dB off:
 it would choose luck.) Test clips are never looked at. What is chosen stands in each method's file, as a default or as `lab`;
-rows without memory use it, too. Fine-tuning, replay and the upper bound have no settings of their own. (How ContAV-Sep fares
-with the weights of its paper: `studies.PAPERS`.)
+rows without memory use it, too. Fine-tuning, replay and the upper bound have no settings of their own. How ContAV-Sep fares
+with the weights of its paper: `python -m contav_lib.studies terms`.
 """
 
 import argparse

@@ -27,7 +27,7 @@ SAME_CLASS = "30 % same-class mixtures"
 CONDITIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "the paper's weights": PAPERS,
-    "weights / 3": dict(instance=0.01, class_=0.03),
+    "a third of lab's weights": dict(instance=0.01, class_=0.03),
     "temperature 0.2": dict(temperature=0.2),
     "half the sources from memory": dict(memory_share=0.5),
     "no class given (Sound of Pixels)": dict(separator="soundofpixels"),

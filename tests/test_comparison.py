@@ -69,6 +69,10 @@ def test_a_method_and_its_name_with_its_own_memory_are_one(home, settings):
     assert named[("replay", 1)][0].folder == counted[("replay", 1)][0].folder
 
 
+def test_joint_training_is_one_row_whatever_memory_is_asked_for(home, settings):
+    assert run_comparison([("joint", 2)], 1, **settings).keys() == {("joint", 0)}
+
+
 def test_what_the_rows_say_already_is_refused_as_an_override():
     for setting in (dict(method="replay"), dict(seed=3), dict(exemplars=2)):
         with pytest.raises(ValueError, match=f"{next(iter(setting))}: give methods and seeds as such"):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contav_lib import studies
+from contav_lib import Config, studies
 
 
 def settings(config):
@@ -23,6 +23,13 @@ def test_the_rows_of_table_2_switch_single_terms():
         assert all(plan[name][term] == 0 < full[term] for term in terms)
         kept = {"distillation", "instance", "class_"} - set(terms)
         assert all(plan[name][term] == full[term] for term in kept)
+
+
+def test_the_papers_weights_have_a_row_of_their_own():
+    paper = settings(studies.terms("lab", 1)["ContAV-Sep, the paper's weights"][0])
+    own = settings(Config.profile("paper", method="contav"))
+    assert all(paper[name] == own[name] for name in ("distillation", "instance", "class_", "temperature"))
+    assert {name: own[name] for name in ("instance", "class_")} == studies.PAPERS
 
 
 def test_each_condition_is_the_same_with_crosssdc_and_without():

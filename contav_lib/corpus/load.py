@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from contav_lib import paths
+from contav_lib.corpus import MINIMUSIC_VERSION
 from contav_lib.corpus.prepare import Corpus
 from contav_lib.naming import did_you_mean
 from contav_lib.storage import StorageError
@@ -74,7 +75,7 @@ def whole_path(data: str) -> str:
 def videos_folder(data: str, clips_per_class: tuple[int, int, int]) -> Path:
     """Where the videos of a data set lie, or will lie."""
     if data == "mini":
-        return paths.generated("minimusic-" + "-".join(map(str, clips_per_class)))
+        return paths.generated("-".join(map(str, ("minimusic", MINIMUSIC_VERSION, *clips_per_class))))
     return Path(whole_path(data))
 
 

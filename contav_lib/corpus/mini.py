@@ -2,7 +2,7 @@
 
 `make_mini(root)` writes `root/<class>/<id>.mp4`, the split lists `root/splits/<split>.json` in the form of MUSIC-21's,
 and the card `root/minimusic.json`. Every clip depends on nothing but the generator's version, the seed, its class and
-its number, so any machine with any number of cores makes the same scores and frames.
+its number, so any machine with any number of cores makes the same scores and frames, and the same machine the same sounds.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from contav_lib.corpus import MINIMUSIC_VERSION as VERSION
 from contav_lib.corpus.player import draw
 from contav_lib.corpus.score import INSTRUMENTS, Score, compose
 from contav_lib.corpus.sound import RATE, render
@@ -20,8 +21,7 @@ from contav_lib.corpus.workers import FAILED, FINISHED, run_jobs
 from contav_lib.media import write_video
 from contav_lib.storage import StorageError, read_json, write_json
 
-VERSION = 2  # goes up whenever the same seed would give other clips, and `config.RESULTS_VERSION` with it
-_MUSIC = 1  # the version that the music and the players are of
+_MUSIC = 1  # part of the seed, and no version: music and players stay what they are when something else changes
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
 SPLITS = ("train", "validation", "test")
 BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, so that counts can grow
@@ -152,7 +152,7 @@ def _card(root: Path, counts: tuple[int, int, int], seed: int) -> dict:
         "counts": wanted,
         "classes": list(INSTRUMENTS),
         "clip": {"seconds": SECONDS, "audio_rate": RATE, "frame_rate": FRAME_RATE, "width": SIZE[0], "height": SIZE[1]},
-        "sound_font": "TimGM6mb.sf2, from the package pretty_midi",
+        "sound_font": "TimGM6mb.sf2, from the package pretty_midi, with the ends of its samples mended",
     }
 
 

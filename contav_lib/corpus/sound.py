@@ -4,8 +4,7 @@ import math
 from collections import defaultdict
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import symusic
@@ -14,6 +13,10 @@ from contav_lib.corpus.score import Score
 
 SOUND_FONT = files("pretty_midi") / "TimGM6mb.sf2"
 GUARD = 8  # points of its wave that follow after the end that a sample's header gives, in this sound font
+# A sample's header (SoundFont 2.04, section 7.10); places are counted in points from the start of the first sample.
+SAMPLE_HEADER = np.dtype(
+    [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rest", "S10")]
+)
 RATE = 22_050
 # The synthesizer plays at twice the rate wanted: near 22,050 Hz and below, it never comes back from some high notes.
 OVERSAMPLING = 2
@@ -55,11 +58,6 @@ RING = {
     "ukulele": 0.15,
     "electric_bass": 0.05,
 }
-
-# What a sound font says of a sample (SoundFont 2.04, section 7.10): places count its points from the first of all samples.
-SAMPLE_HEADER = np.dtype(
-    [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop", "<u4"), ("loop_end", "<u4"), ("rest", "S10")]
-)
 
 
 def render(score: Score, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
@@ -123,18 +121,19 @@ def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
 
 
 def _synthesizer(rate: int) -> symusic.Synthesizer:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, SOUND_FONT.name)
-        path.write_bytes(whole_sound_font())
-        return symusic.Synthesizer(str(path), sample_rate=rate)
+    with NamedTemporaryFile(suffix=".sf2") as file:  # stays mapped into memory when its name is gone
+        file.write(whole_sound_font())
+        file.flush()
+        return symusic.Synthesizer(file.name, sample_rate=rate)
 
 
 @cache
 def whole_sound_font() -> bytes:
     """The sound font, with every sample's end moved to where its wave ends.
 
-    Its headers leave out the last `GUARD` points, and some loops come up to the end they give. Rounded up, such a loop is one
-    point longer than what the synthesizer has loaded, and it plays whatever lies in memory there: another click each time.
+    Its headers leave out the last `GUARD` points, and some loops come up to the end they give. The synthesizer rounds a
+    sample's length down twice and its loop's end once, so such a loop may run past what is loaded. It then plays whatever
+    lies in memory there, another click each time.
     """
     font = bytearray(SOUND_FONT.read_bytes())
     table = font.index(b"shdr") + 8  # a chunk is its name, its size in four bytes, and its content

@@ -24,7 +24,8 @@ class AVCIL(Contrastive):
 
     Args:
         distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Distillation and instance as in
-            ContAV-Sep; the others were searched (`contav_lib.search`): AV-CIL's own weights go with cross-entropy and logits.
+            ContAV-Sep's paper; the others were searched (`contav_lib.search`), for AV-CIL's own weights go with cross-entropy
+            and logits.
         temperature: of the similarity terms.
 
     References:

@@ -20,8 +20,7 @@ class ContAV(Contrastive):
     compare the current features only.
 
     Args:
-        distillation, instance, class_: weights of the three terms, by default the paper's; 0 leaves a term out. Batches of
-            `lab` are small, its network too: a third of the contrastive weights serves it better.
+        distillation, instance, class_: weights of the three terms, by default the paper's; 0 leaves a term out.
         temperature: of both contrastive terms.
         teacher_batch_statistics: see `Teacher`.
 

@@ -64,7 +64,8 @@ def test_a_clip_depends_only_on_seed_class_and_number(made, tmp_path):
 
 
 def test_a_clip_sounds_the_same_whatever_was_played_before():
-    # This one holds a note whose loop comes up to the end of its sample.
+    # This one holds a note whose loop comes up to the end of its sample. With the sound font as it comes there are two or
+    # more sounds, as luck has it; `test_sound.py` looks at the font itself.
     sounds = set()
     for label in INSTRUMENTS:
         render(clip_score(label, 0), np.random.default_rng(0))

@@ -37,7 +37,7 @@ def course(config, **options):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
-    # The contrastive terms of these two work on the first task's own features, too: eq. 13 without an old model.
+    # ContAV-Sep's contrastive terms work on the first task's own features, too: eq. 13 without an old model.
     off = dict(instance=0, class_=0) if name == "contav" else {}
     history, weights = course(tiny(method=name, tasks=1, **off))
     expected, expected_weights = course(tiny(method="finetune", tasks=1))

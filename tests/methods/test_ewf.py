@@ -62,7 +62,7 @@ def test_the_fusion_comes_after_the_task(make_bank):
         assert (value[len(old[name]) :] == 1).all()
 
 
-def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_before_the_task(make_bank, monkeypatch):
+def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_when_it_had_just_grown(make_bank, monkeypatch):
     bank = make_bank()
     task = second_task(bank)
     chosen, separator = learning("ewf", task)

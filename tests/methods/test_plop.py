@@ -19,11 +19,9 @@ def test_local_pod_of_a_wide_map_with_channels_equals_plain_loops():
     map = torch.rand(2, 3, 4, 8)
     expected = []
     for one in map:
-        rows = {(h, s, i): one[:, h].chunk(s, 1)[i].mean(1) for h in range(4) for s in (4, 2, 1) for i in range(s)}
-        columns = {
-            (s, i, w): one[:, :, w].chunk(s, 1)[i].mean(1) for s in (4, 2, 1) for i in range(s) for w in range(8)
-        }
-        expected.append(torch.cat([*rows.values(), *columns.values()]))
+        rows = [one[:, h].chunk(s, 1)[i].mean(1) for h in range(4) for s in (4, 2, 1) for i in range(s)]
+        columns = [one[:, :, w].chunk(s, 1)[i].mean(1) for s in (4, 2, 1) for i in range(s) for w in range(8)]
+        expected.append(torch.cat(rows + columns))
     assert torch.allclose(local_pod(map), torch.stack(expected), atol=1e-6)
 
 
