@@ -223,15 +223,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
+    parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
     chosen = parser.parse_args(arguments)
     rows = rows_of(chosen.methods, chosen.exemplars)
-    results = run_comparison(rows, chosen.seeds, chosen.profile, separator=chosen.separator)
+    results = run_comparison(rows, chosen.seeds, chosen.profile, chosen.stored, separator=chosen.separator)
+    if not results:
+        parser.error("No row has all its seeds stored yet; run the same command without --stored.")
     parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
     path = paths.runs() / f"{'-'.join(map(str, parts))}-{chosen.seeds}-seeds.csv"
     write_atomically(path, table_of(results).to_csv)
     named = readable(results)
     print(results_table(named, paper=True).to_string())
-    for reference in ("fine-tuning", "replay"):
+    for reference in map(_name, REFERENCES):
         if reference in named:
             print(in_words(paired_differences(named, reference), reference, "final SDR"))
     print(f"All measures, with their intervals: {path}")

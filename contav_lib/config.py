@@ -125,6 +125,9 @@ class Config:
                 raise ValueError(f"There is no setting called {setting!r}; {did_you_mean(setting, sorted(everything))}")
         small_scale = name not in ("paper", "gpu")
         given = {setting: overrides[setting] for setting in overrides.keys() & of_method}
+        for entry in fields(method):
+            if entry.name in given:
+                _require_type(entry.name, given[entry.name], type(entry.default))
         method_settings = asdict(method(**{**(method.lab if small_scale else {}), **given}))
         given = {setting: overrides[setting] for setting in overrides.keys() & of_separator}
         separator_settings = {**(separator.lab if small_scale else {}), **given}
@@ -191,13 +194,7 @@ class Config:
             value, kind = getattr(self, entry.name), type(entry.default)
             if entry.name in ("steps", "exemplars") and value is not None:
                 kind = int
-            if kind is int:
-                self._require(entry.name, _is(int, value), "is a whole number")
-            elif kind is float:
-                self._require(entry.name, isinstance(value, int | float) and isfinite(value), "is a number")
-            elif kind in (str, bool):
-                what = "text in quotes" if kind is str else "True or False"
-                self._require(entry.name, isinstance(value, kind), f"is {what}")
+            _require_type(entry.name, value, kind)
 
     def _require(self, name: str, fine: bool, what: str) -> None:
         if not fine:
@@ -231,6 +228,18 @@ class Config:
         """Name of the result's folder: profile, method, seed and a hash of all settings."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _require_type(name: str, value: Any, kind: type) -> None:
+    """Raise a ValueError for a value that is not of the kind of its default; whole numbers do for numbers."""
+    what, fine = {
+        int: ("a whole number", _is(int, value)),
+        float: ("a number", isinstance(value, int | float) and isfinite(value)),
+        str: ("text in quotes", isinstance(value, str)),
+        bool: ("True or False", isinstance(value, bool)),
+    }.get(kind, ("", True))
+    if not fine:
+        raise ValueError(f"{name}={value!r}: {name} is {what}.")
 
 
 def _is(kind: type, value: Any) -> bool:

@@ -28,15 +28,16 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
         their results, in the order given.
     """
     todo = list({config.name: config for config in configs if not is_finished(config)}.values())
-    todo.sort(key=lambda config: not method_class(config.method).joint)  # the longest first: no core idles at the end
     if todo:
         load_data_once(todo)
         workers = min(workers or os.cpu_count() or 1, len(todo))
+        joint = [config for config in todo if method_class(config.method).joint]  # the longest
+        others = [config for config in todo if config not in joint]
         if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
-            for config in todo:
+            for config in sorted(others + joint, key=lambda config: config.seed):  # what is stopped has whole seeds
                 run(config)
         else:
-            _run_in_processes(todo, workers)
+            _run_in_processes(joint + others, workers)  # the longest first: no core idles at the end
     return [run(config) for config in configs]
 
 

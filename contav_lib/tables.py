@@ -84,8 +84,8 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
 def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
     """Each method minus `against`, seed by seed, in dB, with the 95 % interval of the mean difference (Student's t).
 
-    The same seed means the same first weights, batches and exemplars, so a pair shares much of its luck; what is left
-    is measured by how the differences scatter.
+    The same seed means the same first weights and exemplars, and the same batches where both have a memory or neither, so a
+    pair shares much of its luck; what is left is measured by how the differences scatter.
 
     Args:
         results: experiments by method, the same seeds for each.

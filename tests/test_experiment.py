@@ -15,6 +15,7 @@ from contav_lib.experiment import (
     is_finished,
     learning_order,
     load_banks,
+    schedule_of,
     seen_mixtures,
     steps_of,
     task_mixtures,
@@ -94,6 +95,18 @@ def test_test_mixtures_are_the_same_for_all_seeds_and_methods(home, tiny):
     assert all(mixtures(seed=seed, method=method) == expected for seed in (0, 3) for method in ("joint", "finetune"))
     assert len({json.dumps(one) for one in expected[::2]}) == 2
     assert expected[0] != expected[1]
+
+
+def test_in_another_order_of_learning_the_last_test_mixtures_are_the_same(home, tiny):
+    def order_and_mixtures(seed):
+        config = tiny(test_mixtures=5, shuffle_classes=True, seed=seed)
+        train, test = load_banks(config, "train", "test")
+        draw = seen_mixtures(config, test, schedule_of(config, train)[-1], 10)
+        return learning_order(config), ([test.ids[clip] for clip in draw.clips.flatten()], draw.starts.tolist())
+
+    orders, mixtures = zip(*map(order_and_mixtures, range(3)), strict=True)
+    assert len(set(map(tuple, orders))) > 1 and sorted(orders[0]) == sorted(orders[1])
+    assert mixtures[0] == mixtures[1] == mixtures[2]
 
 
 def test_side_by_side_equals_one_after_another(home, tiny, reference):

@@ -12,7 +12,7 @@ SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_f
 @pytest.fixture
 def small(home, video_folder, monkeypatch):
     counts = dict(tasks=2, steps=4, batch_size=2, test_mixtures=1, validation_mixtures=1)
-    monkeypatch.setattr(searching, "COMMON", dict(data=str(video_folder), exemplars=1, **SIZES, **counts))
+    monkeypatch.setattr(searching, "COMMON", dict(data=str(video_folder), **SIZES, **counts))
     monkeypatch.setattr(searching, "MIXTURES", 4)
 
 

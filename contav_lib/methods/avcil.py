@@ -6,7 +6,7 @@ import torch
 
 from contav_lib.batches import Batch
 from contav_lib.methods.contrast import Contrastive
-from contav_lib.methods.method import register_method
+from contav_lib.methods.method import Batches, register_method
 from contav_lib.methods.teacher import distil_masks
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
@@ -20,7 +20,8 @@ class AVCIL(Contrastive):
     AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
     (eq. 11). Its two similarity terms are those of ContAV-Sep, but between features of the current model only. Its visual
     attention distillation compares, for remembered sources, where the wanted query of old and new model looked (motion)
-    and listened (audio tokens); a separator without attention has no such term. All act from the second task on.
+    and listened (audio tokens, in the last layer); a separator without attention has no such term. All act from the second task
+    on, as its authors have it. They compare sound with picture in one direction; here it is each pair of modalities, both ways.
 
     Args:
         distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Distillation and instance as in
@@ -42,6 +43,9 @@ class AVCIL(Contrastive):
     def begin_task(self, task: Task, separator: Separator) -> None:
         separator.keep_attention = self.attention > 0 and task.index > 0  # the old model, a copy, will keep it, too
         super().begin_task(task, separator)
+
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
+        separator.keep_attention = False
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
         if not self.teacher:

@@ -24,7 +24,8 @@ class DER(Method):
 
     Args:
         distillation: weight of the L1 distance between new and stored masks (alpha of DER++); 1 puts it level with the
-            distance from the true masks.
+            distance from the true masks. DER++ draws two sets of stored samples for its two terms; here one serves both, and
+            with 0 nothing stored is replayed.
         stored: mixtures stored after each task; 40 are eight for each of five classes.
         replayed: stored mixtures added to a batch; three beside `lab`'s twelve are a fifth, about the memory's share.
 

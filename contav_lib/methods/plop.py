@@ -25,7 +25,8 @@ class PLOP(LwF):
     """Local POD on everything inside the separator, and pseudo-targets for old classes.
 
     Carried over: *Local POD* (eq. 5 to 7 there) between the maps and token lists inside old and new model, on all mixtures.
-    What comes out at the end (mask features, masks) is not pooled: the pseudo-targets hold on to that.
+    What comes out at the end (mask features, masks) is not pooled: the pseudo-targets hold on to that. The predictor's tokens
+    come without their places in frequency and time: they are a map of one row, averaged along the list and one by one.
     *Pseudo-targets*: what the old model calls with confidence an old class counts as a target. In segmentation that
     fills the background of new images; here it fills the questions about old classes (see `LwF`): only pixels where the old
     mask is nearly 0 or nearly 1 are distilled.

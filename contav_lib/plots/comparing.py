@@ -36,8 +36,8 @@ def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "
     """How well old tasks are kept (across) against how well new ones are learned (up): one small dot a seed, a large one at
     the mean.
 
-    Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, which
-    is the same for all methods.
+    Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
+    there most methods have nothing to add yet.
 
     Args:
         results: experiments of two tasks or more by method, one a seed.

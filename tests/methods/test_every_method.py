@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from continual import batch_of, first_task, learning, losses, make_separator, second_task
+from continual import batch_of, first_task, losses, make_separator, old_batch, second_task
 
 from contav_lib import Config, run
 from contav_lib.methods import method_class
@@ -48,11 +48,18 @@ def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
-    bank = make_bank()
-    task = second_task(bank)
-    chosen, separator = learning(name, task, **dict.fromkeys(WEIGHTS[name], 0))
-    batch = batch_of(bank, task)
-    assert chosen.prepare(batch) is batch and losses(chosen, separator, batch) == {}
+    bank, first = make_bank(), first_task()
+    task, terms = second_task(bank), []
+    for weight in (0, 1):
+        chosen, separator = method_class(name)(**dict.fromkeys(WEIGHTS[name], weight)), make_separator()
+        chosen.begin_task(first, separator)
+        chosen.end_task(first, separator, lambda number: batch_of(bank, first), lambda number: old_batch(bank))
+        chosen.begin_task(task, separator)
+        separator.grow(len(task.seen))
+        batch = batch_of(bank, task)
+        terms.append(losses(chosen, separator, batch))
+        assert (chosen.prepare(batch) is batch) or weight
+    assert terms[0] == {} and terms[1]
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
@@ -62,10 +69,12 @@ def test_a_negative_weight_is_refused(name):
             Config.profile("lab", method=name, **{weight: -0.1})
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name):
-    memory = dict(exemplars=1) if name not in ("joint", "finetune") else {}
-    config = tiny(method=name, **memory)
+@pytest.mark.parametrize(
+    ("name", "exemplars"),
+    [(name, 1) for name in METHODS] + [(name, 0) for name in ("lwf", "ewc", "plop", "ewf", "finetune")],
+)
+def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name, exemplars):
+    config = tiny(method=name, exemplars=exemplars)
 
     def stop(record):
         if (record["kind"], record["task"], record["step"]) == ("train", 1, 4):

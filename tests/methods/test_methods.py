@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from continual import batch_of, learning, losses, make_separator, second_task
+from continual import batch_of, learning, losses, make_separator, old_batch, second_task
 
 from contav_lib import Config, run
 from contav_lib.methods import Method, method, method_class, register_method
@@ -133,6 +133,17 @@ def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
     chosen, separator = learning("contav", task)
     terms = losses(chosen, separator, batch_of(bank, Task(1, task.classes, task.seen, task.clips, ()), share=None))
     assert asked == [] and terms.keys() == {"instance", "class_"}
+
+
+def test_no_mask_is_distilled_while_nothing_has_changed(make_bank):
+    bank = make_bank()
+    chosen, separator = learning("contav", second_task(bank), grow=False)
+    batch, separator = old_batch(bank), separator.eval()
+    assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        for parameter in separator.parameters():
+            parameter += 0.1
+    assert losses(chosen, separator, batch)["distillation"] > 1e-6
 
 
 def test_the_first_task_has_no_teacher(make_bank):
