@@ -88,8 +88,7 @@ def compare(
         indexed by `method` and `exemplars`; for each key of `Result.summary()` (dB) the columns `<key>_mean`, `<key>_std`
         (over seeds; NaN with one) and `<key>_ci95` (half the 95 % interval of the mean, Student's t); the same three of the
         difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`) and to replay of one exemplar a class
-        (`<key>_vs_replay_...`), where those
-        are among the methods; `minutes` and `memory_bytes`, means over seeds.
+        (`<key>_vs_replay_...`), where those are among the methods; `minutes` and `memory_bytes`, means over seeds.
 
     Raises:
         ValueError: no method or seed, one given twice, or settings that `Config.profile` refuses.

@@ -31,14 +31,16 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
     if todo:
         load_data_once(todo)
         workers = min(workers or os.cpu_count() or 1, len(todo))
-        joint = [config for config in todo if method_class(config.method).joint]  # the longest
-        others = [config for config in todo if config not in joint]
         if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
-            for config in sorted(others + joint, key=lambda config: config.seed):  # what is stopped has whole seeds
+            for config in sorted(todo, key=lambda config: (config.seed, _is_long(config))):  # a stop leaves whole seeds
                 run(config)
         else:
-            _run_in_processes(joint + others, workers)  # the longest first: no core idles at the end
+            _run_in_processes(sorted(todo, key=_is_long, reverse=True), workers)  # at the end no core idles
     return [run(config) for config in configs]
+
+
+def _is_long(config: Config) -> bool:
+    return method_class(config.method).joint
 
 
 def load_data_once(configs: Iterable[Config]) -> None:

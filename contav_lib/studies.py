@@ -20,13 +20,13 @@ from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.tables import in_words, paired_differences, results_table
 
-PAPERS = dict(instance=0.1, class_=0.3)  # the paper's weights, about three times those of `lab`
+PAPER_WEIGHTS = dict(instance=0.1, class_=0.3)  # the paper's weights, about three times those of `lab`
 SAME_CLASS = "30 % same-class mixtures"
 
 # What might let CrossSDC show, and the settings that differ from those of `lab`.
 CONDITIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "the paper's weights": PAPERS,
+    "the paper's weights": PAPER_WEIGHTS,
     "a third of lab's weights": dict(instance=0.01, class_=0.03),
     "temperature 0.2": dict(temperature=0.2),
     "half the sources from memory": dict(memory_share=0.5),
@@ -49,7 +49,7 @@ def terms(profile: str, seeds: int) -> Plan:
         "distillation + instance": dict(method="contav", class_=0.0),
         "distillation + class": dict(method="contav", instance=0.0),
         "ContAV-Sep": dict(method="contav"),
-        "ContAV-Sep, the paper's weights": dict(method="contav", **PAPERS),
+        "ContAV-Sep, the paper's weights": dict(method="contav", **PAPER_WEIGHTS),
     }
     return over_seeds(profile, seeds, variants)
 
@@ -134,7 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     conditions = [chosen.conditions] if chosen.study == "needs" else []
     results = run_plan(STUDIES[chosen.study](chosen.profile, chosen.seeds, *conditions))
     print(results_table(results, paper=chosen.study == "terms").to_string())
-    if chosen.study != "terms":
+    if chosen.study == "terms":
+        for reference in ("replay", "distillation only"):
+            print(in_words(paired_differences(results, reference), reference, "final SDR"))
+    else:
         print("\nWhat CrossSDC adds:")
         print(in_words(what_crosssdc_adds(results), "the same without it", "final SDR"))
     if SAME_CLASS in results:

@@ -29,7 +29,7 @@ def test_the_papers_weights_have_a_row_of_their_own():
     paper = settings(studies.terms("lab", 1)["ContAV-Sep, the paper's weights"][0])
     own = settings(Config.profile("paper", method="contav"))
     assert all(paper[name] == own[name] for name in ("distillation", "instance", "class_", "temperature"))
-    assert {name: own[name] for name in ("instance", "class_")} == studies.PAPERS
+    assert {name: own[name] for name in ("instance", "class_")} == studies.PAPER_WEIGHTS
 
 
 def test_each_condition_is_the_same_with_crosssdc_and_without():
