@@ -122,7 +122,7 @@ class TestPage {
   /** Once: Python sends the next trial. */
   answer(what) {
     for (const button of this.answers) button.disabled = true;
-    this.model.send({ trial: this.model.get("trial"), ...what });
+    send(this.model, { trial: this.model.get("trial"), ...what });
   }
 
   refresh() {

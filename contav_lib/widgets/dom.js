@@ -40,6 +40,15 @@ function isOwnKey({ key, target }) {
   return key.startsWith("Arrow") && target.matches("input[type=range], input[type=radio]");
 }
 
+/** Send Python a message. A host may close the connection when the kernel dies: `watchKernel` tells, the rest goes on. */
+function send(model, content) {
+  try {
+    model.send(content);
+  } catch (error) {
+    console.warn(`Python can't be reached: ${error.message}`);
+  }
+}
+
 /**
  * Call `onChange` with false when the kernel is known or seems to be gone, with true when it is back; returns how to end it.
  * Hosts say so only at times (ipywidgets then changes a class). So when somebody uses the widget, Python is asked for a
@@ -53,7 +62,7 @@ function watchKernel(element, onChange, model) {
   const ask = () => {
     if (unanswered) return;
     unanswered = setTimeout(() => onChange(false), PATIENCE);
-    model.send({ ping: true });
+    send(model, { ping: true });
   };
   const hear = (message) => {
     if (!message.pong) return;

@@ -15,8 +15,11 @@ class ForgettingExplorer {
     for (const name of ["score", "_methods"]) model.on(`change:${name}`, () => this.refresh());
     for (const name of ["_cell", "_progress", "_notice"]) model.on(`change:${name}`, () => this.showChoice());
     this.unwatchTheme = watchTheme(() => this.refresh());
-    this.sizes = new ResizeObserver(() => this.refresh()); // also called when the element has come onto the page
-    this.sizes.observe(this.root);
+    this.arrival = new ResizeObserver(() => {
+      this.arrival.disconnect();
+      this.refresh(); // once on the page, the theme is known
+    });
+    this.arrival.observe(this.root);
     this.unwatchKernel = watchKernel(el, (alive) => {
       this.alive = alive;
       this.showChoice();
@@ -44,7 +47,7 @@ class ForgettingExplorer {
 
   dispose() {
     this.unwatchTheme();
-    this.sizes.disconnect();
+    this.arrival.disconnect();
     this.unwatchKernel();
   }
 

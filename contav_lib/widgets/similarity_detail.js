@@ -18,7 +18,7 @@ class Clips {
   get(source) {
     if (!this.known.has(source)) {
       this.known.set(source, { asked: true });
-      this.model.send({ kind: "source", source });
+      send(this.model, { kind: "source", source });
     }
     return this.known.get(source);
   }

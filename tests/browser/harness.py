@@ -7,6 +7,7 @@ click in, and the kernel behind it to ask what arrived in Python.
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,18 @@ class Screen:
         with self._client() as client:
             reply = client.execute_interactive(code, store_history=False, timeout=PATIENCE, output_hook=_ignore)
         assert reply["content"]["status"] == "ok", reply["content"]
+
+    def becomes(self, expression: str, value: Any) -> None:
+        """Wait until a Python expression has this value: what is done in the page takes a moment to arrive."""
+        end = time.monotonic() + PATIENCE
+        while (found := self.ask(expression)) != value and time.monotonic() < end:
+            self.page.wait_for_timeout(100)
+        assert found == value, f"{expression} is {found}, not {value}"
+
+    def kill_kernel(self) -> None:
+        """Kill the page's kernel, and close the dialog in which JupyterLab says so: it takes the keys."""
+        os.kill(self.ask("__import__('os').getpid()"), signal.SIGKILL)
+        self.page.locator(".jp-Dialog .jp-mod-accept").click(timeout=PATIENCE * 1000)
 
     def dark(self) -> None:
         """Change JupyterLab to its dark theme."""

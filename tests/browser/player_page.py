@@ -51,11 +51,7 @@ class Player:
 
     def in_python(self, attribute: str, value) -> None:
         """Wait until an attribute has arrived."""
-        for _ in range(50):
-            if self.screen.ask(f"{self.name}.{attribute}") == value:
-                return
-            self.screen.page.wait_for_timeout(100)
-        assert self.screen.ask(f"{self.name}.{attribute}") == value
+        self.screen.becomes(f"{self.name}.{attribute}", value)
 
     def button(self, label: str):
         return self.root.get_by_role("button", name=label, exact=True)

@@ -40,7 +40,7 @@ def test_abx_by_keys_arrives_in_python(app):
         assert np.abs(a - b).max() > 0.01
         test.press("1" if np.allclose(a, x, atol=1e-4) else "2")
     expect(test.get_by_text("5 of 5 right. A and B were finetune and contav.")).to_be_visible()
-    assert app.ask("abx.answers['correct'].tolist()") == [True] * 5
+    app.becomes("abx.answers['correct'].tolist()", [True] * 5)
     assert app.ask("abx.p_value") == pytest.approx(0.5**5)
 
 
@@ -56,7 +56,7 @@ def test_marks_by_mouse_arrive_in_python(app):
         test.get_by_role("radio", name="B: 2").check()
         send.click()
     expect(test.get_by_text("Done.")).to_be_visible()
-    assert app.ask("rate.answers[['rating_a', 'rating_b']].values.tolist()") == [[4, 2], [4, 2]]
+    app.becomes("rate.answers[['rating_a', 'rating_b']].values.tolist()", [[4, 2], [4, 2]])
     assert app.ask("rate.answers['chosen'].tolist() == rate.answers['a'].tolist()")
     assert not test.evaluate("(el) => el.stemPlayer.playing")
 
@@ -77,9 +77,8 @@ def test_the_stem_player_works_in_an_app(app):
     player.press(" ")
     app.page.wait_for_function("document.querySelector('.contav-stem-player').stemPlayer.position() > 0.1")
     player.press(" ")
-    app.page.wait_for_timeout(300)
-    assert app.ask("player.solo") == ["two"]
-    assert 0.1 < app.ask("player.position") < 2
+    app.becomes("player.solo", ["two"])
+    app.becomes("0.1 < player.position < 2", True)
 
 
 @pytest.mark.skipif(find_spec("notebook") is None, reason="Notebook 7 is not installed: pip install notebook")
@@ -92,7 +91,5 @@ def test_the_stem_player_works_in_notebook_7(lab):
         player = screen.page.locator(".contav-stem-player")
         expect(player.get_by_role("button", name="Solo one")).to_have_attribute("aria-pressed", "true", timeout=60_000)
         player.press("2")
-        screen.page.wait_for_timeout(300)
-        assert screen.ask("player.solo") == [
-            "two"
-        ]  # its console isn't ours: JupyterLab's extensions complain of Notebook
+        # Its console isn't ours: JupyterLab's extensions complain of Notebook.
+        screen.becomes("player.solo", ["two"])

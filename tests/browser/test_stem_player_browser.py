@@ -1,8 +1,5 @@
 """The stem player as a listener meets it: what is seen, what would be heard, what arrives in Python."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 from player_page import RATE, SETUP, Player, noise
@@ -306,10 +303,9 @@ def test_a_page_that_is_opened_again_shows_what_was(screen, plain, chromium):
 def test_when_the_kernel_died_it_says_so_and_still_plays(screen):
     plain = Player(screen, "plain", 0)
     plain.reset()
-    os.kill(screen.ask("__import__('os').getpid()"), signal.SIGKILL)
+    screen.kill_kernel()
     plain.root.press("2")
-    expect(plain.root.get_by_text("The kernel does not answer")).to_be_visible(timeout=20_000)
-    screen.page.locator(".jp-Dialog .jp-mod-accept").click()  # JupyterLab has something to say, too
+    expect(plain.root.get_by_text("The kernel does not answer")).to_be_visible(timeout=30_000)
     plain.root.press(" ")
     plain.wait_for("engine.playing && engine.position() > 0.1")
     assert np.abs(plain.render() - noise(2, level=0.02)).max() < 1e-4
