@@ -1,8 +1,9 @@
 """What a method's training step costs, against fine-tuning's: `python tests/benchmarks/bench_methods.py`, some minutes.
 
-Task 4 on the sizes of the `lab` profile (`--profile paper` for the paper's), with one exemplar of each old class; batch, memory
-share and everything else as in training. Steps of the method and of fine-tuning take turns, so that the machine's load
-falls on both alike; fine-tuning's batch has no memory in it, as in training.
+Task 4 on the sizes of the `lab` profile (`--profile paper` for the paper's; `--separator coseparation` for another model),
+with one exemplar of each old class; batch, memory share and everything else as in training. Steps of the method and of
+fine-tuning take turns, so that the machine's load falls on both alike; fine-tuning's batch has no memory in it, as in
+training.
 
 Limits: replay 1.0 (and what noise makes of it: 1.1), EWC 1.15, those that ask an old model 1.6.
 """
@@ -23,9 +24,9 @@ from contav_lib.optimizers import Optimizers
 LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6}
 
 
-def training_step(profile: str, name: str) -> Callable[[], None]:
+def training_step(name: str, profile: str, **settings: str) -> Callable[[], None]:
     """One step after another of task 4, as the trainer takes them; batches are made before."""
-    config = Config.profile(profile, method=name, exemplars=int(name != "finetune"), device="cpu")
+    config = Config.profile(profile, method=name, exemplars=int(name != "finetune"), device="cpu", **settings)
     (bank,) = load_banks(config, "train")
     *_, before, task = schedule_of(config, bank)
     torch.manual_seed(0)
@@ -65,13 +66,15 @@ def main() -> int:
     """Print the table; the exit status is 1 where a limit is passed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="lab")
+    parser.add_argument("--separator", default="iquery")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of timings a method")
     chosen = parser.parse_args()
-    reference = training_step(chosen.profile, "finetune")
+    sizes = dict(profile=chosen.profile, separator=chosen.separator)
+    reference = training_step("finetune", **sizes)
     passed = False
     print(f"{'method':10}{'step / fine-tuning':>20}{'spread':>18}{'limit':>8}   (median of {chosen.pairs} pairs)")
     for name, limit in LIMITS.items():
-        ratio, low, high = ratios(*interleaved(training_step(chosen.profile, name), reference, chosen.pairs))
+        ratio, low, high = ratios(*interleaved(training_step(name, **sizes), reference, chosen.pairs))
         passed = passed or ratio > limit
         print(f"{name:10}{ratio:20.2f}{f'{low:.2f} to {high:.2f}':>18}{limit:8.2f}", flush=True)
     return int(passed)
