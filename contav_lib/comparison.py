@@ -51,7 +51,7 @@ NAMES = {
     "contav": "ContAV-Sep",
     "der": "DER",
 }
-REFERENCES: tuple[Row, ...] = (("finetune", 0), ("replay", 1))  # what differences are taken against
+REFERENCES: tuple[Row, ...] = (("finetune", 0), ("replay", 1), ("contav", 1))  # what differences are taken against
 
 
 def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None) -> list[Row]:
@@ -87,8 +87,9 @@ def compare(
     Returns:
         indexed by `method` and `exemplars`; for each key of `Result.summary()` (dB) the columns `<key>_mean`, `<key>_std`
         (over seeds; NaN with one) and `<key>_ci95` (half the 95 % interval of the mean, Student's t); the same three of the
-        difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`) and to replay of one exemplar a class
-        (`<key>_vs_replay_...`), where those are among the methods; `minutes` and `memory_bytes`, means over seeds.
+        difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`), to replay (`<key>_vs_replay_...`) and to
+        ContAV-Sep (`<key>_vs_contav_...`), both with one exemplar a class, where those are among the methods; `minutes` and
+        `memory_bytes`, means over seeds.
 
     Raises:
         ValueError: no method or seed, one given twice, or settings that `Config.profile` refuses.
