@@ -12,7 +12,7 @@ from contav_lib.separators import Separator
 
 _CHUNK = 16  # mixtures separated and scored at once
 
-# What the separator is shown: each takes a batch and gives one with changed pictures. The class stays: it picks the query.
+# What the separator is shown and told: each takes a batch and gives one with other pictures, or classes to ask for.
 Sight = Callable[[Batch], Batch]
 
 
@@ -78,7 +78,7 @@ def evaluate(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | No
 
     Args:
         separator: put in eval mode here.
-        sight: changes what the separator sees (see `SIGHTS`); None shows it everything.
+        sight: changes what the separator sees (see `SIGHTS`) or is asked for; None shows it everything.
 
     Returns:
         `metrics.SCORES` by name, each `[mixtures]` in dB, NaN for a mixture with a silent source.

@@ -1,10 +1,14 @@
 """The studies' plans differ only where they say so, and what CrossSDC adds is a difference seed by seed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from contav_lib import Config, studies
+from contav_lib.evaluation import fixed_mixtures
+from contav_lib.experiment import load_banks
 
 
 def settings(config):
@@ -61,9 +65,19 @@ def test_the_study_of_learning_has_one_task_and_pairs_for_every_separator():
         assert {name for name in one if one[name] != other[name]} == {"method_settings", "instance", "class_"}
 
 
-def test_mixtures_of_one_class_are_scored_by_name_and_seed(reference, home):
-    table = studies.on_one_class({"a": [reference], "b": [reference]}, mixtures=4)
+@pytest.mark.parametrize("question", ["same_class", "class_from_vision"])
+def test_results_are_asked_again_by_name_and_seed(reference, home, question):
+    table = studies.scored_again({"a": [reference], "b": [reference]}, mixtures=4, **{question: True})
     assert table.shape == (2, 1) and table.loc["a"].equals(table.loc["b"]) and table.notna().all(axis=None)
+
+
+def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
+    (bank,) = load_banks(Config.from_json(reference.config), "test")
+    batch = bank.batch(fixed_mixtures(bank, range(len(reference.classes)), 12, seed=0))
+    seen = studies.by_looks(reference, bank)(replace(batch, classes=torch.full_like(batch.classes, -1)))
+    nearest = reference.prototypes().recognise(bank.looks()).nearest
+    assert seen.classes.tolist() == [[int(nearest[clip]) for clip in clips] for clips in batch.videos.tolist()]
+    assert seen.mixture is batch.mixture and seen.visual is batch.visual
 
 
 def test_what_crosssdc_adds_is_taken_seed_by_seed():
