@@ -20,7 +20,7 @@ from contav_lib.metrics import mean_scores
 from contav_lib.naming import find_by_name
 from contav_lib.program import command_line
 from contav_lib.result import Result
-from contav_lib.tables import in_words, paired_differences, results_table
+from contav_lib.tables import half_interval, in_words, paired_differences, results_table
 
 PAPER_WEIGHTS = dict(instance=0.1, class_=0.3)  # the paper's weights, about three times those of `lab`
 UNCHANGED = "as it is"
@@ -163,7 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         if name in results:
             pair = {row: results[row] for row in (f"{name}, without", name)}
-            print(f"\nOn {question}, SDR improvement in dB:\n{scored_again(pair, **settings).round(2).to_string()}")
+            scores = scored_again(pair, **settings)
+            apart = (scores.loc[name] - scores.loc[f"{name}, without"]).to_numpy()
+            print(f"\nOn {question}, SDR improvement in dB:\n{scores.round(2).to_string()}")
+            print(
+                f"CrossSDC adds {apart.mean():+.2f} dB; the 95 % interval is {half_interval(apart):.2f} to either side."
+            )
 
 
 if __name__ == "__main__":
