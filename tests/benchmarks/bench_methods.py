@@ -5,7 +5,8 @@ with one exemplar of each old class; batch, memory share and everything else as 
 fine-tuning take turns, so that the machine's load falls on both alike; fine-tuning's batch has no memory in it, as in
 training.
 
-Limits: replay 1.0 (and what noise makes of it: 1.1), EWC 1.15, those that ask an old model 1.6.
+Limits: replay 1.0 (and what noise makes of it: 1.1), EWC 1.15, those that ask an old model 1.6. They are made for iQuery.
+Co-Separation passes its U-Net once for every source, so LwF's question about one more costs more there: LwF 1.7, PLOP 2.0.
 """
 
 import argparse
