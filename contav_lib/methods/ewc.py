@@ -31,7 +31,7 @@ class EWC(Method):
 
     Args:
         strength: lambda of Kirkpatrick et al., eq. 3. It has no natural scale; 0.01 comes from the search on `lab`
-            (`contav_lib.search`: 7.1 dB; 4.6 with 1), other separators and sizes want one of their own.
+            (`contav_lib.search`: 6.7 dB; 4.8 with 1), other separators and sizes want one of their own.
         mixtures: from how many mixtures F is estimated; 120 are one for each training clip of a task of MiniMUSIC.
         online: forget old tasks' F slowly; decay: gamma of Schwarz et al., eq. 8, a little below 1 as theirs.
 

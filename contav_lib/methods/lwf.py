@@ -26,7 +26,7 @@ class LwF(Method):
 
     Args:
         distillation: weight of eq. 11 over all these masks (`lambda_o` of Li and Hoiem, eq. 1 there, who take 1 for logits).
-            0.3 is ContAV-Sep's weight for the same distance between masks; on `lab`, 1 and more are 2 dB worse
+            0.3 is ContAV-Sep's weight for the same distance between masks; on `lab`, 1 is 1 dB worse, 3 is 2 dB worse
             (`contav_lib.search`).
 
     References:
