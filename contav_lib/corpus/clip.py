@@ -8,7 +8,9 @@ from pathlib import Path
 from contav_lib.naming import did_you_mean
 from contav_lib.storage import StorageError, read_json
 
-SPLITS = ("train", "validation", "test")
+# "melody", where there is one: test clips of instruments that are in training, too, so that only their music is new.
+SPLITS = ("train", "validation", "test", "melody")
+OPTIONAL_SPLIT = "melody"
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 _HELD_OUT = 0.1  # share of the clips for validation, and again for test, where no lists say
 
@@ -19,14 +21,14 @@ class Clip:
 
     id: str  # "violin/violin_0003"
     label: str  # "violin"
-    split: str  # "train", "validation" or "test"
+    split: str  # one of `SPLITS`
     path: Path
 
 
 def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:
     """The clips of a folder laid out as `root/<class>/<name>.mp4` (or .mkv, .webm, .mov, .avi).
 
-    Where `root/splits/` holds `train.json`, `validation.json` and `test.json`, each
+    Where `root/splits/` holds `train.json`, `validation.json` and `test.json` (and perhaps `melody.json`, see `SPLITS`), each
     `{"videos": {"accordion": ["accordion_0000", ...], ...}}`, the clips listed there are taken. Otherwise every video
     is taken, and a hash of its id decides its split: about 80 % training, 10 % validation, 10 % test, at least one of
     each for a class of 3 clips or more. Adding videos later hardly changes where the others belong.
@@ -102,9 +104,11 @@ def _listed(root: Path) -> list[Clip]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """(split, class, name) for every clip in the three lists."""
+    """(split, class, name) for every clip in the lists."""
     for split in SPLITS:
         path = folder / f"{split}.json"
+        if split == OPTIONAL_SPLIT and not path.exists():
+            continue
         try:
             videos = read_json(path)["videos"]
             entries = [(split, label, name) for label, names in videos.items() for name in names]
@@ -144,7 +148,7 @@ def _videos(folder: Path) -> dict[str, Path]:
 
 def _hash_splits(ids: list[str]) -> dict[str, str]:
     """The split of each clip of one class."""
-    if len(ids) < len(SPLITS):
+    if len(ids) < 3:
         return dict.fromkeys(ids, "train")
     draw = {clip_id: int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
     by_draw = sorted(ids, key=draw.get)

@@ -1,31 +1,39 @@
 """MiniMUSIC: the embedded data set, made as real media files on first use.
 
 `make_mini(root)` writes `root/<class>/<id>.mp4`, the split lists `root/splits/<split>.json` in the form of MUSIC-21's,
-and the card `root/minimusic.json`. Every clip depends on nothing but the generator's version, the seed, its class and
-its number, so any machine with any number of cores makes the same scores and frames, and the same machine the same sounds.
+and the card `root/minimusic.json`; `data/README.md` says what the data are and what they are not. Every clip depends on nothing
+but the generator's version, the seed, its class and its number, so any machine with any number of cores makes the same scores
+and frames, and the same machine the same sounds.
+
+Training, validation and test clips are played on different specimens of an instrument (`specimen`). The clips of the split "melody"
+are played on training's specimens: what a separator loses between "melody" and "test" it loses to an instrument it
+has never heard, what it loses between training and "melody" to music it has never heard.
 """
 
 import argparse
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from contav_lib.corpus import MINIMUSIC_VERSION as VERSION
+from contav_lib.corpus.clip import SPLITS
 from contav_lib.corpus.player import draw
 from contav_lib.corpus.score import INSTRUMENTS, Score, compose
 from contav_lib.corpus.sound import RATE, render
-from contav_lib.corpus.workers import FAILED, FINISHED, run_jobs
+from contav_lib.corpus.specimen import Specimen, draw_specimen
 from contav_lib.media import write_video
 from contav_lib.storage import StorageError, read_json, write_json
 
-_MUSIC = 1  # part of the seed, and no version: music and players stay what they are when something else changes
+_MUSIC = 1  # part of the seed, and no version: what does not change keeps its chances when something else does
+_SPECIMENS = 1_000_000  # specimens' place in the seed, apart from all clips'
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
-SPLITS = ("train", "validation", "test")
-BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, so that counts can grow
-CLIP_LIMIT = 60.0  # seconds a clip may take; the synthesizer hangs for ever on a few notes
+COUNTED = SPLITS[:3]  # splits whose clips are counted; "melody" has as many as the smaller of training and test
+BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ..., so that counts can grow
+TRAINING_SPECIMENS = 12  # specimens of a class in training: two clips each of the usual 24
 STALE = 600.0  # seconds after which an unfinished file belongs to nobody
 
 
@@ -45,30 +53,30 @@ def make_mini(
         root: folder of the data set, made when it is not there.
         counts: clips a class for training, validation and test.
         seed: another seed gives other music and other players; it needs another folder.
-        workers: processes; all cores unless given.
+        workers: clips made at the same time; one per core unless given.
         progress: show a progress bar.
 
     Raises:
         ValueError: for counts out of range, or a folder made with another seed or version of the generator.
-        RuntimeError: if a clip could not be made; it names the clips. All others are kept.
+        RuntimeError: if a clip could not be made; it names the clip. What was made is kept.
     """
     root = Path(root)
     card = _card(root, counts, seed)
     names = {
         split: {label: [clip_name(label, split, i) for i in range(count)] for label in INSTRUMENTS}
-        for split, count in card["counts"].items()
+        for split, count in _with_melody(card["counts"]).items()
     }
-    jobs = [
-        {"root": str(root), "label": label, "index": SPLITS.index(split) * BLOCK + i, "seed": seed, "attempt": 0}
-        for split, classes in names.items()
+    todo = [
+        (label, clip_index(clip))
+        for classes in names.values()
         for label, clips in classes.items()
-        for i, clip in enumerate(clips)
+        for clip in clips
         if not (root / label / f"{clip}.mp4").exists()
     ]
     write_json(root / "minimusic.json", card)
-    if jobs:
+    if todo:
         _sweep(root)
-        _make(jobs, workers or os.cpu_count() or 1, progress)
+        _make(root, todo, seed, workers or os.cpu_count() or 1, progress)
     for split, classes in names.items():
         write_json(root / "splits" / f"{split}.json", {"videos": classes})
     return root
@@ -79,57 +87,75 @@ def clip_name(label: str, split: str, number: int) -> str:
     return f"{label}_{SPLITS.index(split) * BLOCK + number:04d}"
 
 
+def clip_index(name: str) -> int:
+    """The index in a clip's id: 1002 of `violin_1002`."""
+    return int(name[-4:])
+
+
 def clip_score(label: str, index: int, seed: int = 0) -> Score:
     """What is played in the clip `<label>_<index>`, note by note."""
-    return compose(label, _generators(label, index, seed, 0)[0], SECONDS)
+    return compose(label, _generators(label, index, seed)[0], SECONDS, clip_specimen(label, index, seed).preset)
 
 
-def make_clip(job: dict) -> None:
+def clip_specimen(label: str, index: int, seed: int = 0) -> Specimen:
+    """What the clip `<label>_<index>` is played on.
+
+    A validation or test clip has a specimen of its own; training and "melody" clips share `TRAINING_SPECIMENS`.
+    """
+    split, number = SPLITS[index // BLOCK], index % BLOCK
+    owner = number % TRAINING_SPECIMENS if split in ("train", "melody") else index
+    return draw_specimen(label, np.random.default_rng([_MUSIC, seed, _place(label), _SPECIMENS + owner]))
+
+
+def make_clip(root: Path, label: str, index: int, seed: int = 0) -> None:
     """Compose, play, draw and write one clip; under its own name the file is always whole."""
-    label, index = job["label"], job["index"]
-    for_score, for_sound, for_player = _generators(label, index, job["seed"], job["attempt"])
-    score = compose(label, for_score, SECONDS)
-    waveform = render(score, for_sound, RATE)
+    _, for_sound, for_player = _generators(label, index, seed)
+    score = clip_score(label, index, seed)
+    waveform = render(score, clip_specimen(label, index, seed), for_sound, RATE)
     frames = draw(score, for_player, FRAME_RATE, SIZE)
-    write_video(Path(job["root"], label, f"{label}_{index:04d}.mp4"), waveform, RATE, frames, FRAME_RATE)
+    write_video(Path(root, label, f"{label}_{index:04d}.mp4"), waveform, RATE, frames, FRAME_RATE)
 
 
-def _generators(label: str, index: int, seed: int, attempt: int) -> list[np.random.Generator]:
+def _generators(label: str, index: int, seed: int) -> list[np.random.Generator]:
     """Separate streams of chance for the score, the sound and the drawing of one clip."""
-    place = list(INSTRUMENTS).index(label)
     return [
-        np.random.default_rng(child) for child in np.random.SeedSequence([_MUSIC, seed, place, index, attempt]).spawn(3)
+        np.random.default_rng(child) for child in np.random.SeedSequence([_MUSIC, seed, _place(label), index]).spawn(3)
     ]
 
 
-def _make(jobs: list[dict], workers: int, progress: bool) -> None:
-    """Do all jobs; those that were lost get one more try with other chances."""
-    with tqdm(total=len(jobs), desc="Making MiniMUSIC", unit="clip", disable=not progress) as bar:
-        for attempt in range(2):
-            lost = []
-            for outcome in run_jobs("contav_lib.corpus.mini:make_clip", jobs, workers, CLIP_LIMIT):
-                clip = f"{outcome.job['label']}_{outcome.job['index']:04d}"
-                if outcome.state == FAILED:
-                    raise RuntimeError(f"could not make the clip {clip}: {outcome.message}")
-                if outcome.state == FINISHED:
-                    bar.update()
-                else:
-                    lost.append((clip, outcome.job | {"attempt": attempt + 1}))
-            jobs = [job for _, job in lost]
-            if not jobs:
-                return
-    names = ", ".join(clip for clip, _ in lost)
-    raise RuntimeError(
-        f"these clips were not ready within {CLIP_LIMIT:g} seconds or their process died, twice: {names}. "
-        "All others are kept; call again to retry only these."
-    )
+def _place(label: str) -> int:
+    return list(INSTRUMENTS).index(label)
+
+
+def _with_melody(counts: dict[str, int]) -> dict[str, int]:
+    return {**counts, "melody": min(counts["train"], counts["test"])}
+
+
+def _make(root: Path, todo: list[tuple[str, int]], seed: int, workers: int, progress: bool) -> None:
+    """Make clips side by side; what is done stays done when one fails or the caller is stopped."""
+    # Threads do, for nearly all the time goes by in compiled code; and they run nothing of the caller's program again.
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(todo), desc="Making MiniMUSIC", unit="clip", disable=not progress) as bar,
+    ):
+        clips = {pool.submit(make_clip, root, label, index, seed): f"{label}_{index:04d}" for label, index in todo}
+        try:
+            for clip in as_completed(clips):
+                clip.result()
+                bar.update()
+        except Exception as error:
+            raise RuntimeError(
+                f"could not make the clip {clips[clip]}: {type(error).__name__}: {error}. What is made is kept; call again."
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _card(root: Path, counts: tuple[int, int, int], seed: int) -> dict:
     """The card of the data set that `root` is to hold, once it is clear that the folder can hold it."""
     if len(counts) != 3 or not all(0 <= count <= BLOCK for count in counts):
         raise ValueError(f"counts are three numbers from 0 to {BLOCK} (training, validation, test), not {counts}")
-    wanted = dict(zip(SPLITS, map(int, counts), strict=True))
+    wanted = dict(zip(COUNTED, map(int, counts), strict=True))
     path = root / "minimusic.json"
     if path.exists():
         try:
@@ -152,7 +178,8 @@ def _card(root: Path, counts: tuple[int, int, int], seed: int) -> dict:
         "counts": wanted,
         "classes": list(INSTRUMENTS),
         "clip": {"seconds": SECONDS, "audio_rate": RATE, "frame_rate": FRAME_RATE, "width": SIZE[0], "height": SIZE[1]},
-        "sound_font": "TimGM6mb.sf2, from the package pretty_midi, with the ends of its samples mended",
+        "sound_font": "TimGM6mb.sf2, from the package pretty_midi, with root keys and ends of samples mended",
+        "specimens": {"train": TRAINING_SPECIMENS, "validation": "one a clip", "test": "one a clip", "melody": "those of train"},
     }
 
 

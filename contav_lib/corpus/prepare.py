@@ -66,7 +66,7 @@ class Corpus:
         return list(dict.fromkeys(clip.label for clip in self.clips))
 
     def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
-        """The clips of one split ("train", "validation" or "test") and of some classes; all by default."""
+        """The clips of one split (one of `SPLITS`) and of some classes; all by default."""
         if split is not None and split not in SPLITS:
             raise ValueError(f"There is no split {split!r}; there are {', '.join(SPLITS)}.")
         return [
@@ -78,7 +78,7 @@ class Corpus:
     def describe(self) -> str:
         """A table of text: clips per class and split, and minutes of sound."""
         width = max([len("class"), *map(len, self.classes)])
-        rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'minutes':>8}"]
+        rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'melody':>6} {'minutes':>8}"]
         for label in [*self.classes, None]:
             clips = [clip for clip in self.clips if label in (None, clip.label)]
             counts = [sum(clip.split == split for clip in clips) for split in SPLITS]

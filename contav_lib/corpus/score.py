@@ -29,15 +29,18 @@ class Score:
     duration: float  # seconds
 
 
+Preset = tuple[int, int, int]  # General-MIDI program, lowest and highest pitch
+
+
 @dataclass(frozen=True)
 class Instrument:
     """How one class of instruments is played. Every clip draws its own choice from what stands here.
 
-    `presets` are (General-MIDI program, lowest pitch, highest pitch). `pace` is the range of the typical note length
+    `presets` are the sounds and ranges it comes with, a likely one more than once. `pace` is the range of the typical note length
     in beats, `tempo` beats a minute, `legato` the part of a note's length that sounds (above 1: it rings on).
     """
 
-    presets: tuple[tuple[int, int, int], ...]
+    presets: tuple[Preset, ...]
     idioms: tuple[Idiom, ...]
     span: tuple[int, int] = (12, 24)  # width of one clip's register in semitones
     pace: tuple[float, float] = (0.3, 1.6)
@@ -52,10 +55,11 @@ _BOWED = (idioms.tune, idioms.tune, idioms.ornamented, idioms.double_stops)
 _PLUCKED = {"legato": (0.8, 1.6)}
 
 # In the order in which the authors' tasks of four classes learn them. General MIDI has no erhu, guzheng or pipa: their
-# nearest relatives (fiddle, koto, shamisen) play their music in their range.
+# nearest relatives (fiddle, koto, shamisen) play their music in their range; a ukulele is a nylon guitar played high. The sound
+# font's accordions are out of tune above these ranges, and it has no key 64 on the alto saxophone.
 INSTRUMENTS: dict[str, Instrument] = {
     "accordion": Instrument(
-        ((21, 41, 89), (21, 41, 89), (23, 43, 89)), (idioms.accompanied, idioms.held_chords, idioms.tune), (20, 34)
+        ((21, 41, 69), (23, 43, 79)), (idioms.accompanied, idioms.held_chords, idioms.tune), (20, 34)
     ),
     "bagpipe": Instrument(
         ((109, 46, 81),),
@@ -73,14 +77,13 @@ INSTRUMENTS: dict[str, Instrument] = {
     "piano": Instrument(
         ((0, 28, 96), (1, 28, 96), (3, 36, 90)), (idioms.accompanied, idioms.accompanied, idioms.held_chords), (28, 50)
     ),
-    "saxophone": Instrument(((64, 56, 87), (65, 49, 80), (66, 44, 75), (67, 37, 68)), _SONG, pace=(0.25, 1.6)),
+    "saxophone": Instrument(((64, 56, 87), (65, 65, 80), (66, 44, 75), (67, 37, 68)), _SONG, pace=(0.25, 1.6)),
     "tuba": Instrument(((58, 28, 60),), (idioms.tune, idioms.tune, idioms.riff), (14, 20), (0.5, 2.0), (55.0, 130.0)),
     "violin": Instrument(
         ((40, 55, 96), (40, 55, 96), (40, 55, 96), (45, 55, 88)), (*_BOWED, idioms.tremolo), pace=(0.22, 2.0)
     ),
     "xylophone": Instrument(
-        # Some notes above 86 hang the synthesizer at low sampling rates.
-        ((13, 62, 86), (12, 50, 86)),
+        ((13, 62, 93), (12, 53, 89)),
         (idioms.tune, idioms.tremolo, idioms.double_stops),
         pace=(0.22, 1.0),
         legato=(0.5, 1.2),
@@ -116,13 +119,14 @@ INSTRUMENTS: dict[str, Instrument] = {
 }
 
 
-def compose(label: str, rng: np.random.Generator, duration: float = 12.0) -> Score:
+def compose(label: str, rng: np.random.Generator, duration: float = 12.0, preset: Preset | None = None) -> Score:
     """Music for one clip.
 
     Args:
         label: one of the 20 classes in `INSTRUMENTS`.
         rng: every choice comes from here; the same state gives the same score.
         duration: length of the clip in seconds.
+        preset: one of the class's presets; by chance unless given.
 
     Raises:
         ValueError: for an unknown label, or a duration under 2 seconds.
@@ -132,14 +136,14 @@ def compose(label: str, rng: np.random.Generator, duration: float = 12.0) -> Sco
     if duration < 2.0:
         raise ValueError(f"a clip needs at least 2 seconds for a phrase, not {duration}")
     while True:  # a clip in which next to nothing happens is thrown away
-        score = _attempt(label, rng, duration)
+        score = _attempt(label, rng, duration, preset)
         if len({note.start for note in score.notes}) > duration / 2:
             return score
 
 
-def _attempt(label: str, rng: np.random.Generator, duration: float) -> Score:
+def _attempt(label: str, rng: np.random.Generator, duration: float, preset: Preset | None) -> Score:
     instrument = INSTRUMENTS[label]
-    program, lowest, highest = instrument.presets[rng.integers(len(instrument.presets))]
+    program, lowest, highest = preset or instrument.presets[rng.integers(len(instrument.presets))]
     width = min(int(rng.integers(instrument.span[0], instrument.span[1] + 1)), highest - lowest)
     low = int(rng.integers(lowest, highest - width + 1))
     beat_seconds = 60.0 / rng.uniform(*instrument.tempo)

@@ -1,49 +1,22 @@
-"""From a score to the sound a phone in the room would have recorded."""
+"""From a score to the sound that a microphone in the room would have recorded."""
 
 import math
 from collections import defaultdict
-from functools import cache
-from importlib.resources import files
 from tempfile import NamedTemporaryFile
 
 import numpy as np
 import symusic
 
 from contav_lib.corpus.score import Score
+from contav_lib.corpus.sound_font import mended_sound_font
+from contav_lib.corpus.specimen import ROOM_SECONDS, Specimen
 
-SOUND_FONT = files("pretty_midi") / "TimGM6mb.sf2"
-GUARD = 8  # points of its wave that follow after the end that a sample's header gives, in this sound font
-# A sample's header (SoundFont 2.04, section 7.10); places are counted in points from the start of the first sample.
-SAMPLE_HEADER = np.dtype(
-    [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rest", "S10")]
-)
 RATE = 22_050
-# The synthesizer plays at twice the rate wanted: near 22,050 Hz and below, it never comes back from some high notes.
-OVERSAMPLING = 2
+# The synthesizer plays at four times the rate wanted. It cuts a loop to whole points, so at lower rates the high notes, whose
+# loops are short, go out of tune: 66 of 1,286 notes by more than 30 cents at twice the rate, 12 at four times, both without accordion.
+OVERSAMPLING = 4
 VELOCITY_STEP = 6  # notes of nearly the same velocity are played together
 
-# The body of every class resonates at its own place, more strongly than in life, so that a small network learns to tell
-# sounds apart in minutes; it also bends General MIDI's nearest relatives (fiddle, koto, shamisen, nylon guitar) towards
-# erhu, guzheng, pipa and ukulele. (Centre in Hz, gain in dB.)
-BODY = {
-    "accordion": ((900, 12),),
-    "bagpipe": ((3000, 14), (500, -8)),
-    "bassoon": ((420, 10),),
-    "clarinet": ((1700, 13), (400, -6)),
-    "flute": ((2300, 12), (600, -4)),
-    "piano": ((500, 10),),
-    "saxophone": ((1200, 13),),
-    "violin": ((3600, 16), (700, -8)),
-    "xylophone": ((2600, 14),),
-    "acoustic_guitar": ((450, 10), (2500, -8)),
-    "banjo": ((3800, 16), (500, -8)),
-    "cello": ((1000, 12),),
-    "erhu": ((1300, 16), (3500, -8), (400, -10)),
-    "guzheng": ((330, 12), (1500, -10)),
-    "pipa": ((3800, 18), (700, -10)),
-    "trumpet": ((2200, 15), (600, -6)),
-    "ukulele": ((750, 14), (2500, -10)),
-}
 # How strongly a player shakes the pitch at most, as a part of the frequency (0.01 is 17 cents).
 VIBRATO = {"erhu": 0.02, "violin": 0.012, "cello": 0.012, "flute": 0.008, "saxophone": 0.01, "trumpet": 0.006}
 # How long a struck or plucked thing sounds on by itself after its note has ended, in seconds.
@@ -60,14 +33,13 @@ RING = {
 }
 
 
-def render(score: Score, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
-    """The sound of a score, played on one specimen of the instrument, in one room, by one microphone.
-
-    The synthesizer has been seen to hang for ever, so call this where it can be stopped, as `mini.make_mini` does.
+def render(score: Score, specimen: Specimen, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
+    """The sound of a score, played on a specimen of the instrument.
 
     Args:
         score: what is played.
-        rng: chooses instrument, room, equaliser, noise and gain.
+        specimen: on what, where, and before which microphone.
+        rng: chooses the player's vibrato, the level of the recording and its noise.
         rate: samples a second.
 
     Returns:
@@ -77,12 +49,12 @@ def render(score: Score, rng: np.random.Generator, rate: int = RATE) -> np.ndarr
         ValueError: if the score is silent.
     """
     length = round(score.duration * rate)
+    padded = -(-(length + round(ROOM_SECONDS * rate)) // 16_384) * 16_384  # a fast Fourier transform
+    played = play(score, specimen.shift, specimen.detune, OVERSAMPLING * rate)
+    dry = np.fft.rfft(played, OVERSAMPLING * padded)[: padded // 2 + 1]
+    frequency = np.maximum(np.fft.rfftfreq(padded, 1 / rate), 20.0)
+    recorded = dry * np.fft.rfft(specimen.impulse_response(rate), padded) * specimen.equaliser(frequency)
     depth = VIBRATO.get(score.label, 0.0) * rng.uniform(0.0, 1.0)
-    padded = -(-(length + rate // 2) // 16_384) * 16_384  # room for the echo, and a fast Fourier transform
-    dry = np.fft.rfft(_play(score, rng, rate), OVERSAMPLING * padded)[: padded // 2 + 1]
-    frequency = np.maximum(np.fft.rfftfreq(padded, 1 / rate), 20.0).astype(np.float32)
-    octave = np.log2(frequency / 1000.0)
-    recorded = dry * np.fft.rfft(_room(rng, rate), padded) * _equaliser(octave, BODY.get(score.label, ()), rng)
     sound = _vibrato(np.fft.irfft(recorded, padded)[:length], depth, rng, rate)
     level = float(np.sqrt(np.mean(sound**2)))
     if level < 1e-6:
@@ -92,19 +64,24 @@ def render(score: Score, rng: np.random.Generator, rate: int = RATE) -> np.ndarr
     return sound * np.float32(min(1.0, 0.97 / np.abs(sound).max()))
 
 
-def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
-    """The bare notes, `[duration * rate * OVERSAMPLING]`.
+def play(score: Score, shift: float, detune: float, rate: int) -> np.ndarray:
+    """The bare notes of a score, float32 `[duration * rate]`.
 
-    A tape trick makes every clip's instrument a slightly larger or smaller one: play the notes some semitones too low
-    and too slowly, at a sampling rate that puts both right again. The timbre moves, the music stays.
+    A tape trick shifts the formants: play the notes some semitones too low and too slowly, at a sampling rate that puts both
+    right again. The timbre moves, the music stays.
+
+    Args:
+        score: what is played.
+        shift: semitones by which the formants move up, a whole number but for drums.
+        detune: semitones by which the pitch moves up.
+        rate: samples a second.
     """
     is_drum = score.label == "drum"
-    semitones = rng.uniform(-1.0, 1.0) if is_drum else int(rng.integers(-1, 2)) + rng.normal(0.0, 0.08)
-    tape = round(OVERSAMPLING * rate / 2 ** (semitones / 12))
-    stretch, lower = OVERSAMPLING * rate / tape, 0 if is_drum else round(semitones)
+    tape = round(rate / 2 ** ((shift + detune) / 12))
+    stretch, lower = rate / tape, 0 if is_drum else round(shift)
     synthesizer = _synthesizer(tape)
     ring = RING.get(score.label, 0.0)
-    sound = np.zeros(round(score.duration * rate * OVERSAMPLING), np.float32)
+    sound = np.zeros(round(score.duration * rate), np.float32)
     layers: dict[int, list[symusic.core.NoteSecond]] = defaultdict(list)
     for note in score.notes:
         duration = min(note.duration + ring, score.duration - note.start) * stretch
@@ -122,25 +99,9 @@ def _play(score: Score, rng: np.random.Generator, rate: int) -> np.ndarray:
 
 def _synthesizer(rate: int) -> symusic.Synthesizer:
     with NamedTemporaryFile(suffix=".sf2") as file:  # stays mapped into memory when its name is gone
-        file.write(whole_sound_font())
+        file.write(mended_sound_font())
         file.flush()
         return symusic.Synthesizer(file.name, sample_rate=rate)
-
-
-@cache
-def whole_sound_font() -> bytes:
-    """The sound font, with every sample's end moved to where its wave ends.
-
-    Its headers leave out the last `GUARD` points, and some loops come up to the end they give. The synthesizer rounds a
-    sample's length down twice and its loop's end once, so such a loop may run past what is loaded. It then plays whatever
-    lies in memory there, another click each time.
-    """
-    font = bytearray(SOUND_FONT.read_bytes())
-    table = font.index(b"shdr") + 8  # a chunk is its name, its size in four bytes, and its content
-    size = int.from_bytes(font[table - 4 : table], "little")
-    headers = np.frombuffer(font, SAMPLE_HEADER, size // SAMPLE_HEADER.itemsize, table)
-    headers["end"][:-1] += GUARD  # the last header says only that there are no more
-    return bytes(font)
 
 
 def _vibrato(sound: np.ndarray, depth: float, rng: np.random.Generator, rate: int) -> np.ndarray:
@@ -151,28 +112,6 @@ def _vibrato(sound: np.ndarray, depth: float, rng: np.random.Generator, rate: in
     time = np.arange(len(sound), dtype=np.float64)
     sway = depth * rate / (2 * math.pi * swings) * np.sin(time * (2 * math.pi * swings / rate))
     return np.interp(time + sway, time, sound).astype(np.float32)
-
-
-def _equaliser(octave: np.ndarray, body: tuple[tuple[float, float], ...], rng: np.random.Generator) -> np.ndarray:
-    """Gain at each frequency (given in octaves from 1 kHz): a tilt, a few peaks, and where the microphone ends."""
-    decibels = rng.uniform(-0.5, 0.5) * np.clip(octave, -3.0, 3.0)
-    peaks = [(math.log2(hertz / 1000), gain, 0.6) for hertz, gain in body]
-    peaks += [(rng.uniform(-2.5, 2.5), rng.normal(0.0, 1.0), rng.uniform(0.3, 1.0)) for _ in range(3)]
-    for centre, gain, width in peaks:
-        decibels += gain * np.exp(-0.5 * ((octave - centre) / width) ** 2)
-    lowest, highest = rng.uniform(-5.0, -3.2), rng.uniform(1.8, 3.4)
-    decibels -= 12.0 * (np.maximum(lowest - octave, 0.0) + np.maximum(octave - highest, 0.0))
-    return (10 ** (decibels / 20)).astype(np.float32)
-
-
-def _room(rng: np.random.Generator, rate: int) -> np.ndarray:
-    """A short impulse response: the direct sound, then noise that dies away."""
-    decay, delay = rng.uniform(0.12, 0.45), rng.uniform(0.004, 0.02)
-    time = np.arange(rate // 2) / rate
-    echo = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / decay) * (time > delay)
-    echo *= 10 ** (-rng.uniform(8.0, 18.0) / 20) / np.sqrt(np.sum(echo**2))
-    echo[0] = 1.0
-    return echo.astype(np.float32)
 
 
 def _noise(length: int, rng: np.random.Generator) -> np.ndarray:
