@@ -160,14 +160,14 @@ class Sampler:
         bank: all training clips.
         clips, memory: places in the bank, as in `Task`.
         num_sources: N.
-        memory_share: chance that a source comes from the memory. None: exemplars count 20 times, as in the authors' code.
+        memory_share: chance that a source comes from the memory; None: it follows from the repeats.
         same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
             tell apart.
         gain: see `ClipBank.draw`.
         seed: of this task's batches.
+        clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
+            in the authors' code, which is not in the paper); only their ratio counts.
     """
-
-    AUTHORS_REPEATS = 20
 
     def __init__(
         self,
@@ -179,6 +179,8 @@ class Sampler:
         same_class_share: float,
         gain: float,
         seed: int,
+        clip_repeats: int = 1,
+        exemplar_repeats: int = 20,
     ):
         self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
         self.pool = torch.tensor([*clips, *memory])
@@ -186,7 +188,8 @@ class Sampler:
         if len(self.pool) < num_sources:
             raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
         if memory_share is None:
-            memory_share = self.AUTHORS_REPEATS * len(memory) / (self.AUTHORS_REPEATS * len(memory) + len(clips))
+            repeated = exemplar_repeats * len(memory)
+            memory_share = repeated / (repeated + clip_repeats * len(clips))
         # A chance a clip, such that the memory's together make up its share.
         new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
         self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))

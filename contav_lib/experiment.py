@@ -229,13 +229,14 @@ class Experiment:
     def _before(self, task: Task):
         """Separator and method as they are when a task begins: from the seed, or from the last task's checkpoint."""
         method = self.config.make_method()
-        if task.index == 0:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.config.seed)
-                return self.config.make_separator(len(task.classes)), method
         path = _checkpoint(self.folder, task.index - 1)
-        method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
-        return load_separator(path, self.train.device), method
+        if task.index > 0:
+            method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
+        if not self.config.starts_fresh(task):
+            return load_separator(path, self.train.device), method
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            return self.config.make_separator(len(task.seen)), method
 
     def _prototypes(self, task: Task) -> Prototypes:
         """What the classes look like: the new ones by this task's training clips, the old ones as they were."""

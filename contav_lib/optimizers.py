@@ -16,8 +16,14 @@ class Optimizers:
 
     Schedules (`Config.schedule`):
         "paper": Adam for the U-Net (rate x 0.1 after 30 and 50 % of the steps), AdamW for the transformer (x 0.1 after
-            80 %): the paper's epochs 30, 50 and 80 of 100.
+            80 %): the paper's epochs 30, 50 and 80 of 100. (The authors' code is an epoch late with the U-Net's.)
         "cosine": AdamW for both; the rate rises over `warmup_steps`, then falls along half a cosine to 0.
+
+    Args:
+        config: the settings.
+        separator: its parameters are moved.
+        steps: of the task.
+        first_task: the weights are new: `learning_rate` is taken, else `later_learning_rate`.
     """
 
     def __init__(self, config: "Config", separator: Separator, steps: int, first_task: bool):

@@ -81,7 +81,7 @@ class Trainer:
         self.separator.to(self.train_bank.device).train()
         sampler = self._sampler(task)
         steps = config.steps_in_task(task)
-        optimizers = Optimizers(config, self.separator, steps, first_task=task.index == 0)
+        optimizers = Optimizers(config, self.separator, steps, first_task=config.starts_fresh(task))
         start, best = self._resume(task, optimizers)
         self.history.rewind(task.index, start)
         terms, clock = TermRecorder(), time.perf_counter()
@@ -144,6 +144,8 @@ class Trainer:
             same_class_share=config.same_class_share,
             gain=config.gain,
             seed=config.seed * 1_000 + task.index,
+            clip_repeats=config.clip_repeats,
+            exemplar_repeats=config.exemplar_repeats,
         )
 
     def _validate(self, task: Task, done: int, draw: Draw, best: Best) -> Best:

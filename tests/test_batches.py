@@ -67,13 +67,25 @@ def test_the_share_of_memory_is_as_set(make_bank, share):
     assert torch.equal(drawn.is_memory, drawn.clips < 10)
 
 
-@pytest.mark.parametrize(("exemplars", "share"), [(5, 0.33), (10, 0.45), (15, 0.60)])
+@pytest.mark.parametrize(("exemplars", "share"), [(5, 4 / 12.4), (10, 8 / 16.4), (15, 12 / 20.4)])
 def test_the_authors_repeats_give_their_shares(make_bank, exemplars, share):
     bank = make_bank(count=45, classes=5, seconds=0.1)
-    drawn = Sampler(bank, range(210), range(210, 210 + exemplars), 2, None, 0.0, 0.0, seed=0).draw(0, 20_000)
-    assert drawn.is_memory.float().mean().item() == pytest.approx(share, abs=0.05)
+    repeats = dict(clip_repeats=40, exemplar_repeats=800)
+    drawn = Sampler(bank, range(210), range(210, 210 + exemplars), 2, None, 0.0, 0.0, seed=0, **repeats).draw(0, 20_000)
+    # An exemplar is never mixed with itself, which takes a little off the memory's share.
+    assert drawn.is_memory.float().mean().item() == pytest.approx(share - 0.006, abs=0.008)
     new = drawn.clips[~drawn.is_memory].bincount(minlength=225)[:210].float()
     assert new.min() > 0.5 * new.mean() and new.max() < 1.6 * new.mean()
+
+
+def test_only_the_ratio_of_the_repeats_counts(make_bank):
+    def draw(**repeats):
+        return sampler(make_bank(), memory=(0, 1), **repeats).draw(0, 200).clips
+
+    assert torch.equal(draw(clip_repeats=40, exemplar_repeats=800), draw(clip_repeats=1, exemplar_repeats=20))
+    assert not torch.equal(draw(clip_repeats=1, exemplar_repeats=1), draw(clip_repeats=1, exemplar_repeats=20))
+    given = dict(memory_share=0.25)
+    assert torch.equal(draw(**given, clip_repeats=1, exemplar_repeats=1), draw(**given))
 
 
 def test_without_memory_all_clips_come_equally_often(make_bank):

@@ -11,6 +11,7 @@ from samples import CLASSES, RATE, assert_equal_weights
 
 from contav_lib import paths, run, run_all
 from contav_lib.experiment import (
+    Experiment,
     alone,
     is_finished,
     learning_order,
@@ -21,6 +22,7 @@ from contav_lib.experiment import (
     task_mixtures,
 )
 from contav_lib.media import read_audio
+from contav_lib.optimizers import Optimizers
 from contav_lib.tasks import make_schedule, split_classes
 from contav_lib.trainer import NonFiniteLoss
 
@@ -122,6 +124,29 @@ def test_side_by_side_equals_one_after_another(home, tiny, reference):
 def test_the_upper_bound_and_more_sources(home, tiny):
     result = run(tiny(method="joint", num_sources=3, steps=2), progress=False)
     assert len(result.examples()[1]["truth"]) == 3 and np.isfinite(result.summary()["sdr"])
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_joint_training_begins_a_task_where_the_setting_says(home, tiny, monkeypatch, fresh):
+    """Either with the last task's weights, or with new ones from the seed, for all classes seen, at the first task's rate."""
+    first_rates = []
+    monkeypatch.setattr(
+        "contav_lib.trainer.Optimizers",
+        lambda *arguments, first_task: first_rates.append(first_task) or Optimizers(*arguments, first_task=first_task),
+    )
+    config = tiny(method="joint", steps=2, joint_from_scratch=fresh)
+    result = run(config, progress=False)
+    assert first_rates == [True, fresh]
+    experiment = Experiment(config, result.folder, (), progress=False)
+    separator, _ = experiment._before(experiment.schedule[1])
+    if fresh:
+        torch.manual_seed(config.seed)
+        expected = config.make_separator(4)
+    else:
+        expected = result.separator(0)
+    assert separator.num_classes == expected.num_classes == (4 if fresh else 2)
+    weights, others = separator.state_dict(), expected.state_dict()
+    assert weights.keys() == others.keys() and all(torch.equal(value, others[key]) for key, value in weights.items())
 
 
 def test_chosen_classes_are_learned_in_the_order_given(home, tiny):
