@@ -129,16 +129,20 @@ def compose(label: str, rng: np.random.Generator, duration: float = 12.0) -> Sco
     """
     if label not in INSTRUMENTS:
         raise ValueError(f"MiniMUSIC has no instrument {label!r}; it has {', '.join(INSTRUMENTS)}")
+    return improvise(label, INSTRUMENTS[label], rng, duration)
+
+
+def improvise(label: str, instrument: Instrument, rng: np.random.Generator, duration: float) -> Score:
+    """Music for an instrument that need not be one of the 20; `compose` says the rest."""
     if duration < 2.0:
         raise ValueError(f"a clip needs at least 2 seconds for a phrase, not {duration}")
     while True:  # a clip in which next to nothing happens is thrown away
-        score = _attempt(label, rng, duration)
+        score = _attempt(label, instrument, rng, duration)
         if len({note.start for note in score.notes}) > duration / 2:
             return score
 
 
-def _attempt(label: str, rng: np.random.Generator, duration: float) -> Score:
-    instrument = INSTRUMENTS[label]
+def _attempt(label: str, instrument: Instrument, rng: np.random.Generator, duration: float) -> Score:
     program, lowest, highest = instrument.presets[rng.integers(len(instrument.presets))]
     width = min(int(rng.integers(instrument.span[0], instrument.span[1] + 1)), highest - lowest)
     low = int(rng.integers(lowest, highest - width + 1))
