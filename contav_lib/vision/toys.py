@@ -2,7 +2,8 @@
 
 A toy is a chance assembly of simple shapes, played by a drawn musician in one of many ways, all chosen by its number:
 the same number is the same toy. A clip of it chooses the colours (one of the toy's three), the musician's looks, the
-room, the camera and the music. Large toys sound low, as large things do.
+room, the camera and the music. Large toys sound low, as large things do. The musician, the room and what a melody is
+are MiniMUSIC's; none of its instruments' drawings, names, ranges or habits is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contav_lib.corpus.player.motion import Moment, moments
 from contav_lib.corpus.score import Instrument, Score, improvise
 from contav_lib.vision.toy_shapes import Shape, assemble, three_colours
 
-_APART = 20_241_104  # part of every seed here
+_APART = 20_241_104  # part of every seed here, so that no clip of the data set is drawn
 SIZE = (160, 120)
 POSES = ("held", "blown", "table", "floor", "shouldered", "near")
 GESTURES = ("strike", "rub", "pluck", "press", "squeeze")
@@ -31,7 +32,11 @@ _LEFT, _RIGHT = (58, 54), (102, 54)  # the musician's shoulders
 
 
 class Toy(Player):
-    """The musician with toy `number`; `rng` chooses what differs from clip to clip."""
+    """The musician with toy `number`; `rng` chooses what differs from clip to clip.
+
+    One hand goes along a track with the pitch, the other makes the sound by the toy's gesture. Lengths are in units of
+    the scene, 160 x 120; places on the toy count from its middle.
+    """
 
     def __init__(self, number: int, rng: np.random.Generator):
         super().__init__(rng)
@@ -47,15 +52,18 @@ class Toy(Player):
         self.place = self._place(own)
         self.closeness = float(own.choice([1, 1, 1.1, 1.2]))
         self.seated, self.mirrors = own.random() < 0.3, own.random() < 0.8
-        # How it answers the music: degrees and units a full stroke, a strike and the whole compass are worth.
+        # Degrees by which it turns for a full stroke, a strike, and the whole compass.
         self.sway, self.start, self.rise = own.uniform(-5, 5), own.uniform(-4, 4), own.choice([0, own.uniform(-20, 20)])
+        # The track, from the lowest to the highest pitch: over the whole toy, or from its end to the middle.
         x, y = own.uniform(0.2, 0.5) * length, own.uniform(-0.3, 0.3) * wide
         self.track = ((-x, y), (x, own.uniform(-0.3, 0.3) * wide)) if own.random() < 0.5 else ((x, y), (0.1 * x, y))
         self.slots = int(own.integers(5, 26)) if own.random() < 0.45 else 0
         self.slot = own.uniform(0.1, 0.4) * wide  # half the length of one slot
+        # Where the other hand plays, which way it goes there (degrees), and the length of its rod.
         self.crossing = own.uniform(-0.4, 0.1) * length, own.uniform(-0.2, 0.2) * wide
         self.direction, self.rod = own.uniform(0, 180), own.uniform(24, 90)
-        self.both, self.cords = own.random() < 0.5, int(own.integers(2, 7)) if own.random() < 0.4 else 0
+        self.both = own.random() < 0.5  # sticks in both hands; bars for slots, not discs
+        self.cords = int(own.integers(2, 7)) if own.random() < 0.4 else 0
         low = int(np.clip(92 - 0.45 * (length + wide) + own.normal(0, 5), 26, 70))
         self.compass = low, low + int(own.integers(24, 44))
         self.instrument = Instrument(
@@ -73,11 +81,8 @@ class Toy(Player):
         if self.pose == "near":
             return 80, own.uniform(50, 76), own.uniform(-3, 3)
         if self.pose == "floor":
-            return (
-                own.choice([own.uniform(30, 60), x, own.uniform(100, 130)]),
-                own.uniform(64, 88),
-                own.uniform(-115, -65),
-            )
+            beside = own.choice([own.uniform(30, 60), x, own.uniform(100, 130)])
+            return beside, own.uniform(64, 88), own.uniform(-115, -65)
         if self.pose == "shouldered":
             return own.uniform(86, 104), own.uniform(46, 56), own.uniform(-40, 40)
         return x, own.uniform(72, 96), own.uniform(-180, 180)  # held; where it is blown, the mouth decides
@@ -146,36 +151,40 @@ class Toy(Player):
         self.fingers(canvas, *place, (2.5, -0.6), lifted=1.5 * moment.strike)
 
     def _play(self, canvas: Canvas, toy: Canvas, moment: Moment) -> None:
-        """The hand that makes the sound, or both: each gesture answers beginnings, loudness and rests."""
-        away, turn = 0.0 if moment.level else 6.0, math.radians(self.direction)
-        if self.gesture == "strike":
-            for hand in (0, 1) if self.both else (0,):
-                falls = moment.strike if not self.both or (moment.side > 0) == bool(hand) else 0.2 * moment.strike
-                spread = (
-                    self._along(min(max(moment.height + 0.12 * (hand - 0.5), 0), 1)) if self.both else self.crossing
-                )
-                tip_x, tip_y = canvas.local(toy.pixel(spread))
-                tip_y -= 18 * (1 - falls)
-                shoulder = self._shoulder(hand)
-                grip = tip_x + 0.4 * (shoulder[0] - tip_x), tip_y - 12 if shoulder[1] < 90 else tip_y + 16
-                self.arm(canvas, shoulder, grip, length=24)
-                canvas.line([grip, (tip_x, tip_y)], self.palette[0], 2)
-                canvas.circle(tip_x, tip_y, 2.6, self.palette[1], rim(self.palette[1]))
-            return
+        """The hand that makes the sound: each gesture answers beginnings, loudness and rests."""
+        away = 0.0 if moment.level else 6.0  # in rests the hand leaves the toy
         x, y = canvas.local(toy.pixel(self.crossing))
+        if self.gesture == "strike":
+            return self._strike(canvas, toy, moment)
         if self.gesture == "rub":
             rod = canvas.placed(x, y - away, self.direction)
             near = -self.rod * (0.5 + 0.36 * moment.stroke)
             rod.line([(near, 0), (near + self.rod, 0)], self.palette[1], 2.2)
             x, y = canvas.local(rod.pixel((near, 0)))
         elif self.gesture == "pluck":
+            turn = math.radians(self.direction)
             x, y = x + 8 * moment.stroke * math.cos(turn) + away, y + 8 * moment.stroke * math.sin(turn) + away
         elif self.gesture == "squeeze":
             x, y = canvas.local(toy.pixel((self.crossing[0], self.wide * (0.6 + 0.25 * moment.stroke))))
-        else:
+        else:  # press
             y -= 5 * moment.strike + away
         self.arm(canvas, self._shoulder(0), (x, y), length=27)
         self.fingers(canvas, x, y, (2.5, 0.6), lifted=1.5 * moment.strike)
+
+    def _strike(self, canvas: Canvas, toy: Canvas, moment: Moment) -> None:
+        """One stick on one place, or two in turn along the track, where the pitch is."""
+        for hand in (0, 1) if self.both else (0,):
+            place, falls = self.crossing, moment.strike
+            if self.both:
+                place = self._along(min(max(moment.height + 0.12 * (hand - 0.5), 0), 1))
+                falls *= 1.0 if (moment.side > 0) == bool(hand) else 0.2
+            x, y = canvas.local(toy.pixel(place))
+            y -= 18 * (1 - falls)
+            shoulder = self._shoulder(hand)
+            grip = x + 0.4 * (shoulder[0] - x), y + (16 if self.pose == "near" else -12)
+            self.arm(canvas, shoulder, grip, length=24)
+            canvas.line([grip, (x, y)], self.palette[0], 2)
+            canvas.circle(x, y, 2.6, self.palette[1], rim(self.palette[1]))
 
     def _shoulder(self, hand: int) -> Point:
         """From where the arm comes: from below the picture where only the toy and the hands are seen."""

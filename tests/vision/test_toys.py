@@ -45,14 +45,16 @@ def test_toys_differ():
     assert np.corrcoef(lengths, lowest)[0, 1] < -0.5  # large things sound low
 
 
-@pytest.mark.parametrize("number", range(20))
-def test_the_picture_moves_with_the_music(number):
-    """Pictures change more where a note begins than where none does."""
-    pictures, music = draw_toy(number, 0, 6.0)
-    change = np.abs(np.diff(pictures[:, ::4, ::4].astype(float), axis=0)).mean((1, 2, 3))
-    begins = train_tiny.moments(music, 8.0)[0, 1:] > 0
-    if 0 < begins.sum() < len(begins):
-        assert change[begins].mean() > change[~begins].mean()
+def test_pictures_move_with_the_music():
+    """They change more where a note begins than where none does; clips in which notes always or never begin don't count."""
+    more = []
+    for number in range(24):
+        pictures, music = draw_toy(number, 0, 4.0)
+        change = np.abs(np.diff(pictures[:, ::4, ::4].astype(float), axis=0)).mean((1, 2, 3))
+        begins = train_tiny.moments(music, 8.0)[0, 1:] > 0
+        if 0 < begins.sum() < len(begins):
+            more.append(change[begins].mean() > change[~begins].mean())
+    assert len(more) > 12 and np.mean(more) > 0.9
 
 
 def test_none_of_the_20_classes_takes_part(monkeypatch):
