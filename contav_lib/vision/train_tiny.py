@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=shipped(tiny.WEIGHTS))
     parser.add_argument("--toys", type=int, default=800, help="invented instruments (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=5, help="drawn clips of each (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=2000, help="training steps of each network (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=800, help="training steps of each network (default: %(default)s)")
     arguments = parser.parse_args()
     data = draw_clips(arguments.toys, arguments.clips)
     networks = {"object": train_objects(data, arguments.steps), "motion": train_motion(data, arguments.steps)}
