@@ -37,8 +37,8 @@ ORDER = [
     ["reproduce", "search", "studies", "widgets"],
 ]
 PLACE = {name: place for place, group in enumerate(ORDER) for name in group}
-# A program that is run once, to make a file the library reads; it draws what it learns from.
-APART = {"vision/train_tiny.py"}
+# Programs that are run once, to make a file the library reads and to measure it; they draw what they learn from.
+APART = {f"vision/{name}.py" for name in ("train_tiny", "toys", "toy_shapes", "measure_tiny")}
 
 
 def title(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What is played in a MiniMUSIC clip: notes for one instrument, composed by chance within the instrument's idiom."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -133,17 +133,22 @@ def compose(label: str, rng: np.random.Generator, duration: float = 12.0, preset
     """
     if label not in INSTRUMENTS:
         raise ValueError(f"MiniMUSIC has no instrument {label!r}; it has {', '.join(INSTRUMENTS)}")
+    instrument = INSTRUMENTS[label]
+    return improvise(label, replace(instrument, presets=(preset,)) if preset else instrument, rng, duration)
+
+
+def improvise(label: str, instrument: Instrument, rng: np.random.Generator, duration: float) -> Score:
+    """Music for an instrument that need not be one of the 20; `compose` says the rest."""
     if duration < 2.0:
         raise ValueError(f"a clip needs at least 2 seconds for a phrase, not {duration}")
     while True:  # a clip in which next to nothing happens is thrown away
-        score = _attempt(label, rng, duration, preset)
+        score = _attempt(label, instrument, rng, duration)
         if len({note.start for note in score.notes}) > duration / 2:
             return score
 
 
-def _attempt(label: str, rng: np.random.Generator, duration: float, preset: Preset | None) -> Score:
-    instrument = INSTRUMENTS[label]
-    program, lowest, highest = preset or instrument.presets[rng.integers(len(instrument.presets))]
+def _attempt(label: str, instrument: Instrument, rng: np.random.Generator, duration: float) -> Score:
+    program, lowest, highest = instrument.presets[rng.integers(len(instrument.presets))]
     width = min(int(rng.integers(instrument.span[0], instrument.span[1] + 1)), highest - lowest)
     low = int(rng.integers(lowest, highest - width + 1))
     beat_seconds = 60.0 / rng.uniform(*instrument.tempo)

@@ -1,8 +1,10 @@
-"""Train the two tiny encoders on drawn players apart from the data set: `python -m contav_lib.vision.train_tiny`.
+"""Train the two tiny encoders on invented instruments: `python -m contav_lib.vision.train_tiny`.
 
-The object network learns from single pictures which instrument is seen and how high it plays; the motion network learns
-from three pictures in a row when notes begin, how loud they sound and how high. Their last layers before these answers
-are the features. Takes some minutes; the same seed gives the same weights on the same machine.
+None of MiniMUSIC's 20 classes is drawn or named here (`toys` says what is seen instead), so each of them is new to the
+encoders. The object network learns from single pictures which of many toys is seen and how high it plays; the motion
+network learns from three pictures in a row when notes begin, how loud they sound and how high. Their last layers before
+these answers are the features; the answers are thrown away. Takes some minutes; the same seed gives the same weights on
+the same machine.
 """
 
 import argparse
@@ -17,13 +19,13 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 from tqdm import tqdm, trange
 
-from contav_lib.corpus.player import draw
-from contav_lib.corpus.score import INSTRUMENTS, Score, compose
+from contav_lib.corpus.score import Score
 from contav_lib.paths import shipped
 from contav_lib.storage import save_tensors
 from contav_lib.vision import tiny
+from contav_lib.vision.toys import draw_toy
 
-_APART = 20_241_104  # part of every seed here, so that no clip of the data set is drawn
+_SEED = 20_241_104
 _FRAME_RATE, _SECONDS = 8.0, 3.0
 _BATCH = 96
 _FAR = 6  # pictures: 0.75 s, the distance of 16 pictures spread over 12 s
@@ -34,7 +36,7 @@ class Drawings:
     """Drawn clips; K clips of n pictures. One moment of music per picture: what happened since the picture before."""
 
     pictures: torch.Tensor  # [K, n, 60, 80, 3], uint8
-    labels: torch.Tensor  # [K]
+    toys: torch.Tensor  # [K]: the toy's number
     onset: torch.Tensor  # [K, n]: loudness 0 to 1 of the notes that begin
     loudness: torch.Tensor  # [K, n]: of all that sounds
     pitch: torch.Tensor  # [K, n]: mean pitch of what sounds, in octaves from middle C; NaN in silence
@@ -52,51 +54,50 @@ def moments(score: Score, frame_rate: float) -> np.ndarray:
     return np.stack([(begins * loud).max(1), (sounds * loud).max(1), pitch])
 
 
-def draw_clip(label: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Small pictures `[n, 60, 80, 3]` uint8 of one clip, and its moments `[3, n]`."""
-    rng = np.random.default_rng([_APART, seed, list(INSTRUMENTS).index(label)])
-    score = compose(label, rng, _SECONDS)
-    pictures = tiny.shrink(torch.from_numpy(draw(score, rng, _FRAME_RATE))) * 255
+def draw_clip(toy: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Small pictures `[n, 60, 80, 3]` uint8 of one clip of a toy, and its moments `[3, n]`."""
+    frames, score = draw_toy(toy, seed, _SECONDS, _FRAME_RATE)
+    pictures = tiny.shrink(torch.from_numpy(frames)) * 255
     return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), moments(score, _FRAME_RATE)
 
 
-def draw_clips(per_class: int) -> Drawings:
-    """Clips of every class, drawn on all cores."""
-    jobs = [(label, seed) for seed in range(per_class) for label in INSTRUMENTS]
+def draw_clips(toys: int, per_toy: int) -> Drawings:
+    """Clips of every toy, drawn on all cores."""
+    jobs = [(toy, seed) for seed in range(per_toy) for toy in range(toys)]
     with ProcessPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         clips = pool.map(draw_clip, *zip(*jobs, strict=True), chunksize=20)
         pictures, music = zip(*tqdm(clips, "drawing", len(jobs), unit="clip"), strict=True)
     music = torch.from_numpy(np.stack(music)).float()
-    labels = torch.arange(len(INSTRUMENTS)).repeat(per_class)
-    return Drawings(torch.from_numpy(np.stack(pictures)), labels, *music.unbind(1))
+    return Drawings(torch.from_numpy(np.stack(pictures)), torch.arange(toys).repeat(per_toy), *music.unbind(1))
 
 
 def train_objects(data: Drawings, steps: int) -> tiny.TinyNetwork:
-    """The object network: class and pitch from one picture."""
+    """The object network: which toy, and its pitch, from one picture."""
 
     def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         answers = heads(features)
-        named = cross_entropy(answers[:, 1:], data.labels[clips], label_smoothing=0.1)
-        return named + 0.5 * _squared_error(answers[:, :1], data.pitch[clips, frames, None])
+        told_apart = cross_entropy(answers[:, 1:], data.toys[clips], label_smoothing=0.1)
+        return told_apart + 0.5 * _squared_error(answers[:, :1], data.pitch[clips, frames, None])
 
     def inputs(clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         pictures = data.pictures[clips, frames].permute(0, 3, 1, 2).float() / 255
         return tiny.object_input(_augment(pictures, gains=3))
 
-    network, heads = tiny.TinyNetwork(tiny.OBJECT_SIZE), nn.Linear(tiny.OBJECT_SIZE, 1 + len(INSTRUMENTS))
+    torch.manual_seed(_SEED)
+    network = tiny.TinyNetwork(tiny.OBJECT_SIZE)
+    heads = nn.Linear(tiny.OBJECT_SIZE, 1 + int(data.toys.max()) + 1)
     return _train("object", network, heads, inputs, loss, data, steps)
 
 
 def train_motion(data: Drawings, steps: int) -> tiny.TinyNetwork:
-    """The motion network: onsets, loudness and pitch at three pictures in a row, and a little of the class."""
+    """The motion network: onsets, loudness and pitch at three pictures in a row."""
 
     def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         answers = heads(features)
         around = _around(frames, length)
         onset, loudness, pitch = (values[clips[:, None], around] for values in (data.onset, data.loudness, data.pitch))
         music = 4 * _squared_error(answers[:, :3], onset) + 2 * _squared_error(answers[:, 3:6], loudness)
-        named = cross_entropy(answers[:, 7:], data.labels[clips], label_smoothing=0.1)
-        return music + 0.5 * _squared_error(answers[:, 6:7], pitch.nanmean(1, keepdim=True)) + 0.1 * named
+        return music + 0.5 * _squared_error(answers[:, 6:], pitch.nanmean(1, keepdim=True))
 
     def inputs(clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         pictures = (
@@ -105,8 +106,9 @@ def train_motion(data: Drawings, steps: int) -> tiny.TinyNetwork:
         brightness = tiny.luminance(pictures).unflatten(0, (-1, 3))
         return tiny.motion_input(*_augment(brightness, gains=1).unbind(1))
 
+    torch.manual_seed(_SEED)
     length = data.pictures.shape[1]
-    network, heads = tiny.TinyNetwork(tiny.MOTION_SIZE), nn.Linear(tiny.MOTION_SIZE, 7 + len(INSTRUMENTS))
+    network, heads = tiny.TinyNetwork(tiny.MOTION_SIZE), nn.Linear(tiny.MOTION_SIZE, 7)
     return _train("motion", network, heads, inputs, loss, data, steps)
 
 
@@ -155,20 +157,19 @@ def _augment(pictures: torch.Tensor, gains: int) -> torch.Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the tiny encoders.")
     parser.add_argument("--output", type=Path, default=shipped(tiny.WEIGHTS))
-    parser.add_argument("--clips", type=int, default=100, help="drawn clips a class (default: 100)")
-    parser.add_argument(
-        "--steps", type=int, default=1000, help="training steps of the motion network; half as many for the other"
-    )
+    parser.add_argument("--toys", type=int, default=800, help="invented instruments (default: %(default)s)")
+    parser.add_argument("--clips", type=int, default=5, help="drawn clips of each (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=800, help="training steps of each network (default: %(default)s)")
     arguments = parser.parse_args()
-    torch.manual_seed(_APART)
-    data = draw_clips(arguments.clips)
-    networks = {"object": train_objects(data, arguments.steps // 2), "motion": train_motion(data, arguments.steps)}
+    data = draw_clips(arguments.toys, arguments.clips)
+    networks = {"object": train_objects(data, arguments.steps), "motion": train_motion(data, arguments.steps)}
     tensors = {
         f"{name}.{key}": value.half() if value.is_floating_point() else value
         for name, network in networks.items()
         for key, value in network.state_dict().items()
     }
-    metadata = {"version": tiny.TinyEncoder.version, "clips": arguments.clips, "steps": arguments.steps}
+    metadata = {name: getattr(arguments, name) for name in ("toys", "clips", "steps")}
+    metadata["version"] = tiny.TinyEncoder.version
     save_tensors(arguments.output, tensors, metadata)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB")
 

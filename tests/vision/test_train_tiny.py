@@ -23,7 +23,9 @@ def test_training_writes_weights_that_load_and_repeat(tmp_path, monkeypatch):
     hashes = []
     for name in ("one", "two"):
         path = tmp_path / f"{name}.safetensors"
-        monkeypatch.setattr(sys, "argv", ["train_tiny", "--output", str(path), "--clips", "1", "--steps", "4"])
+        monkeypatch.setattr(
+            sys, "argv", ["train_tiny", "--output", str(path), "--toys", "12", "--clips", "1", "--steps", "4"]
+        )
         train_tiny.main()
         encoder = TinyEncoder(path)
         assert encoder.motion(torch.zeros(2, 120, 160, 3, dtype=torch.uint8)).shape == (1, 768)

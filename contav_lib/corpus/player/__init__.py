@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from contav_lib.corpus.player import keys, percussion, strings_bowed, strings_plucked, winds
-from contav_lib.corpus.player.motion import moments
+from contav_lib.corpus.player.body import Player
+from contav_lib.corpus.player.motion import Moment, moments
 from contav_lib.corpus.player.stage import Stage
 from contav_lib.corpus.score import Score
 
@@ -52,11 +53,15 @@ def draw(
     """
     if score.label not in PLAYERS:
         raise ValueError(f"nobody here plays {score.label!r}; there are players for {', '.join(sorted(PLAYERS))}")
+    return film(PLAYERS[score.label](rng), moments(score, frame_rate), rng, size)
+
+
+def film(player: Player, music: list[Moment], rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Pictures of one player in a room by chance, one for each moment: uint8 [n, height, width, 3]."""
     width, height = size
     if width * 3 != height * 4:
         raise ValueError(f"pictures are 4 : 3, such as 160 x 120, not {width} x {height}")
-    music = moments(score, frame_rate)
-    player, stage = PLAYERS[score.label](rng), Stage(rng, size, len(music))
+    stage = Stage(rng, size, len(music))
     player.paint_still(stage.canvas(stage.room, player.closeness))
     pictures = np.empty((len(music), height, width, 3), dtype=np.uint8)
     for frame, moment in enumerate(music):

@@ -36,15 +36,19 @@ class Moment:
         return 1 if self.turn % 2 else -1
 
 
-def moments(score: Score, frame_rate: float) -> list[Moment]:
+def moments(score: Score, frame_rate: float, compass: tuple[int, int] | None = None) -> list[Moment]:
     """One moment for each picture: picture k shows the music at k / frame_rate seconds.
+
+    `compass` is the lowest and highest MIDI pitch of the instrument; by default that of the score's class.
 
     Notes that begin together (within 30 ms) count as one beginning; so do the many of a tremolo between two pictures,
     for an even number of turns would look like none.
     """
     notes = sorted(score.notes, key=lambda note: note.start)
-    presets = INSTRUMENTS[score.label].presets
-    lowest, highest = min(low for _, low, _ in presets), max(high for _, _, high in presets)
+    if compass is None:
+        presets = INSTRUMENTS[score.label].presets
+        compass = min(low for _, low, _ in presets), max(high for _, _, high in presets)
+    lowest, highest = compass
     result, begun, turn = [], 0, 0
     strike, stroke, target, pace, last_start = 0.0, 0.0, 0.0, 1.0, -math.inf
     pitch = notes[0].pitch if notes else 60
