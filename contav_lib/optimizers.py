@@ -61,9 +61,12 @@ class Optimizers:
         """Take over what `state_dict` gave."""
         for number, optimizer in enumerate(self._optimizers):
             whole = optimizer.state_dict()
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
             for key, value in tensors.items():
                 owner, parameter, name = key.split(".")
                 if int(owner) == number:
+                    if name != "step":  # a moment: fused optimizers need it in its weight's order in memory
+                        value = torch.empty_like(weights[int(parameter)]).copy_(value)
                     whole["state"].setdefault(int(parameter), {})[name] = value
             optimizer.load_state_dict(whole)
 
