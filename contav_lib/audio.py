@@ -70,6 +70,11 @@ def istft(spectrogram: torch.Tensor, window: int = 1022, hop: int = 256) -> torc
     )
 
 
+def magnitude(spectrogram: torch.Tensor) -> torch.Tensor:
+    """Magnitude of a complex spectrogram, same shape. `abs()` guards against overflow, at three times the time on a CPU."""
+    return (spectrogram.real.square() + spectrogram.imag.square()).sqrt()
+
+
 def warp(magnitude: torch.Tensor, bins: int, align_corners: bool = True) -> torch.Tensor:
     """Resample the frequency axis to `bins` log-spaced frequencies.
 

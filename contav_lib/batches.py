@@ -46,6 +46,7 @@ class ClipBank:
         self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
         self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
         self._waveforms = _Ragged([clip.waveform for clip in clips], device)
+        self._lengths = self._waveforms.lengths.cpu()
         self._objects = _Ragged([clip.object for clip in clips], device)
         self._dense_motion = _Ragged([clip.dense_motion for clip in clips], device)
         self._whole_motion = torch.stack([clip.motion for clip in clips]).to(device)
@@ -63,7 +64,7 @@ class ClipBank:
         self, groups: torch.Tensor, generator: torch.Generator, gain: float = 0.0, is_memory: torch.Tensor | None = None
     ) -> Draw:
         """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
-        room = (self._waveforms.lengths.cpu()[groups] - self.spectrogram.samples).clamp(min=0)
+        room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
         return Draw(
@@ -74,17 +75,18 @@ class ClipBank:
         """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
         sizes = self.spectrogram
         clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
-        waveforms = self._waveforms.take(clips, starts, sizes.samples) * draw.gains.to(self.device).unsqueeze(-1)
+        waveforms = self._crops(draw) * draw.gains.to(self.device).unsqueeze(-1)
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
-        spectrogram = spectrograms.sum(1)  # the STFT is linear: the mixture's is the sum of its sources'
-        magnitudes = torch.cat([spectrogram.abs().unsqueeze(1) + audio.EPSILON, spectrograms.abs()], 1)
-        warped = audio.warp(magnitudes, sizes.bins, sizes.align_corners)
-        warped_mixture, warped_sources = warped[:, :1], warped[:, 1:]
+        spectrogram = sum(spectrograms.unbind(1))  # the STFT is linear: the mixture's is the sum of its sources'
+        mixture, magnitudes = (
+            audio.warp(values, sizes.bins, sizes.align_corners)
+            for values in (audio.magnitude(spectrogram).unsqueeze(1) + audio.EPSILON, audio.magnitude(spectrograms))
+        )
         return Batch(
-            mixture=warped_mixture,
-            ratio_masks=audio.ratio_masks(warped_sources, warped_mixture),
-            weights=audio.loss_weights(warped_mixture),
+            mixture=mixture,
+            ratio_masks=audio.ratio_masks(magnitudes, mixture),
+            weights=audio.loss_weights(mixture),
             visual=self._visual(clips, starts),
             classes=self.classes[draw.clips].to(self.device),
             videos=clips,
@@ -111,6 +113,14 @@ class ClipBank:
         pictures = normalize(self._objects.values, dim=1)
         sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
         return sums / lengths.unsqueeze(1)
+
+    def _crops(self, draw: Draw) -> torch.Tensor:
+        """Waveforms `[B, N, samples]` of a draw, as they were recorded."""
+        clips, starts, samples = draw.clips.to(self.device), draw.starts.to(self.device), self.spectrogram.samples
+        ends = draw.starts + samples
+        if (ends <= self._lengths[draw.clips]).all():  # asked on the CPU: no wait for a GPU
+            return self._waveforms.slices(clips, starts, samples)
+        return self._waveforms.take(clips, starts, samples)
 
     def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
         first = starts / audio.SAMPLE_RATE
@@ -233,6 +243,11 @@ class _Ragged:
         length = self.lengths[rows].unsqueeze(-1)
         place = place % length if tile else place.clamp(min=0).minimum(length - 1)
         return self.values[self.offsets[rows].unsqueeze(-1) + place]
+
+    def slices(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
+        """What `take` gives where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
+        every = self.values.unfold(0, count, 1)  # a view: row i is the slice that begins at i
+        return every[self.offsets[rows] + starts]
 
     def interpolate(self, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """Values at fractional places `[..., S]`, linear between neighbours, the nearest one beyond the ends."""

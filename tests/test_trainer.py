@@ -11,7 +11,7 @@ import pytest
 import torch
 from samples import CLASSES
 
-from contav_lib import paths, run, storage
+from contav_lib import Config, paths, run, storage
 from contav_lib.history import read_history
 from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.optimizers import Optimizers
@@ -254,6 +254,25 @@ def test_optimizers_saved_and_loaded_go_on_alike(tiny, schedule):
         step(one, first, number)
         step(other, second, number)
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
+
+
+def test_fused_steps_equal_plain_ones():
+    config = Config.profile("lab")
+    torch.manual_seed(0)
+    one = config.make_separator(2)
+    other = config.make_separator(2)
+    other.load_state_dict(one.state_dict())
+    ours = Optimizers(config, one, 6, first_task=True)
+    theirs = torch.optim.AdamW(other.parameters(), weight_decay=config.weight_decay, fused=False, foreach=False)
+    for number in range(3):
+        for mine, plain in zip(one.parameters(), other.parameters(), strict=True):
+            mine.grad = 1e-3 * torch.randn_like(mine)
+            plain.grad = mine.grad.clone()
+        ours.step(number)
+        theirs.param_groups[0]["lr"] = config.learning_rate * (number + 1) / config.warmup_steps
+        theirs.step()
+    for mine, plain in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(mine, plain, rtol=0, atol=1e-6)
 
 
 def test_two_terms_of_one_name_are_refused(home, tiny, monkeypatch):
