@@ -85,11 +85,8 @@ TABLE_1: tuple[Row, ...] = (
     Row("joint", 0),
 )
 BEYOND: tuple[Row, ...] = (Row("replay", 1), Row("der", 1))
-REFERENCES: tuple[Row, ...] = (
-    Row("finetune", 0),
-    Row("replay", 1),
-    Row("contav", 1),
-)  # what differences are taken against
+# What differences are taken against.
+REFERENCES: tuple[Row, ...] = (Row("finetune", 0), Row("replay", 1), Row("contav", 1))
 
 
 def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None) -> list[Row]:

@@ -16,6 +16,7 @@ pigeonhole bootstrap overstates what is peculiar to single mixtures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import stats
@@ -48,9 +49,11 @@ def clip_weights(clips: np.ndarray, replicates: int = REPLICATES, seed: int = 0)
         `[R, M]`, whole numbers as floats.
     """
     names, places = np.unique(clips, return_inverse=True)
-    generator = np.random.default_rng(seed)
-    counts = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=replicates)
-    return counts[:, places.reshape(np.shape(clips))].prod(-1).astype(float)
+    size = (replicates, len(names))
+    drawn = np.random.default_rng(seed).integers(len(names), size=size)
+    rows = len(names) * np.arange(replicates)[:, None]
+    counts = np.bincount((rows + drawn).ravel(), minlength=replicates * len(names)).reshape(size).astype(float)
+    return reduce(np.multiply, (counts[:, column] for column in places.reshape(np.shape(clips)).T))
 
 
 def resampled_means(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

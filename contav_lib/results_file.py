@@ -52,5 +52,5 @@ def read_results(path: Path) -> tuple[str, pd.DataFrame]:
             first = file.readline()
             if not first.startswith("# python -m "):
                 raise ValueError("the first line is not '# python -m ...'")
-            table = pd.read_csv(file, float_precision="round_trip")
+            table = pd.read_csv(file)
         return first[2:].strip(), table.set_index("name")

@@ -123,10 +123,9 @@ def study_table(study: str, results: Mapping[str, Sequence[Result]]) -> pd.DataF
     """
     if study == "terms":
         return measures_table(results, REFERENCES)
-    alone = [
-        measures_table({name: runs}, {}) for name, runs in results.items()
-    ]  # conditions may have mixtures of their own
-    return pd.concat(alone).join(what_crosssdc_adds(results).add_prefix("sdr_added_"))
+    # One at a time, for conditions may have test mixtures of their own.
+    tables = [measures_table({name: runs}, {}) for name, runs in results.items()]
+    return pd.concat(tables).join(what_crosssdc_adds(results).add_prefix("sdr_added_"))
 
 
 def scored_again(
