@@ -6,6 +6,8 @@ python -m contav_lib.comparison --profile lab --seeds 3
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,31 +16,15 @@ import pandas as pd
 from contav_lib import paths
 from contav_lib.config import Config
 from contav_lib.experiment import load_banks, schedule_of
-from contav_lib.lesson_plan import run_plan
+from contav_lib.lesson_plan import Seeds, add_seeds, run_plan, seeds_given, which_seeds
 from contav_lib.methods import method_class
 from contav_lib.program import command_line
 from contav_lib.result import Result
-from contav_lib.storage import load_tensors, without_prefix, write_atomically
-from contav_lib.tables import half_interval, in_words, paired_differences, results_table
+from contav_lib.results_file import command, save_results
+from contav_lib.storage import load_tensors, without_prefix
+from contav_lib.tables import in_words, measures_table, paired_differences, results_table
 
-Row = tuple[str, int]  # a method and how many exemplars a class it may keep
-
-# The rows of the paper's Table 1, in its order, and two more that teachers ask for.
-TABLE_1: tuple[Row, ...] = (
-    ("finetune", 0),
-    ("lwf", 0),
-    ("ewc", 0),
-    ("plop", 0),
-    ("ewf", 0),
-    ("lwf", 1),
-    ("ewc", 1),
-    ("plop", 1),
-    ("ewf", 1),
-    ("avcil", 1),
-    ("contav", 1),
-    ("joint", 0),
-)
-BEYOND: tuple[Row, ...] = (("replay", 1), ("der", 1))
+_GIVEN = {"method", "seed", "exemplars"}  # settings that a row or `seeds` says
 NAMES = {
     "finetune": "fine-tuning",
     "replay": "replay",
@@ -51,7 +37,56 @@ NAMES = {
     "contav": "ContAV-Sep",
     "der": "DER",
 }
-REFERENCES: tuple[Row, ...] = (("finetune", 0), ("replay", 1), ("contav", 1))  # what differences are taken against
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a comparison: a method, its memory, and settings that differ from its own.
+
+    Attributes:
+        method: its name in `contav_lib.methods`.
+        exemplars: how many clips a class it may keep.
+        settings: pairs of a setting's name and value; none for the method as it is.
+        title: what tables call a row with settings; "" makes it from method, memory and settings.
+    """
+
+    method: str
+    exemplars: int
+    settings: tuple[tuple[str, Any], ...] = ()
+    title: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """What tables and figures call it: "LwF", "LwF + memory", "LwF + 4 exemplars", "LwF, distillation=0", ..."""
+        if self.title:
+            return self.title
+        name = NAMES.get(self.method, self.method)
+        if self.exemplars != method_class(self.method).exemplars:
+            if self.exemplars == 0:
+                name += ", no memory"
+            else:
+                name += " + memory" if self.exemplars == 1 else f" + {self.exemplars} exemplars"
+        return ", ".join([name, *(f"{setting}={value}" for setting, value in self.settings)])
+
+
+# The rows of the paper's Table 1, in its order, and two more that teachers ask for.
+TABLE_1: tuple[Row, ...] = (
+    Row("finetune", 0),
+    Row("lwf", 0),
+    Row("ewc", 0),
+    Row("plop", 0),
+    Row("ewf", 0),
+    Row("lwf", 1),
+    Row("ewc", 1),
+    Row("plop", 1),
+    Row("ewf", 1),
+    Row("avcil", 1),
+    Row("contav", 1),
+    Row("joint", 0),
+)
+BEYOND: tuple[Row, ...] = (Row("replay", 1), Row("der", 1))
+# What differences are taken against.
+REFERENCES: tuple[Row, ...] = (Row("finetune", 0), Row("replay", 1), Row("contav", 1))
 
 
 def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None) -> list[Row]:
@@ -61,34 +96,33 @@ def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | Non
         ValueError: no such method.
     """
     rows = TABLE_1 + BEYOND
-    names = methods or list(dict.fromkeys(name for name, _ in rows))
+    names = methods or list(dict.fromkeys(row.method for row in rows))
     for name in names:
         method_class(name)
     if exemplars:
         # Joint training keeps everything, however many exemplars are asked for: one row.
         counts = {name: [0] if method_class(name).joint else exemplars for name in names}
-        return [(name, count) for name in names for count in counts[name]]
-    return [row for row in rows if row[0] in names]
+        return [Row(name, count) for name in names for count in counts[name]]
+    return [row for row in rows if row.method in names]
 
 
 def compare(
-    methods: Iterable[str | Row], seeds: int | Sequence[int] = 3, profile: str = "lab", **overrides: Any
+    methods: Iterable[str | tuple | Row], seeds: Seeds = 3, profile: str = "lab", **overrides: Any
 ) -> pd.DataFrame:
     """Run methods over seeds, or fetch stored results, and sum them up: one row a method and memory setting.
 
     An interrupted comparison goes on where it stopped.
 
     Args:
-        methods: names such as "contav" (with the memory that the method asks for), or pairs such as `("lwf", 1)`: name and
-            exemplars a class. See `TABLE_1`.
+        methods: names such as "contav" (with the memory that the method asks for); pairs such as `("lwf", 1)`: name and
+            exemplars a class; with settings of this row alone, `("lwf", 1, {"distillation": 0.3})`; or a `Row`.
         seeds: how many (0, 1, ...), or which.
         profile, overrides: as for `Config.profile`. A method's own setting may be overridden when all methods have it.
 
     Returns:
-        indexed by `method` and `exemplars`; for each key of `Result.summary()` (dB) the columns `<key>_mean`, `<key>_std`
-        (over seeds; NaN with one) and `<key>_ci95` (half the 95 % interval of the mean, Student's t); the same three of the
-        difference, seed by seed, to fine-tuning (`<key>_vs_finetune_...`), to replay (`<key>_vs_replay_...`) and to
-        ContAV-Sep (`<key>_vs_contav_...`), both with one exemplar a class, where those are among the methods; `minutes` and
+        indexed by `method` (of a row with settings, its name) and `exemplars`; the columns of `tables.measures_table`, with
+        differences to fine-tuning (`<key>_vs_finetune_...`), to replay (`<key>_vs_replay_...`) and to ContAV-Sep
+        (`<key>_vs_contav_...`), both with one exemplar a class, where those are among the methods; `minutes` and
         `memory_bytes`, means over seeds.
 
     Raises:
@@ -98,58 +132,48 @@ def compare(
 
 
 def run_comparison(
-    methods: Iterable[str | Row],
-    seeds: int | Sequence[int] = 3,
+    methods: Iterable[str | tuple | Row],
+    seeds: Seeds = 3,
     profile: str = "lab",
     only_stored: bool = False,
     **overrides: Any,
 ) -> dict[Row, list[Result]]:
-    """The results behind `compare`, one a seed, by method and exemplars.
+    """The results behind `compare`, one a seed, by row.
 
     Args:
         only_stored: run nothing; leave out the rows whose results are not all there.
     """
-    if taken := {"method", "seed", "exemplars"} & overrides.keys():
+    if taken := _GIVEN & overrides.keys():
         raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
-    rows, numbers = _as_rows(methods), _as_numbers(seeds)
-    plan = {
-        (name, exemplars): [
-            Config.profile(profile, method=name, exemplars=exemplars, seed=seed, **overrides) for seed in numbers
-        ]
-        for name, exemplars in rows
-    }
+    rows, numbers = _as_rows(methods), which_seeds(seeds)
+    plan = {}
+    for row in rows:
+        settings = {**overrides, **dict(row.settings), "method": row.method, "exemplars": row.exemplars}
+        plan[row] = [Config.profile(profile, **settings, seed=seed) for seed in numbers]
     return run_plan(plan, only_stored)
 
 
 def readable(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
     """The same results under the names that tables and figures use: "LwF", "LwF + memory", "LwF + 4 exemplars", ..."""
-    return {_name(row): runs for row, runs in results.items()}
+    return {row.name: runs for row, runs in results.items()}
 
 
 def by_memory(results: Mapping[Row, list[Result]]) -> dict[str, dict[int, list[Result]]]:
     """The same results by method's name, then by exemplars a class: what `plots.against_memory` draws."""
     sizes = {}
-    for (method, exemplars), runs in results.items():
-        sizes.setdefault(NAMES.get(method, method), {})[exemplars] = runs
+    for row, runs in results.items():
+        name = row.name if row.settings else NAMES.get(row.method, row.method)
+        sizes.setdefault(name, {})[row.exemplars] = runs
     return sizes
 
 
 def table_of(results: Mapping[Row, list[Result]]) -> pd.DataFrame:
     """The table of `compare`, from results with the same seeds in each row."""
-    summaries = {row: pd.DataFrame([run.summary() for run in runs]) for row, runs in results.items()}
-    table = {}
-    for row, values in summaries.items():
-        cells = _sum_up(values)
-        for reference in REFERENCES:
-            if reference in summaries and reference != row:
-                cells |= _sum_up((values - summaries[reference]).add_suffix(f"_vs_{reference[0]}"))
-        cells["minutes"] = np.mean([run.minutes for run in results[row]])
-        cells["memory_bytes"] = np.mean([memory_bytes(run) for run in results[row]])
-        table[row] = cells
-    frame = pd.DataFrame.from_dict(table, orient="index")
-    frame = frame[sorted(frame.columns, key=lambda name: ("_vs_" in name, name in ("minutes", "memory_bytes")))]
-    frame.index = pd.MultiIndex.from_tuples(frame.index, names=["method", "exemplars"])
-    return frame
+    frame = measures_table(results, {reference: reference.method for reference in REFERENCES})
+    frame["minutes"] = [np.mean([run.minutes for run in runs]) for runs in results.values()]
+    frame["memory_bytes"] = [np.mean([memory_bytes(run) for run in runs]) for runs in results.values()]
+    names = [(row.name if row.settings else row.method, row.exemplars) for row in results]
+    return frame.set_axis(pd.MultiIndex.from_tuples(names, names=["method", "exemplars"]))
 
 
 def memory_bytes(result: Result) -> int:
@@ -168,16 +192,8 @@ def memory_bytes(result: Result) -> int:
     return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
 
 
-def _as_rows(methods: Iterable[str | Row]) -> list[Row]:
-    rows = []
-    for method in [] if isinstance(methods, str) else methods:
-        match method:
-            case str(name):
-                rows.append((name, method_class(name).exemplars))
-            case (str(name), int(exemplars)):
-                rows.append((name, 0 if method_class(name).joint else exemplars))
-            case _:
-                raise ValueError(f"{method!r} is no method: give its name, or name and exemplars: ('replay', 2).")
+def _as_rows(methods: Iterable[str | tuple | Row]) -> list[Row]:
+    rows = [_as_row(method) for method in ([] if isinstance(methods, str) else methods)]
     if not rows or len(set(rows)) < len(rows):
         raise ValueError(
             f"methods={methods!r}: give at least one method, and each only once, as in ['finetune', 'replay']."
@@ -185,33 +201,25 @@ def _as_rows(methods: Iterable[str | Row]) -> list[Row]:
     return rows
 
 
-def _as_numbers(seeds: int | Sequence[int]) -> list[int]:
-    numbers = range(seeds) if isinstance(seeds, int) else seeds if isinstance(seeds, Iterable) else []
-    numbers = [number if isinstance(number, int) else None for number in numbers]
-    if not numbers or None in numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(
-            f"seeds={seeds!r}: give at least one seed, and each only once: how many, as in 3, or which, as in [0, 2]."
-        )
-    return numbers
-
-
-def _name(row: Row) -> str:
-    method, exemplars = row
-    name = NAMES.get(method, method)
-    if exemplars == method_class(method).exemplars:
-        return name
-    if exemplars == 0:
-        return f"{name}, no memory"
-    return f"{name} + memory" if exemplars == 1 else f"{name} + {exemplars} exemplars"
-
-
-def _sum_up(values: pd.DataFrame) -> dict[str, float]:
-    cells = {}
-    for name, column in values.items():
-        cells[f"{name}_mean"] = column.mean(skipna=False)  # a run that was not measured is no run less
-        cells[f"{name}_std"] = column.std(ddof=1, skipna=False)
-        cells[f"{name}_ci95"] = half_interval(column.to_numpy())
-    return cells
+def _as_row(method: str | tuple | Row) -> Row:
+    match method:
+        case Row():
+            row = method
+        case str(name):
+            row = Row(name, method_class(name).exemplars)
+        case (str(name), int(exemplars)):
+            row = Row(name, exemplars)
+        case (str(name), int(exemplars), Mapping() as settings):
+            row = Row(name, exemplars, tuple(sorted(settings.items())))
+        case _:
+            raise ValueError(
+                f"{method!r} is no method: give its name, or name and exemplars: ('replay', 2), or settings, too: "
+                "('contav', 1, {'temperature': 0.2})."
+            )
+    if taken := _GIVEN & dict(row.settings).keys():
+        raise ValueError(f"{method!r}: {', '.join(sorted(taken))} can't be among a row's settings.")
+    # Joint training keeps everything, however many exemplars are asked for.
+    return replace(row, exemplars=0) if method_class(row.method).joint else row
 
 
 @command_line
@@ -219,24 +227,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: run rows, those of Table 1 by default, and print them beside the paper's."""
     parser = argparse.ArgumentParser(prog="python -m contav_lib.comparison", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    parser.add_argument("--seeds", type=int, default=3, help="repetitions of every row (default 3)")
+    add_seeds(parser)
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
     chosen = parser.parse_args(arguments)
-    rows = rows_of(chosen.methods, chosen.exemplars)
-    results = run_comparison(rows, chosen.seeds, chosen.profile, chosen.stored, separator=chosen.separator)
+    rows, seeds = rows_of(chosen.methods, chosen.exemplars), seeds_given(chosen.seeds)
+    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
-    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
-    path = paths.runs() / f"{'-'.join(map(str, parts))}-{chosen.seeds}-seeds.csv"
-    write_atomically(path, table_of(results).to_csv)
     named = readable(results)
+    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
+    numbers = "-".join(map(str, chosen.seeds))
+    path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
+    save_results(path, command("contav_lib.comparison", arguments), named, table_of(results))
     print(results_table(named, paper=True).to_string())
-    for reference in map(_name, REFERENCES):
-        if reference in named:
-            print(in_words(paired_differences(named, reference), reference, "final SDR"))
+    for reference in REFERENCES:
+        if reference in results:
+            print(in_words(paired_differences(named, reference.name), reference.name, "final SDR"))
     print(f"All measures, with their intervals: {path}")
 
 

@@ -19,7 +19,7 @@ from contav_lib.naming import did_you_mean, find_by_name
 from contav_lib.separators.separator import separator_class
 from contav_lib.tasks import Task, split_classes
 
-RESULTS_VERSION = 2  # part of every result's name; changes when the same settings no longer give the same numbers
+RESULTS_VERSION = 3  # part of every result's name; changes when the same settings no longer give the same numbers
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from contav_lib.audio import reconstruct
 from contav_lib.batches import Batch, ClipBank, Draw
 from contav_lib.devices import mixed_precision
-from contav_lib.metrics import SCORES, is_audible, plain_sdr, score_mixtures
+from contav_lib.metrics import SCORES, is_audible, plain_sdr, score_sources
 from contav_lib.separators import Separator
 
 _CHUNK = 16  # mixtures separated and scored at once
@@ -74,14 +74,14 @@ def separate_batch(separator: Separator, batch: Batch, bank: ClipBank) -> torch.
 
 @torch.inference_mode()
 def evaluate(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | None = None) -> dict[str, torch.Tensor]:
-    """Scores of every mixture of a draw.
+    """Scores of every source in the mixtures of a draw.
 
     Args:
         separator: put in eval mode here.
         sight: changes what the separator sees (see `SIGHTS`) or is asked for; None shows it everything.
 
     Returns:
-        `metrics.SCORES` by name, each `[mixtures]` in dB, NaN for a mixture with a silent source.
+        `metrics.SCORES` by name, each `[mixtures, N]` in dB, NaN for a mixture with a silent source.
     """
     separator.eval()
     scores: dict[str, list[torch.Tensor]] = {name: [] for name in SCORES}
@@ -89,7 +89,7 @@ def evaluate(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | No
         batch = bank.batch(draw[start : start + _CHUNK], keep_waveforms=True)
         estimates = separate_batch(separator, sight(batch) if sight else batch, bank)
         references = batch.sources[..., : estimates.shape[-1]]
-        for name, values in score_mixtures(references, estimates, references.sum(1)).items():
+        for name, values in score_sources(references, estimates, references.sum(1)).items():
             scores[name].append(values)
     return {name: torch.cat(values) for name, values in scores.items()}
 

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
-from contav_lib import paths
+from contav_lib import mixture_scores, paths
 from contav_lib.batches import ClipBank, Draw, with_picture_noise
 from contav_lib.config import Config
 from contav_lib.corpus.load import load_data, require_clips
@@ -25,17 +25,9 @@ from contav_lib.methods import method_class
 from contav_lib.metrics import SCORES, mean_scores
 from contav_lib.prototypes import Prototypes, load_prototypes
 from contav_lib.result import Result
-from contav_lib.scores import Scores, forget_scores, no_scores, read_scores, tasks_measured
+from contav_lib.scores import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.separators import load_separator, save_separator
-from contav_lib.storage import (
-    StorageError,
-    load_tensors,
-    read_json,
-    read_metadata,
-    reading,
-    without_prefix,
-    write_json,
-)
+from contav_lib.storage import StorageError, load_tensors, read_json, read_metadata, reading, without_prefix, write_json
 from contav_lib.tasks import Task, clips_needed, make_schedule, split_classes
 from contav_lib.trainer import Trainer
 
@@ -89,6 +81,7 @@ def is_finished(config: Config) -> bool:
     try:
         scores = read_scores(folder / "matrix.json")
         tasks = scores["tasks"]
+        mixture_scores.read_mixture_scores(folder / "mixtures.json", len(tasks))
         return (
             tasks_measured(scores) == tasks_learned(folder, tasks) == len(tasks)
             and examples_are_whole(folder / "examples")
@@ -202,7 +195,7 @@ class Experiment:
         self.learned = tasks_learned(folder, self.tasks)
         for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
             _checkpoint(folder, task.index).unlink(missing_ok=True)
-        self.scores = self._stored_scores()
+        self.scores, self.mixture_scores = self._stored_scores()
 
     def run(self) -> Result:
         with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:
@@ -252,14 +245,14 @@ class Experiment:
         start = time.perf_counter()
         separator = load_separator(_checkpoint(self.folder, task.index), self.train.device)
         for other in self.schedule[: task.index + 1]:
-            scores = mean_scores(evaluate(separator, self.test, self.mixtures[other.index][0]))
-            for name in SCORES:
-                self.scores["matrix"][name][task.index][other.index] = _finite(scores[name])
-        scores = evaluate(separator, self.test, self.mixtures[task.index][1])
-        self.scores["dropped"] = int(scores["sdr"].isnan().sum())
-        means = mean_scores(scores)
-        for name in SCORES:
-            self.scores["seen"][name][task.index] = _finite(means[name])
+            scores = evaluate(separator, self.test, self.mixtures[other.index][0])
+            set_scores(self.scores, "matrix", mean_scores(scores), task.index, other.index)
+            mixture_scores.set_task_scores(self.mixture_scores, other.index, task.index, scores)
+        mixtures = self.mixtures[task.index][1]
+        scores = evaluate(separator, self.test, mixtures)
+        set_scores(self.scores, "seen", mean_scores(scores), task.index)
+        self.scores["dropped"] = int(scores["sdr"].isnan().any(1).sum())
+        mixture_scores.set_seen_scores(self.mixture_scores, self._named(mixtures), scores)
         drawn = [self.mixtures[other.index][0][:1] for other in self.schedule[: task.index + 1]]
         store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
         rows, seen = self.scores["matrix"], self.scores["seen"]
@@ -273,22 +266,31 @@ class Experiment:
                 "seconds": round(time.perf_counter() - start, 3),
             }
         )
-        write_json(self.folder / "matrix.json", self.scores)
+        write_json(self.folder / "mixtures.json", self.mixture_scores)
+        write_json(self.folder / "matrix.json", self.scores)  # last: it says how many tasks are measured
 
-    def _stored_scores(self) -> Scores:
+    def _stored_scores(self) -> tuple[dict, dict]:
         """What an interrupted run measured of the tasks whose checkpoints are there; nothing, for a new one."""
+        nothing = (
+            no_scores(self.tasks),
+            mixture_scores.no_mixture_scores([self._named(own) for own, _ in self.mixtures]),
+        )
         try:
-            stored = read_scores(self.folder / "matrix.json")
+            scores = read_scores(self.folder / "matrix.json")
+            of_mixtures = mixture_scores.read_mixture_scores(self.folder / "mixtures.json", tasks_measured(scores))
         except StorageError:
-            return no_scores(self.tasks)
-        if stored["tasks"] != self.tasks or not examples_are_whole(self.folder / "examples"):
-            return no_scores(self.tasks)
-        return forget_scores(stored, self.learned)
+            return nothing
+        if scores["tasks"] != self.tasks or not examples_are_whole(self.folder / "examples"):
+            return nothing
+        return forget_scores(scores, self.learned), mixture_scores.forget_mixture_scores(of_mixtures, self.learned)
+
+    def _named(self, mixtures: Draw) -> dict[str, list]:
+        """Ids and labels of what is mixed, as `mixtures.json` holds them."""
+        order = learning_order(self.config)
+        return mixture_scores.name_clips(
+            mixtures.clips, self.test.ids, [order[number] for number in self.test.classes.tolist()]
+        )
 
 
 def _checkpoint(folder: Path, task: int) -> Path:
     return folder / "checkpoints" / f"task_{task + 1}.safetensors"
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

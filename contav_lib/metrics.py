@@ -154,18 +154,24 @@ def si_sdr(references: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
 
 
 def score_mixtures(references: torch.Tensor, estimates: torch.Tensor, mixture: torch.Tensor) -> dict[str, torch.Tensor]:
-    """All `SCORES` of a batch of mixtures, each averaged over its sources.
+    """All `SCORES` of a batch of mixtures, each averaged over its sources: `score_sources`, but `[B]` a score."""
+    return {name: values.mean(1) for name, values in score_sources(references, estimates, mixture).items()}
 
-    A mixture with a silent reference or estimate has no score: NaN, to be left out of means (and counted).
+
+def score_sources(references: torch.Tensor, estimates: torch.Tensor, mixture: torch.Tensor) -> dict[str, torch.Tensor]:
+    """All `SCORES` of every source in a batch of mixtures.
+
+    A mixture with a silent reference or estimate has no score: NaN for all its sources, to be left out of means (and
+    counted).
 
     Args:
         references, estimates: `[B, N, L]`. mixture: `[B, L]`.
 
     Returns:
-        one tensor `[B]` a score, on the CPU.
+        one tensor `[B, N]` a score, in dB, double precision, on the CPU.
     """
     audible = (is_audible(references) & is_audible(estimates)).all(1)
-    scores = {name: torch.full((len(references),), float("nan"), dtype=torch.float64) for name in SCORES}
+    scores = {name: torch.full(references.shape[:2], float("nan"), dtype=torch.float64) for name in SCORES}
     if audible.any():
         references, estimates, mixture = references[audible], estimates[audible], mixture[audible]
         doing_nothing = mixture.unsqueeze(1).expand_as(references)
@@ -174,7 +180,7 @@ def score_mixtures(references: torch.Tensor, estimates: torch.Tensor, mixture: t
         measured["si_sdr"] = si_sdr(references, estimates)
         measured["sdr_improvement"] = measured["sdr"] - scored["sdr"][:, 1]
         for name, values in measured.items():
-            scores[name][audible.cpu()] = values.mean(1).double().cpu()
+            scores[name][audible.cpu()] = values.double().cpu()
     return scores
 
 
@@ -187,11 +193,14 @@ def average(matrix: np.ndarray) -> float:
 
 
 def forgetting(matrix: np.ndarray) -> float:
-    """Mean over old tasks j of `max_i R[i, j] - R[T, j]` (Chaudhry et al. 2018); 0 while there is one task only."""
+    """Mean over old tasks j of `max over i < T of R[i, j]`, minus `R[T, j]` (Chaudhry et al. 2018, their eq. 3).
+
+    Negative where old tasks end better than they ever were before; 0 while there is one task only.
+    """
     last, tasks = _last_row(matrix), _measured(matrix)
     if tasks < 2:
         return 0.0
-    return float(np.mean(np.nanmax(matrix[:tasks, : tasks - 1], axis=0) - last[: tasks - 1]))
+    return float(np.mean(np.nanmax(matrix[: tasks - 1, : tasks - 1], axis=0) - last[: tasks - 1]))
 
 
 def backward_transfer(matrix: np.ndarray) -> float:
@@ -218,5 +227,5 @@ def _last_row(matrix: np.ndarray) -> np.ndarray:
 
 
 def mean_scores(scores: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """Mean over the mixtures that have a score."""
+    """Mean over the mixtures, or over their sources, that have a score."""
     return {name: float(values.nanmean()) for name, values in scores.items()}

@@ -122,7 +122,7 @@ def _print_results(profile: str, seeds: int) -> None:
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed: no spread, no conclusions"
     print(f"\nOne task of five classes, unseen clips, in dB ({spread})")
     single = results_table(run_plan(single_task(profile, seeds)))
-    print(single.drop(columns="forgetting").to_string())
+    print(single.drop(columns=["forgetting", "backward transfer"]).to_string())
     print(f"\nFour tasks, after the last one, mixtures over all classes, in dB ({spread})")
     print(results_table(run_plan({**forgetting(profile, seeds), **ablation(profile, seeds)}), paper=True).to_string())
     print(

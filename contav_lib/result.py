@@ -1,5 +1,6 @@
 """Results on disk: what an experiment measured, and what it learned."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from contav_lib import metrics
 from contav_lib.examples import read_examples
 from contav_lib.history import read_history
+from contav_lib.mixture_scores import MixtureScores, read_mixture_scores, seen_mixtures, task_mixtures
 from contav_lib.prototypes import Prototypes, load_prototypes
 from contav_lib.scores import read_scores
 from contav_lib.separators import Separator, load_separator
@@ -18,9 +20,9 @@ from contav_lib.storage import read_json
 class Result:
     """One experiment's folder, read on demand.
 
-    `config.json` the settings; `matrix.json` all scores; `history.jsonl` the course of training;
-    `checkpoints/task_<t>.safetensors` the separator and the class prototypes after each task; `examples/` a few
-    separated mixtures as FLAC. Tasks are counted from 1 in file names and from 0 in code.
+    `config.json` the settings; `matrix.json` mean scores, `mixtures.json` those of single mixtures; `history.jsonl` the
+    course of training; `checkpoints/task_<t>.safetensors` the separator and the class prototypes after each task;
+    `examples/` a few separated mixtures as FLAC. Tasks are counted from 1 in file names and from 0 in code.
     """
 
     def __init__(self, folder: Path):
@@ -45,6 +47,39 @@ class Result:
     def over_all_seen(self, metric: str = "sdr") -> np.ndarray:
         """`[T]`: score after each task on fixed mixtures across all classes seen by then, in dB (the paper's Figure 3)."""
         return np.array(self._pick("seen", metric), dtype=float)
+
+    def mixture_scores(self) -> MixtureScores:
+        """Scores of every test mixture across all classes, after the last task: `metrics.SCORES`, `[M, N]` each.
+
+        Raises:
+            StorageError: `mixtures.json` is missing, damaged, or not complete.
+        """
+        return seen_mixtures(self._mixtures)
+
+    def task_mixture_scores(self, task: int) -> MixtureScores:
+        """SDR of every one of a task's own test mixtures: `sdr` `[T, M, N]`, a row a task learned, NaN before its own.
+
+        Raises:
+            StorageError: as `mixture_scores`.
+        """
+        return task_mixtures(self._mixtures, task)
+
+    def class_matrix(self) -> np.ndarray:
+        """SDR in dB of each class after each task: `[T, classes]`, NaN before its task is learned.
+
+        Each is the mean over the class's sources in its own task's fixed mixtures; forgetting of a class is what its column
+        loses.
+        """
+        columns = []
+        for number, task in enumerate(self.tasks):
+            mixtures = self.task_mixture_scores(number)
+            of_class = [np.where(mixtures.labels == label, mixtures.scores["sdr"], np.nan) for label in task]
+            columns += [_nanmean(values.reshape(len(values), -1)) for values in of_class]
+        return np.stack(columns, axis=1)
+
+    @cached_property
+    def _mixtures(self) -> dict[str, Any]:
+        return read_mixture_scores(self.folder / "mixtures.json", len(self.tasks))
 
     def summary(self) -> dict[str, float]:
         """The experiment in six numbers, all in dB.
@@ -100,3 +135,9 @@ class Result:
         if metric not in self._scores[table]:
             raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
         return self._scores[table][metric]
+
+
+def _nanmean(rows: np.ndarray) -> np.ndarray:
+    """Mean of each row of `[T, K]` without its NaN; NaN where there is nothing else."""
+    count = np.count_nonzero(~np.isnan(rows), axis=1)
+    return np.divide(np.nansum(rows, axis=1), count, out=np.full(len(rows), np.nan), where=count > 0)

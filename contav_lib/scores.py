@@ -1,6 +1,7 @@
 """The scores of an experiment, as `matrix.json` holds them: None where nothing is measured yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def read_scores(path: Path) -> Scores:
 def tasks_measured(scores: Scores) -> int:
     """How many tasks, from the first on, have their scores."""
     return [*scores["seen"]["sdr"], None].index(None)
+
+
+def set_scores(scores: Scores, table: str, means: Mapping[str, float], task: int, *column: int) -> None:
+    """Enter the mean scores measured after a task: row `task` of "seen", or row and column of "matrix"."""
+    for name in SCORES:
+        rows = scores[table][name]
+        *outer, last = task, *column
+        for place in outer:
+            rows = rows[place]
+        rows[last] = means[name] if isfinite(means[name]) else None
 
 
 def forget_scores(scores: Scores, first: int) -> Scores:

@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,12 +16,20 @@ from contav_lib.batches import ClipBank
 from contav_lib.config import Config
 from contav_lib.evaluation import Sight, evaluate, fixed_mixtures
 from contav_lib.experiment import load_banks
-from contav_lib.lesson_plan import DISTILLATION, FIRST_TASK, Plan, over_seeds, run_plan
+from contav_lib.lesson_plan import DISTILLATION, FIRST_TASK, Plan, Seeds, add_seeds, over_seeds, run_plan, seeds_given
 from contav_lib.metrics import mean_scores
 from contav_lib.naming import find_by_name
 from contav_lib.program import command_line
 from contav_lib.result import Result
-from contav_lib.tables import half_interval, in_words, paired_differences, results_table
+from contav_lib.results_file import command, save_results
+from contav_lib.tables import (
+    half_interval,
+    in_words,
+    measures_table,
+    paired_differences,
+    results_table,
+    with_verdicts,
+)
 
 PAPER_WEIGHTS = dict(instance=0.1, class_=0.3)  # the paper's weights, about three times those of `lab`
 UNCHANGED = "as it is"
@@ -44,7 +53,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 OF_CROSSSDC = ("instance", "class_", "temperature")  # settings that mean nothing without it
 
 
-def terms(profile: str, seeds: int) -> Plan:
+def terms(profile: str, seeds: Seeds) -> Plan:
     """The rows of Table 2, distillation with and without contrastive terms; before them replay, last the paper's weights."""
     variants = {
         "replay": dict(method="replay"),
@@ -57,7 +66,7 @@ def terms(profile: str, seeds: int) -> Plan:
     return over_seeds(profile, seeds, variants)
 
 
-def needs(profile: str, seeds: int, conditions: Sequence[str] = ()) -> Plan:
+def needs(profile: str, seeds: Seeds, conditions: Sequence[str] = ()) -> Plan:
     """Conditions of `CONDITIONS` (all by default), with CrossSDC ("<condition>") and without ("<condition>, without").
 
     Raises:
@@ -74,7 +83,7 @@ def needs(profile: str, seeds: int, conditions: Sequence[str] = ()) -> Plan:
     return over_seeds(profile, seeds, variants)
 
 
-def learning(profile: str, seeds: int) -> Plan:
+def learning(profile: str, seeds: Seeds) -> Plan:
     """One task of five classes in every separator, with CrossSDC and without: what it adds where nothing can be forgotten."""
     variants = {}
     for name in ("iquery", "coseparation", "soundofpixels"):
@@ -83,11 +92,16 @@ def learning(profile: str, seeds: int) -> Plan:
     return over_seeds(profile, seeds, variants, classes=FIRST_TASK, tasks=1)
 
 
+REFERENCES = {
+    "replay": "replay",
+    "distillation only": "distillation",
+}  # of the study of terms, with their names in columns
 STUDIES = {"terms": terms, "needs": needs, "learning": learning}
 
 
 def what_crosssdc_adds(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> pd.DataFrame:
-    """What CrossSDC adds to the same training without it, seed by seed: `paired_differences`, one row a condition.
+    """What CrossSDC adds to the same training without it, seed by seed: `paired_differences`, one row a condition; all
+    conditions together are the family that Holm's correction is for.
 
     Args:
         results: of the plan `needs` or `learning`; conditions may be left out.
@@ -98,7 +112,20 @@ def what_crosssdc_adds(results: Mapping[str, Sequence[Result]], score: str = "sd
         paired_differences({name: results[name], "without": results[f"{name}, without"]}, "without", score)
         for name in conditions
     ]
-    return pd.concat(rows)
+    return with_verdicts(pd.concat(rows))
+
+
+def study_table(study: str, results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+    """All measures of a study as numbers, one row a name: `tables.measures_table`.
+
+    Terms are compared with the `REFERENCES`; in the other studies, columns `sdr_added_<column>` say what CrossSDC adds to
+    the final SDR (`what_crosssdc_adds`).
+    """
+    if study == "terms":
+        return measures_table(results, REFERENCES)
+    # One at a time, for conditions may have test mixtures of their own.
+    tables = [measures_table({name: runs}, {}) for name, runs in results.items()]
+    return pd.concat(tables).join(what_crosssdc_adds(results).add_prefix("sdr_added_"))
 
 
 def scored_again(
@@ -143,16 +170,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m contav_lib.studies", description=__doc__.splitlines()[0])
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    parser.add_argument("--seeds", type=int, default=3, help="repetitions of every row (default 3)")
+    add_seeds(parser)
     parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write all measures to this CSV file")
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
         parser.error("--conditions goes with the study 'needs'.")
     conditions = [chosen.conditions] if chosen.study == "needs" else []
-    results = run_plan(STUDIES[chosen.study](chosen.profile, chosen.seeds, *conditions))
+    results = run_plan(STUDIES[chosen.study](chosen.profile, seeds_given(chosen.seeds), *conditions))
+    if chosen.save:
+        save_results(chosen.save, command("contav_lib.studies", arguments), results, study_table(chosen.study, results))
     print(results_table(results, paper=chosen.study == "terms").to_string())
     if chosen.study == "terms":
-        for reference in ("replay", "distillation only"):
+        for reference in REFERENCES:
             print(in_words(paired_differences(results, reference), reference, "final SDR"))
     else:
         print("\nWhat CrossSDC adds:")

@@ -1,12 +1,17 @@
 """Results as tables: methods with their spread over seeds, and differences that seeds can or can't decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from contav_lib.intervals import SIGNIFICANCE, Interval, clip_weights, holm, interval, resampled_means
+from contav_lib.metrics import SCORES
 from contav_lib.result import Result
+
+Name = TypeVar("Name", bound=Hashable)  # what a method is called in a table
 
 SUMMARY = {
     "sdr": "SDR",
@@ -14,6 +19,7 @@ SUMMARY = {
     "sar": "SAR",
     "sdr_improvement": "SDR improvement",
     "forgetting": "forgetting",
+    "backward_transfer": "backward transfer",
 }
 
 # Pian et al. 2024, Tables 1 and 2, MUSIC-21, by separator: SDR, SIR, SAR in dB. Other data, other sizes: for orientation only.
@@ -69,23 +75,91 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
         results: experiments by method, one a seed.
         paper: set the paper's numbers beside, where it has the method.
     """
-    table = summaries(results)
     rows = {}
-    for name in results:
-        chosen = table[table["method"] == name]
-        rows[name] = {label: _with_spread(chosen[score].to_numpy()) for score, label in SUMMARY.items()}
+    for name, runs in results.items():
+        rows[name] = {"separator": runs[0].config["separator"]}
+        for score in SUMMARY:
+            rows[name] |= _mean_and_std(score, pd.Series([run.summary()[score] for run in runs]))
+    return as_text(pd.DataFrame.from_dict(rows, orient="index"), paper)
+
+
+def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
+    """The table of `results_table`, from numbers: one row a method, columns `<score>_mean` and `<score>_std` in dB.
+
+    Args:
+        paper: as for `results_table`; needs a column `separator`.
+    """
+    rows = {}
+    for name, row in numbers.iterrows():
+        rows[name] = {
+            label: _with_spread(row[f"{score}_mean"], row[f"{score}_std"]) for score, label in SUMMARY.items()
+        }
         if paper:
-            separator = results[name][0].config["separator"]
-            numbers = PAPER.get(separator, {}).get(name)
-            rows[name]["paper, MUSIC-21: SDR / SIR / SAR"] = " / ".join(f"{n:.2f}" for n in numbers) if numbers else ""
+            published = PAPER.get(row["separator"], {}).get(name, ())
+            rows[name]["paper, MUSIC-21: SDR / SIR / SAR"] = " / ".join(f"{number:.2f}" for number in published)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
-def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
-    """Each method minus `against`, seed by seed, in dB, with the 95 % interval of the mean difference (Student's t).
+@dataclass(frozen=True)
+class Measured:
+    """One measure of one method, or the difference of two methods.
 
-    The same seed means the same first weights and exemplars, and the same batches where both have a memory or neither, so a
-    pair shares much of its luck; what is left is measured by how the differences scatter.
+    Attributes:
+        values: in dB, by seed.
+        resampled: the same in each of R draws of the test clips, a row a draw and a column a seed; no row for a measure
+            that is no mean over mixtures.
+    """
+
+    values: pd.Series
+    resampled: pd.DataFrame
+
+    def __sub__(self, other: "Measured") -> "Measured":
+        """The difference in the seeds that both have."""
+        values = (self.values - other.values).dropna()
+        return Measured(values, (self.resampled - other.resampled)[values.index])
+
+    def interval(self) -> Interval:
+        """The mean over seeds with its 95 % interval, over seeds and test clips where mixtures have scores."""
+        return interval(self.values.to_numpy(), self.resampled.to_numpy())
+
+
+def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, Measured]:
+    """One key of `Result.summary()` of every method; all share the draws of the test clips.
+
+    Raises:
+        ValueError: the results were tested on different mixtures.
+    """
+    measured = {}
+    weights = _weights(results) if score in SCORES else None
+    for name, runs in results.items():
+        seeds = [run.config["seed"] for run in runs]
+        values = pd.Series([run.summary()[score] for run in runs], seeds, dtype=float)
+        means = np.empty((0, len(runs)))
+        if weights is not None:
+            means = resampled_means(np.stack([run.mixture_scores().of(score) for run in runs]), weights)
+        measured[name] = Measured(values, pd.DataFrame(means, columns=seeds))
+    return measured
+
+
+def _weights(results: Mapping[Name, Sequence[Result]]) -> np.ndarray:
+    """How often each test mixture counts in each draw of the clips: `[R, M]`."""
+    clips = {name: run.mixture_scores().clips for name, runs in results.items() for run in runs}
+    first = next(iter(clips))
+    for name, mixed in clips.items():
+        if not np.array_equal(mixed, clips[first]):
+            raise ValueError(
+                f"{name!r} and {first!r} were tested on different mixtures. Compare results with the same data, "
+                "classes, tasks, num_sources and test_mixtures."
+            )
+    return clip_weights(clips[first])
+
+
+def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
+    """Each method minus `against`, seed by seed, in dB, with the 95 % interval of the mean difference and a verdict.
+
+    The same seed means the same first weights and exemplars, and the same batches where both have a memory or neither, and
+    the test mixtures are always the same: a pair shares much of its luck. What is left is measured over seeds and test clips
+    (`contav_lib.intervals`); for forgetting and backward transfer over seeds alone, by Student's t.
 
     Args:
         results: experiments by method, the same seeds for each.
@@ -93,24 +167,80 @@ def paired_differences(results: Mapping[str, Sequence[Result]], against: str, sc
         score: a key of `Result.summary()`.
 
     Returns:
-        one row a method: `difference`, `low`, `high` (NaN with one seed), `seeds`, and `verdict`: "higher" or "lower"
-        when the interval leaves 0 out, else "not decided".
+        one row a method: `difference`; `low` and `high`, its own 95 % interval, not corrected for other comparisons; `p`, of
+        no difference; `p_holm`, the same corrected for all methods in this call (Holm 1979); `seeds`; `verdict`: "higher" or
+        "lower" when `p_holm` is below 0.05, else "not decided". With one seed, interval and p are NaN.
 
     Raises:
-        ValueError: `against` is not among the results.
+        ValueError: `against` is not among the results, shares no seed with a method, or was tested on other mixtures.
     """
     if against not in results:
         raise ValueError(f"There are no results of {against!r}; there are {', '.join(results)}.")
-    table = summaries(results).pivot(index="seed", columns="method", values=score)
-    rows = {}
-    for name in results:
-        if name != against:
-            differences = (table[name] - table[against]).dropna().to_numpy()
-            mean, half = differences.mean(), half_interval(differences)
-            low, high = mean - half, mean + half
-            verdict = "higher" if low > 0 else "lower" if high < 0 else "not decided"
-            rows[name] = dict(difference=mean, low=low, high=high, seeds=len(differences), verdict=verdict)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return _differences(measure(results, score), against)
+
+
+def _differences(measured: Mapping[Name, Measured], against: Name) -> pd.DataFrame:
+    rows = []
+    others = [name for name in measured if name != against]
+    for name in others:
+        apart = measured[name] - measured[against]
+        if apart.values.empty:
+            raise ValueError(f"{name!r} and {against!r} have no seed in common: run both with the same seeds.")
+        found = apart.interval()
+        rows.append((found.mean, found.mean - found.half, found.mean + found.half, found.p, len(apart.values)))
+    # An index that is a row of a comparison stays one object a cell.
+    index = pd.Index(others, dtype=object, name="method", tupleize_cols=False)
+    return with_verdicts(pd.DataFrame(rows, index, ["difference", "low", "high", "p", "seeds"]))
+
+
+def with_verdicts(differences: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p-values of a family of comparisons by Holm, and decide: what `paired_differences` returns.
+
+    Args:
+        differences: one row a comparison: `difference`, `low`, `high`, `p`, `seeds`.
+    """
+    corrected = holm(differences["p"])
+    direction = np.where(differences["difference"] > 0, "higher", "lower")
+    verdict = np.where(corrected < SIGNIFICANCE, direction, "not decided")
+    columns = {name: differences[name] for name in ("difference", "low", "high", "p")}
+    return pd.DataFrame({**columns, "p_holm": corrected, "seeds": differences["seeds"], "verdict": verdict})
+
+
+def measures_table(results: Mapping[Name, Sequence[Result]], references: Mapping[Name, str]) -> pd.DataFrame:
+    """All measures as numbers, in dB, one row a method, and their differences to some of the methods.
+
+    Args:
+        results: experiments by method, one a seed.
+        references: methods to compare with, each with its name in the columns; those without results are left out.
+
+    Returns:
+        for each key of `Result.summary()`: `<key>_mean`, `<key>_std` over seeds (NaN with one), `<key>_ci95` (half the 95 %
+        interval); then for each reference `<key>_vs_<name>_mean`, `..._std`, `..._ci95`, `..._p` and `..._p_holm`, as in
+        `paired_differences`.
+    """
+    index = pd.Index(list(results), dtype=object, name="method", tupleize_cols=False)
+    plain, against = {}, {}
+    for key in SUMMARY:
+        measured = measure(results, key)
+        plain |= _columns(key, measured)
+        for reference, title in references.items():
+            if reference in results:
+                apart = {name: measured[name] - measured[reference] for name in results if name != reference}
+                against |= _columns(f"{key}_vs_{title}", apart)
+                differences = _differences(measured, reference)
+                against |= {f"{key}_vs_{title}_{column}": differences[column] for column in ("p", "p_holm")}
+    return pd.DataFrame({**plain, **against}, index)
+
+
+def _columns(title: str, measured: Mapping[Name, Measured]) -> dict[str, pd.Series]:
+    index = pd.Index(list(measured), dtype=object, tupleize_cols=False)
+    rows = [{**_mean_and_std(title, each.values), f"{title}_ci95": each.interval().half} for each in measured.values()]
+    return dict(pd.DataFrame(rows, index).items())
+
+
+def _mean_and_std(title: str, values: pd.Series) -> dict[str, float]:
+    """Over seeds; a run that was not measured is no run less: NaN."""
+    return {f"{title}_mean": values.mean(skipna=False), f"{title}_std": values.std(ddof=1, skipna=False)}
 
 
 def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
@@ -121,13 +251,15 @@ def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
         what: the score's name in the text, such as "final SDR".
     """
     lines = []
+    family = differences["p"].count()
     for name, row in differences.iterrows():
         line = f"- **{name}** against {against}, {what}: {row['difference']:+.2f} dB"
         if row["seeds"] < 2:
             line += " with one seed, which decides nothing; run three or more."
         else:
             line += (
-                f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds): **{row['verdict']}**."
+                f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds), "
+                f"p {_probability(row['p_holm'])} (Holm over {_count(family)}): **{row['verdict']}**."
             )
         lines.append(line)
     return "\n".join(lines)
@@ -135,10 +267,16 @@ def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
 
 def half_interval(values: np.ndarray) -> float:
     """Half the 95 % interval of the values' mean, by Student's t; NaN for fewer than two."""
-    if len(values) < 2:
-        return float("nan")
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return interval(values).half
 
 
-def _with_spread(values: np.ndarray) -> str:
-    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
+def _count(comparisons: int) -> str:
+    return "1 comparison" if comparisons == 1 else f"{comparisons} comparisons"
+
+
+def _probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _with_spread(mean: float, deviation: float) -> str:
+    return f"{mean:.2f}" + ("" if np.isnan(deviation) else f" ± {deviation:.2f}")

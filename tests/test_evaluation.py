@@ -63,7 +63,7 @@ def test_scores_of_all_mixtures_whatever_the_chunks(make_bank, monkeypatch):
     drawn = fixed_mixtures(bank, (0, 1, 2, 3), 5, seed=0)
     masks = bank.batch(drawn).ratio_masks
     scores = evaluate(Oracle(masks), bank, drawn)
-    assert tuple(scores) == SCORES and all(value.shape == (5,) for value in scores.values())
+    assert tuple(scores) == SCORES and all(value.shape == (5, 2) for value in scores.values())
     assert (scores["sdr"] > evaluate(Oracle(masks.flip(1)), bank, drawn)["sdr"]).all()
     monkeypatch.setattr("contav_lib.evaluation._CHUNK", 2)
     again = evaluate(Oracle(masks), bank, drawn)

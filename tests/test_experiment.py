@@ -43,6 +43,25 @@ def test_what_a_result_holds(reference):
         reference.matrix("pesq")
 
 
+def test_scores_of_single_mixtures_are_kept(home, tiny):
+    config = tiny(test_mixtures=5, steps=2)
+    result = run(config, progress=False)
+    (bank,) = load_banks(config, "test")
+    labels = dict(zip(bank.ids, (learning_order(config)[number] for number in bank.classes), strict=True))
+    seen = result.mixture_scores()
+    assert seen.clips.shape == (10, 2) and set(seen.labels.flat) <= set(CLASSES)
+    for metric in ("sdr", "sir", "sar", "si_sdr", "sdr_improvement"):
+        assert seen.of(metric).mean() == pytest.approx(result.over_all_seen(metric)[-1])
+    for number, task in enumerate(result.tasks):
+        own = result.task_mixture_scores(number)
+        assert own.scores["sdr"].shape == (2, 5, 2) and set(own.labels.flat) <= set(task)
+        np.testing.assert_allclose(own.of("sdr").mean(1), result.matrix()[:, number])
+        assert own.labels.tolist() == [[labels[clip] for clip in clips] for clips in own.clips.tolist()]
+    by_class, own = result.class_matrix(), result.task_mixture_scores(0)
+    assert by_class.shape == (2, 4) and np.isnan(by_class[0, 2:]).all() and np.isfinite(by_class[1]).all()
+    assert by_class[1, 0] == pytest.approx(own.scores["sdr"][1][own.labels == result.classes[0]].mean())
+
+
 def test_separators_of_every_task_are_kept(reference):
     assert [reference.separator(task).num_classes for task in (0, 1, -1)] == [2, 4, 4]
     assert not reference.separator().training

@@ -14,7 +14,7 @@ LONGEST = 300
 # From left to right: a file imports only what stands before it, or in its own group.
 ORDER = [
     ["_torchaudio", "naming", "storage", "paths", "devices"],
-    ["audio", "media", "history", "metrics", "scores"],
+    ["audio", "media", "history", "intervals", "metrics", "mixture_scores", "scores"],
     ["lesson"],
     ["vision"],
     ["corpus"],
@@ -30,6 +30,7 @@ ORDER = [
     ["exercises", "program"],
     ["result"],
     ["tables", "plots", "separating"],
+    ["results_file"],
     ["experiment"],
     ["hearing", "recognition"],
     ["parallel"],

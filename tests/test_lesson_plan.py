@@ -1,5 +1,7 @@
 """The plan of the lessons' experiments."""
 
+from argparse import ArgumentParser
+
 import pytest
 
 from contav_lib import lesson_plan, run
@@ -8,6 +10,19 @@ from contav_lib import lesson_plan, run
 def test_seeds_count_from_zero():
     plan = lesson_plan.forgetting("smoke", 3)
     assert [config.seed for config in plan["replay"]] == [0, 1, 2]
+
+
+def test_seeds_can_be_chosen():
+    assert [config.seed for config in lesson_plan.ablation("smoke", [6, 8])["replay"]] == [6, 8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds"), [([], [0, 1, 2]), (["--seeds", "2"], [0, 1]), (["--seeds", "6", "8"], [6, 8])]
+)
+def test_one_number_on_the_command_line_is_how_many_and_several_are_which(arguments, seeds):
+    parser = ArgumentParser()
+    lesson_plan.add_seeds(parser)
+    assert lesson_plan.which_seeds(lesson_plan.seeds_given(parser.parse_args(arguments).seeds)) == seeds
 
 
 def test_notebooks_share_the_replay_experiments():
@@ -24,9 +39,10 @@ def test_ablation_takes_out_one_part_at_a_time():
     assert settings["distillation only"] == full | {"instance": 0.0, "class_": 0.0}
 
 
-def test_no_seed_is_refused():
-    with pytest.raises(ValueError, match="seeds=0"):
-        lesson_plan.forgetting("smoke", 0)
+@pytest.mark.parametrize("seeds", [0, [], [1, 1], 1.5, ["a"]])
+def test_what_names_no_seeds_is_refused(seeds):
+    with pytest.raises(ValueError, match="seeds=.*: give at least one seed, and each only once"):
+        lesson_plan.forgetting("smoke", seeds)
 
 
 def test_run_plan_gives_results_in_the_plans_order(tiny, home):

@@ -29,7 +29,8 @@ def learned(monkeypatch) -> list[int]:
 def assert_same(one: Result, other: Result) -> None:
     """Weights, scores and the course of training; not the time it took."""
     assert_equal_weights(one, other)
-    assert (one.folder / "matrix.json").read_text() == (other.folder / "matrix.json").read_text()
+    for name in ("matrix.json", "mixtures.json"):
+        assert (one.folder / name).read_text() == (other.folder / name).read_text()
     mine, yours = ([{**record, "seconds": 0} for record in result.history()] for result in (one, other))
     assert mine == yours
     assert [set(example["separated"]) for example in one.examples()] == [
@@ -49,6 +50,29 @@ def test_a_lost_table_is_measured_anew_and_nothing_learned_again(finished, refer
         path.write_text(damage)
         with pytest.raises(StorageError, match=r"matrix\.json is missing, damaged.*Remove it and run again"):
             Result(path.parent)
+    assert not is_finished(finished)
+    assert_same(run(finished, progress=False), reference)
+    assert is_finished(finished)
+
+
+@pytest.mark.parametrize(
+    "damage", [None, '{"tasks": [', "null", '{"tasks": [], "seen": null}', "row lost", "seen lost"]
+)
+def test_lost_scores_of_mixtures_are_measured_anew_and_nothing_learned_again(finished, reference, no_training, damage):
+    path = paths.runs() / finished.name / "mixtures.json"
+    stored = json.loads(path.read_text())
+    match damage:
+        case None:
+            path.unlink()
+        case "row lost":
+            stored["tasks"][0]["sdr"][1] = None
+            path.write_text(json.dumps(stored))
+        case "seen lost":
+            path.write_text(json.dumps({**stored, "seen": None}))
+        case _:
+            path.write_text(damage)
+    with pytest.raises(StorageError, match=r"mixtures\.json is missing, damaged.*Remove it and run again"):
+        Result(path.parent).mixture_scores()
     assert not is_finished(finished)
     assert_same(run(finished, progress=False), reference)
     assert is_finished(finished)

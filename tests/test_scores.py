@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contav_lib.metrics import SCORES
-from contav_lib.scores import forget_scores, no_scores, read_scores, tasks_measured
+from contav_lib.scores import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.storage import StorageError
 
 TASKS = [["banjo"], ["cello"], ["drum"]]
@@ -25,6 +25,14 @@ def test_what_is_written_is_read(tmp_path, count):
     path = tmp_path / "matrix.json"
     path.write_text(json.dumps(measured(count)))
     assert read_scores(path) == measured(count) and tasks_measured(read_scores(path)) == count
+
+
+def test_scores_are_entered_where_they_belong():
+    scores = no_scores(TASKS)
+    set_scores(scores, "matrix", dict.fromkeys(SCORES, 2.0), 2, 1)
+    set_scores(scores, "seen", {**dict.fromkeys(SCORES, 3.0), "sar": float("nan")}, 1)
+    assert scores["matrix"]["sdr"] == [[None] * 3, [None] * 3, [None, 2.0, None]]
+    assert scores["seen"]["sdr"] == [None, 3.0, None] and scores["seen"]["sar"] == [None] * 3
 
 
 def broken(what: str) -> object:

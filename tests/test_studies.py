@@ -3,12 +3,16 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from contav_lib import Config, studies
 from contav_lib.evaluation import fixed_mixtures
 from contav_lib.experiment import load_banks
+from contav_lib.lesson_plan import which_seeds
+from contav_lib.mixture_scores import MixtureScores
+from contav_lib.results_file import read_results
 
 
 def settings(config):
@@ -81,10 +85,36 @@ def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
 
 
 def test_what_crosssdc_adds_is_taken_seed_by_seed():
+    mixtures = MixtureScores(np.array([["x", "y"]]), np.array([["x", "y"]]), {"sdr": np.zeros((1, 2))})
+
     def runs(*scores):
-        return [SimpleNamespace(config={"seed": n}, summary=lambda s=s: {"sdr": s}) for n, s in enumerate(scores)]
+        return [
+            SimpleNamespace(config={"seed": n}, summary=lambda s=s: {"sdr": s}, mixture_scores=lambda: mixtures)
+            for n, s in enumerate(scores)
+        ]
 
     results = {"a, without": runs(1.0, 5.0), "a": runs(2.0, 6.5), "b": runs(0.0, 0.0)}
     table = studies.what_crosssdc_adds(results)
     assert table.index.tolist() == ["a"]  # b has nothing to be compared with
     assert table.loc["a", "difference"] == pytest.approx(1.25) and table.loc["a", "seeds"] == 2
+    wider = studies.what_crosssdc_adds(results | {"b, without": runs(1.0, 1.5)})  # all conditions are one family
+    assert wider.loc["a", "p"] == table.loc["a", "p"] and wider.loc["a", "p_holm"] == 2 * table.loc["a", "p_holm"]
+
+
+def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monkeypatch):
+    def plan(profile, seeds):
+        variants = {"a, without": dict(method="replay"), "a": dict(method="contav")}
+        return {
+            name: [tiny(steps=2, seed=seed, **settings) for seed in which_seeds(seeds)]
+            for name, settings in variants.items()
+        }
+
+    monkeypatch.setitem(studies.STUDIES, "learning", plan)
+    path = tmp_path / "learning.csv"
+    assert studies.main(["learning", "--seeds", "6", "7", "--save", str(path)]) == 0
+    command, table = read_results(path)
+    assert command == f"python -m contav_lib.studies learning --seeds 6 7 --save {path}"
+    assert table.index.tolist() == ["a, without", "a"]
+    apart = table["sdr_mean"]["a"] - table["sdr_mean"]["a, without"]
+    assert table.loc["a", "sdr_added_difference"] == pytest.approx(apart)
+    assert table.loc["a", "sdr_seed_7"] != table.loc["a", "sdr_seed_6"]

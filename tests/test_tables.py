@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 
 from contav_lib import tables
+from contav_lib.metrics import SCORES
+from contav_lib.mixture_scores import MixtureScores
+
+CLIPS = np.array([["a", "b"], ["c", "d"], ["e", "f"], ["a", "f"]])
 
 
-def result(seed: int, sdr: float, separator: str = "iquery"):
-    numbers = dict(sdr=sdr, sir=sdr + 6, sar=sdr + 7, sdr_improvement=sdr - 0.2, forgetting=1.0, backward_transfer=-1.0)
-    return SimpleNamespace(config={"seed": seed, "separator": separator}, summary=lambda: numbers)
+def result(seed: int, sdr: float, separator: str = "iquery", spread: float = 0.0, clips: np.ndarray = CLIPS):
+    """A result whose mixtures all score the same, or differ by `spread` from one to the next."""
+    numbers = dict(sdr=sdr, sir=sdr + 6, sar=sdr + 7, sdr_improvement=sdr - 0.2, forgetting=sdr, backward_transfer=-1.0)
+    mixtures = {
+        name: np.add.outer(spread * np.array([-1, 1, -1, 1]), np.full(2, numbers.get(name, 0))) for name in SCORES
+    }
+    return SimpleNamespace(
+        config={"seed": seed, "separator": separator},
+        summary=lambda: numbers,
+        mixture_scores=lambda: MixtureScores(clips, clips, mixtures),
+    )
 
 
 def results(**by_method):
@@ -60,7 +72,68 @@ def test_one_seed_decides_nothing():
 def test_in_words_gives_numbers_and_verdict():
     table = tables.paired_differences(results(replay=[1.0, 2.0, 3.0], contav=[0.0, 1.1, 1.9]), against="replay")
     sentence = tables.in_words(table, "replay", "forgetting")
-    assert "-1.00 dB" in sentence and "(3 seeds): **lower**" in sentence
+    assert "-1.00 dB" in sentence and "(3 seeds), p = 0.003 (Holm over 1 comparison): **lower**" in sentence
+    table = tables.paired_differences(results(replay=[1.0, 2.0], contav=[0.0, 1.0], der=[1.0, 3.0]), against="replay")
+    assert "p < 0.001 (Holm over 2 comparisons)" in tables.in_words(table, "replay", "final SDR").splitlines()[0]
+
+
+def test_test_clips_widen_the_interval_of_scores_but_not_of_forgetting():
+    even = {"replay": [result(0, 0.0), result(1, 1.0)], "contav": [result(0, 2.0), result(1, 3.2)]}
+    uneven = {**even, "contav": [result(0, 2.0, spread=3.0), result(1, 3.2, spread=3.0)]}
+    widths = []
+    for score in ("sdr", "forgetting"):
+        for measured in (even, uneven):
+            row = tables.paired_differences(measured, "replay", score).loc["contav"]
+            assert row["difference"] == pytest.approx(2.1)
+            widths.append(row["high"] - row["low"])
+    assert widths[0] == pytest.approx(2 * 12.706 * 0.1, abs=1e-3) == widths[2] == widths[3] < 0.5 * widths[1]
+
+
+def test_what_is_the_same_in_all_mixtures_cancels_in_a_difference():
+    both = {name: [result(seed, seed + shift, spread=3.0) for seed in range(2)] for name, shift in (("a", 0), ("b", 1))}
+    row = tables.paired_differences(both, "a").loc["b"]
+    assert row["difference"] == pytest.approx(1) and row["high"] - row["low"] < 1e-6
+
+
+def test_verdicts_are_corrected_for_the_number_of_methods():
+    found = results(replay=[0.0, 0.0, 0.0], a=[1.0, 1.4, 1.9], b=[1.0, 1.4, 1.8], c=[0.0, 2.0, -2.0])
+    alone = tables.paired_differences({name: found[name] for name in ("replay", "a")}, "replay").loc["a"]
+    family = tables.paired_differences(found, "replay")
+    assert alone["verdict"] == "higher" and alone["p"] == alone["p_holm"] < 0.05
+    among = family.loc["a"]
+    assert (among["low"], among["high"], among["p"]) == (alone["low"], alone["high"], alone["p"]) and among["low"] > 0
+    smallest = family.loc["b", "p"]
+    assert (
+        smallest < among["p"] < 1.5 * smallest
+    )  # so twice a's is less than three times b's, which is the least it can be
+    assert among["p_holm"] == family.loc["b", "p_holm"] == pytest.approx(3 * smallest)
+    assert among["verdict"] == "not decided"
+
+
+def test_results_that_cannot_be_paired_are_refused():
+    other = {"replay": [result(0, 1.0)], "contav": [result(0, 1.0, clips=CLIPS[::-1])]}
+    with pytest.raises(ValueError, match="'contav' and 'replay' were tested on different mixtures"):
+        tables.paired_differences(other, "replay")
+    with pytest.raises(ValueError, match="'contav' and 'replay' have no seed in common"):
+        tables.paired_differences({"replay": [result(0, 1.0)], "contav": [result(1, 1.0)]}, "replay")
+
+
+def test_pairs_are_made_by_seed_not_by_place():
+    mixed = {"replay": [result(0, 1.0), result(1, 2.0), result(2, 9.0)], "contav": [result(1, 2.5), result(0, 1.5)]}
+    row = tables.paired_differences(mixed, "replay").loc["contav"]
+    assert row["difference"] == pytest.approx(0.5) and row["seeds"] == 2
+
+
+def test_all_measures_with_their_differences_as_numbers():
+    found = results(replay=[0.0, 1.0], contav=[2.0, 3.5])
+    table = tables.measures_table(found, {"replay": "memory", "joint": "joint"})
+    assert table.index.tolist() == ["replay", "contav"]
+    assert table.loc["contav", "sir_mean"] == 8.75 and table.loc["replay", "sdr_std"] == pytest.approx(0.5**0.5)
+    pair = tables.paired_differences(found, "replay", "sar").loc["contav"]
+    assert table.loc["contav", "sar_vs_memory_mean"] == pair["difference"]
+    assert table.loc["contav", "sar_vs_memory_ci95"] == pytest.approx(pair["high"] - pair["difference"])
+    assert table.loc["contav", "sar_vs_memory_p_holm"] == pair["p_holm"]
+    assert table.filter(like="_vs_").loc["replay"].isna().all() and not table.filter(like="joint").size
 
 
 def test_comparing_with_what_is_not_there_names_what_is():

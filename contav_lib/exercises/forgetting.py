@@ -14,7 +14,7 @@ _CLOSE = 0.006  # answers are asked for with two decimals
 def judge_forgetting(answer: object, matrix: np.ndarray) -> str:
     """`answer`: forgetting of the task matrix `[T, T]`, in dB."""
     given, right = require_number(answer), forgetting(matrix)
-    drops = np.nanmax(matrix[:, :-1], axis=0) - matrix[-1, :-1]
+    drops = np.nanmax(matrix[:-1, :-1], axis=0) - matrix[-1, :-1]
     mistakes = {
         -right: "the size is right, but forgetting counts a loss as positive: best minus last.",
         -backward_transfer(

@@ -15,13 +15,14 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
     """Paired differences as a forest plot: a dot at the mean, a line over the 95 % interval, dotted zero.
 
     Args:
-        differences: of `tables.paired_differences`: a row a method, with `difference`, `low`, `high` in dB.
+        differences: of `tables.paired_differences`: a row a method, with `difference`, `low`, `high` in dB and `verdict`;
+            a dot is filled where the verdict, which is corrected for many comparisons, is decided.
         what: label of the axis.
     """
     figure, ax = plt.subplots(figsize=(6.6, 0.34 * len(differences) + 1.0), layout="constrained")
     for place, (name, row) in enumerate(differences.iterrows()):
         colour = colour_of(name, place)
-        decided = row["low"] > 0 or row["high"] < 0
+        decided = row["verdict"] != "not decided"
         ax.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
         ax.plot(row["difference"], place, "o", color=colour, markerfacecolor=colour if decided else "white", zorder=3)
     ax.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")

@@ -2,7 +2,7 @@
 
 const FORMULAS = [
   ["average", "average", "(1/T) Σⱼ R[T, j]"],
-  ["forgetting", "forgetting", "1/(T−1) Σⱼ (maxᵢ R[i, j] − R[T, j])"],
+  ["forgetting", "forgetting", "1/(T−1) Σⱼ (max over i < T of R[i, j] − R[T, j])"],
   ["transfer", "backward transfer", "1/(T−1) Σⱼ (R[T, j] − R[j, j])"],
 ];
 

@@ -11,7 +11,7 @@ function measures(matrix) {
   if (!tasks) return null;
   const last = tasks - 1;
   const old = Array.from({ length: last }, (_, j) => j);
-  const column = (j) => matrix.slice(0, tasks).map((row) => row[j] ?? -Infinity);
+  const column = (j) => matrix.slice(0, last).map((row) => row[j] ?? -Infinity);
   const best = (j) => column(j).indexOf(Math.max(...column(j)));
   const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   const differences = (pairs) => ({

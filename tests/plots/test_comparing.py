@@ -17,10 +17,14 @@ def result(shift: float = 0.0):
 
 
 def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
-    rows = {"replay": dict(difference=2.0, low=1.0, high=3.0), "LwF": dict(difference=0.5, low=-1.0, high=2.0)}
+    # The second interval leaves 0 out, but the verdict is corrected for many comparisons.
+    rows = {
+        "replay": dict(difference=2.0, low=1.0, high=3.0, verdict="higher"),
+        "LwF": dict(difference=0.5, low=0.1, high=0.9, verdict="not decided"),
+    }
     (ax,) = comparing.forest(pd.DataFrame.from_dict(rows, orient="index")).axes
     spans = [collection.get_segments()[0][:, 0].tolist() for collection in ax.collections]
-    assert spans == [[1.0, 3.0], [-1.0, 2.0]]
+    assert spans == [[1.0, 3.0], [0.1, 0.9]]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [dot.get_xdata()[0] for dot in dots] == [2.0, 0.5]
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True]

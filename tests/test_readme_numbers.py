@@ -1,0 +1,97 @@
+"""The numbers in README.md are those of the result files that it names.
+
+A table is checked when the line before it is `<!-- results: data/results/NAME.csv -->`. Its first column must name all rows
+of the file, in their order; each other column must be one of `tables.results_table`, with its title and all its digits.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_tables import result
+
+from contav_lib.results_file import read_results, save_results
+from contav_lib.tables import as_text, measures_table
+
+README = Path(__file__).parent.parent / "README.md"
+MARK = re.compile(r"<!--\s*results:\s*(\S+)\s*-->\s*")
+
+
+def tables_in(text: str) -> list[tuple[str, list[list[str]]]]:
+    """The marked tables of a Markdown text: the file that each names, and its cells by row, the header first."""
+    found = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if mark := MARK.fullmatch(line):
+            rows = []
+            for row in lines[number + 1 :]:
+                if not row.startswith("|"):
+                    break
+                rows.append([cell.strip().strip("*") for cell in row.strip().strip("|").split("|")])
+            assert len(rows) > 2, f"{line}: no table follows in the next line."
+            found.append((mark[1], [rows[0], *rows[2:]]))  # without the line of dashes
+    return found
+
+
+def check(readme: Path) -> int:
+    """Compare the marked tables of a README with their files; how many there are."""
+    tables = tables_in(readme.read_text(encoding="utf-8"))
+    for name, (header, *rows) in tables:
+        stored = as_text(read_results(readme.parent / name)[1], paper=True)
+        assert [row[0] for row in rows] == stored.index.tolist(), f"{name}: these are not the rows of the file."
+        for title in header[1:]:
+            assert title in stored.columns, f"{name}: no column {title!r}; there are {', '.join(stored.columns)}."
+        for method, *cells in rows:
+            assert cells == stored.loc[method, header[1:]].tolist(), (
+                f"{name}: {method!r} has other numbers in the file."
+            )
+    return len(tables)
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_files():
+    assert check(README) == README.read_text(encoding="utf-8").count("<!-- results:")
+
+
+TABLE = """# Title
+
+<!-- results: data/results/two.csv -->
+| method | SDR | forgetting | paper, MUSIC-21: SDR / SIR / SAR |
+|---|---|---|---|
+| replay | 1.50 ± 0.71 | 1.50 ± 0.71 |  |
+| **ContAV-Sep** | **3.25 ± 1.77** | 3.25 ± 1.77 | 7.33 / 13.55 / 13.01 |
+
+| method | unmarked |
+|---|---|
+| replay | 9 |
+"""
+
+
+@pytest.fixture
+def readme(tmp_path):
+    results = {"replay": [result(0, 1.0), result(1, 2.0)], "ContAV-Sep": [result(0, 2.0), result(1, 4.5)]}
+    path = tmp_path / "data" / "results" / "two.csv"
+    save_results(path, "python -m contav_lib.comparison", results, measures_table(results, {}))
+    return tmp_path / "README.md"
+
+
+def test_a_table_like_its_file_passes(readme):
+    readme.write_text(TABLE)
+    assert check(readme) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("3.25 ± 1.77*", "3.26 ± 1.77*", "'ContAV-Sep' has other numbers"),
+        ("| 1.50 ± 0.71 |  |", "| 1.50 ± 0.72 |  |", "'replay' has other numbers"),
+        ("13.55", "13.56", "'ContAV-Sep' has other numbers"),
+        ("| replay | 1.50 ± 0.71 | 1.50 ± 0.71 |  |\n", "", "not the rows of the file"),
+        ("| forgetting |", "| forgotten |", "no column 'forgotten'"),
+        ("two.csv -->\n", "two.csv -->\n\n", "no table follows"),
+    ],
+)
+def test_whatever_differs_from_the_file_fails(readme, old, new, message):
+    assert TABLE.count(old) == 1
+    readme.write_text(TABLE.replace(old, new))
+    with pytest.raises(AssertionError, match=message):
+        check(readme)
