@@ -50,6 +50,9 @@ NAMES = {
     "avcil": "AV-CIL",
     "contav": "ContAV-Sep",
     "der": "DER",
+    "freeze": "frozen, new queries",
+    "adapters": "low-rank adapters",
+    "scratch": "from scratch",
 }
 REFERENCES: tuple[Row, ...] = (("finetune", 0), ("replay", 1), ("contav", 1))  # what differences are taken against
 

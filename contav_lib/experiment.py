@@ -141,6 +141,7 @@ def schedule_of(config: Config, train: ClipBank) -> list[Task]:
         seed=config.seed,
         choice=config.exemplar_choice,
         features=None if config.exemplar_choice == "random" else train.describe().numpy(),
+        sound_values=config.bins,
     )
 
 
@@ -195,6 +196,8 @@ class Experiment:
              seen_mixtures(config, self.test, task, config.test_mixtures * len(self.tasks[: task.index + 1])))
             for task in self.schedule
         ]  # fmt: skip
+        select = task_mixtures if config.select_on == "new" else seen_mixtures
+        self.selection = [select(config, self.validation, task, config.validation_mixtures) for task in self.schedule]
         self.progress = progress
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config.to_json())
@@ -220,7 +223,7 @@ class Experiment:
     def _learn(self, task: Task) -> None:
         separator, method = self._before(task)
         trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
-        trainer.learn(task, seen_mixtures(self.config, self.validation, task, self.config.validation_mixtures))
+        trainer.learn(task, self.selection[task.index])
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
         path, prototypes = _checkpoint(self.folder, task.index), self._prototypes(task)
         save_separator(path, separator, classes, method.state_dict(), prototypes.tensors())
@@ -229,13 +232,14 @@ class Experiment:
     def _before(self, task: Task):
         """Separator and method as they are when a task begins: from the seed, or from the last task's checkpoint."""
         method = self.config.make_method()
-        if task.index == 0:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.config.seed)
-                return self.config.make_separator(len(task.classes)), method
         path = _checkpoint(self.folder, task.index - 1)
-        method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
-        return load_separator(path, self.train.device), method
+        if task.index > 0:
+            method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
+        if not self.config.starts_fresh(task):
+            return load_separator(path, self.train.device), method
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            return self.config.make_separator(len(task.seen)), method
 
     def _prototypes(self, task: Task) -> Prototypes:
         """What the classes look like: the new ones by this task's training clips, the old ones as they were."""

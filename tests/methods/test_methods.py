@@ -46,7 +46,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
         def losses(self, batch, separation):
             return {"quiet": self.quietness * separation.masks.mean()}
 
-        def after_step(self, separator):
+        def after_step(self, separator, remembered):
             self.steps += 1
 
         def end_task(self, task, separator, batches, remembered):
