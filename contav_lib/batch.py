@@ -93,12 +93,18 @@ class Batch:
         plain = {name: value for name, value in tensors.items() if not name.startswith("visual.")}
         return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_memory": plain["is_memory"].cpu()})
 
-    def ask(self, classes: torch.Tensor) -> "Batch":
-        """The same mixtures with one more question each: what would belong to this old class `[B]`, seen as the first source?
+    def ask(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
+        """The same mixtures with one more question each: what would belong to this old class `[B]`?
 
         The answer has no true mask; what an old model answers is what can be compared with it.
+
+        Args:
+            classes: old classes `[B]`.
+            seen: visual features that go with the question, by name as in `visual`, each `[B, 1, ...]`; those of the
+                mixture's first source where None.
         """
-        visual = {name: torch.cat([value, value[:, :1]], 1) for name, value in self.visual.items()}
+        seen = seen or {name: value[:, :1] for name, value in self.visual.items()}
+        visual = {name: torch.cat([value, seen[name]], 1) for name, value in self.visual.items()}
         return replace(
             self,
             visual=visual,

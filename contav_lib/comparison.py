@@ -36,6 +36,9 @@ NAMES = {
     "avcil": "AV-CIL",
     "contav": "ContAV-Sep",
     "der": "DER",
+    "freeze": "frozen, new queries",
+    "adapters": "low-rank adapters",
+    "scratch": "from scratch",
 }
 
 

@@ -38,7 +38,7 @@ class Config:
         tasks: how many tasks the classes are split into.
         shuffle_classes: learn the classes in an order drawn by the seed.
         exemplars: clips remembered a class; None becomes what the method asks for.
-        exemplar_choice: "random", "herding" or "diverse", see `choose_exemplars`.
+        exemplar_choice: "random", "herding", "diverse" or "audiovisual", see `choose_exemplars`.
         memory_share: chance that a training source comes from the memory; None: it follows from the repeats (`Sampler`).
         same_class_share: chance that a training mixture is of one class only.
         num_sources: N, sources in a mixture: 2, 3 or 4.
@@ -55,6 +55,8 @@ class Config:
             later_learning_rate; weight_decay, warmup_steps; clip_gradient: largest gradient norm, 0 = never clipped.
         joint_from_scratch: joint training begins every task with new weights.
         validations: how often a task's weights are validated.
+        select_on: which of them are kept: "seen", the best on validation mixtures of all classes seen so far, as the authors
+            do; "new", on those of the task's own classes, for which no old clip is needed; "last", the last ones.
         record_every, checkpoint_every: steps between history records, between checkpoints.
         test_mixtures: fixed test mixtures a task, and again so many a seen task that mix across all seen tasks.
         validation_mixtures: fixed validation mixtures.
@@ -100,6 +102,7 @@ class Config:
     clip_gradient: float = 0.0
     joint_from_scratch: bool = False
     validations: int = 20
+    select_on: str = "seen"
     record_every: int = 10
     checkpoint_every: int = 200
     test_mixtures: int = 100
@@ -189,6 +192,7 @@ class Config:
             if method.needs_memory and getattr(self, name) == 0:
                 raise ValueError(f"{name}=0: method {self.method!r} makes no sense without a memory; give it more.")
         self._require("schedule", self.schedule in ("paper", "cosine"), "is 'paper' or 'cosine'")
+        self._require("select_on", self.select_on in ("seen", "new", "last"), "is 'seen', 'new' or 'last'")
         self._require("motion", self.motion in ("aligned", "whole"), "is 'aligned' or 'whole'")
         if self.classes:
             split_classes(self.classes, self.tasks)

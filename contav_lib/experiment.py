@@ -134,6 +134,7 @@ def schedule_of(config: Config, train: ClipBank) -> list[Task]:
         seed=config.seed,
         choice=config.exemplar_choice,
         features=None if config.exemplar_choice == "random" else train.describe().numpy(),
+        sound_values=config.bins,
     )
 
 
@@ -188,6 +189,8 @@ class Experiment:
              seen_mixtures(config, self.test, task, config.test_mixtures * len(self.tasks[: task.index + 1])))
             for task in self.schedule
         ]  # fmt: skip
+        select = task_mixtures if config.select_on == "new" else seen_mixtures
+        self.selection = [select(config, self.validation, task, config.validation_mixtures) for task in self.schedule]
         self.progress = progress
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config.to_json())
@@ -213,7 +216,7 @@ class Experiment:
     def _learn(self, task: Task) -> None:
         separator, method = self._before(task)
         trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
-        trainer.learn(task, seen_mixtures(self.config, self.validation, task, self.config.validation_mixtures))
+        trainer.learn(task, self.selection[task.index])
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
         path, prototypes = _checkpoint(self.folder, task.index), self._prototypes(task)
         save_separator(path, separator, classes, method.state_dict(), prototypes.tensors())

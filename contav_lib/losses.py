@@ -33,7 +33,11 @@ def mask_distillation(masks: torch.Tensor, old_masks: torch.Tensor, weights: tor
 
 
 def contrastive_loss(
-    anchors: torch.Tensor, candidates: torch.Tensor, positives: torch.Tensor, temperature: float
+    anchors: torch.Tensor,
+    candidates: torch.Tensor,
+    positives: torch.Tensor,
+    temperature: float,
+    mean_over_rows: bool = False,
 ) -> torch.Tensor:
     """Each anchor should be most like its positives (eq. 7 and 9, one direction).
 
@@ -43,13 +47,20 @@ def contrastive_loss(
     Args:
         anchors, candidates: `[R, D]`, L2-normalised.
         positives: bool `[R, R]`; every row holds at least one True (a clip is its own positive).
+        mean_over_rows: divide an anchor's sum over its positives by R instead of by their number, as AV-CIL's published
+            code does: an anchor counts the more, the more positives it has.
     """
     log_softmax = (anchors @ candidates.T / temperature).log_softmax(1)
-    return -((log_softmax * positives).sum(1) / positives.sum(1)).mean()
+    count = positives.shape[1] if mean_over_rows else positives.sum(1)
+    return -((log_softmax * positives).sum(1) / count).mean()
 
 
 def cross_modal_similarity(
-    features: Mapping[str, torch.Tensor], positives: torch.Tensor, pairs: Iterable[Pair], temperature: float = 0.05
+    features: Mapping[str, torch.Tensor],
+    positives: torch.Tensor,
+    pairs: Iterable[Pair],
+    temperature: float = 0.05,
+    mean_over_rows: bool = False,
 ) -> torch.Tensor:
     """`contrastive_loss` in both directions, averaged over the modality pairs (eq. 8 and 10).
 
@@ -57,6 +68,7 @@ def cross_modal_similarity(
         features: one `[R, D]` a modality; all the same R and D; they are L2-normalised here.
         positives: bool `[R, R]`, symmetric.
         pairs: such as `(("audio", "object"), ("audio", "motion"))`.
+        mean_over_rows: see `contrastive_loss`.
 
     Raises:
         ValueError: no pair, or a pair with a modality that has no features.
@@ -68,8 +80,8 @@ def cross_modal_similarity(
     unit = {name: functional.normalize(rows.float(), dim=1) for name, rows in features.items()}
     losses = [
         (
-            contrastive_loss(unit[a], unit[b], positives, temperature)
-            + contrastive_loss(unit[b], unit[a], positives.T, temperature)
+            contrastive_loss(unit[a], unit[b], positives, temperature, mean_over_rows)
+            + contrastive_loss(unit[b], unit[a], positives.T, temperature, mean_over_rows)
         )
         / 2
         for a, b in pairs

@@ -1,12 +1,13 @@
-"""Search the methods' settings on validation clips, with the same number of tries for each method.
+"""Search the methods' settings on validation clips, with the same number of tries for each.
 
 python -m contav_lib.search --profile lab
 
 Every try learns the first three tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
 score is the SDR on validation mixtures over all 15 classes after the last task, mean of the two. (One run alone may be dB off:
 it would choose luck.) What is chosen stands in each method's file, as a default or as `lab`; rows without memory use it, too
-(`--exemplars 0` searches without). Fine-tuning, replay and the upper bound have no settings of their own. How ContAV-Sep fares
-with the weights of its paper: `python -m contav_lib.studies terms`.
+(`--exemplars 0` searches without). Methods that are not here have no settings of their own. "distillation only" is ContAV-Sep
+without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep fares with the weights of its paper:
+`python -m contav_lib.studies terms`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from contav_lib.config import Config
 from contav_lib.corpus.load import MUSIC_ORDER
 from contav_lib.evaluation import fixed_mixtures, validation_sdr
 from contav_lib.experiment import load_banks
+from contav_lib.lesson_plan import DISTILLATION
 from contav_lib.naming import find_by_name
 from contav_lib.parallel import run_all
 from contav_lib.program import command_line
@@ -31,21 +33,36 @@ MIXTURES = 200  # validation mixtures a score is the mean of
 
 NOISE = 0.5  # dB within which two tries are taken as equal: luck moves a score by that much, and at times by more
 
-# Three tries a method round its paper's values, then three more round the best of these; the paper's (where it gives some for
-# a loss like ours) come first, then what is nearer to them.
-TRIES: dict[str, list[dict[str, float]]] = {
-    "lwf": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1, 0.03, 0.01)],
+Tries = dict[str, list[dict[str, float | str]]]
+
+# Six tries a row: the paper's values first (where it gives some for a loss like ours), then what is nearer to them. A row is
+# a method, or a control made of one: `method` then stands among its settings.
+TRIES: Tries = {
+    "lwf": [
+        dict(asks=asks, distillation=weight)
+        for asks, weight in (
+            ("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("prototype", 0.3), ("new_picture", 0.3), ("new_picture", 0.1),
+        )
+    ],
     "ewc": [dict(strength=strength) for strength in (1.0, 0.1, 10.0, 0.01, 100.0, 0.001)],
     "plop": [
-        dict(pod=pod, distillation=weight)
-        for pod, weight in ((1.0, 1.0), (1.0, 0.3), (0.1, 1.0), (3.0, 1.0), (0.1, 0.3), (3.0, 0.3))
+        dict(asks=asks, pod=pod, distillation=weight)
+        for asks, pod, weight in (
+            ("plain", 1.0, 1.0), ("plain", 0.1, 0.3), ("plain", 0.1, 1.0), ("prototype", 0.1, 0.3), ("new_picture", 0.1, 0.3),
+            ("new_picture", 1.0, 0.3),
+        )
     ],
-    "ewf": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1, 0.03, 0.01)],
+    "ewf": [
+        dict(asks=asks, distillation=weight)
+        for asks, weight in (
+            ("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("prototype", 0.1), ("new_picture", 0.3), ("new_picture", 0.1),
+        )
+    ],
     "avcil": [
         dict(distillation=distillation, instance=instance, class_=class_, attention=attention)
         for distillation, instance, class_, attention in (
-            (0.3, 0.1, 1.0, 0.1), (0.3, 0.1, 0.3, 0.1), (0.3, 0.1, 0.1, 0.1), (1.0, 0.1, 0.1, 0.1), (1.0, 0.03, 0.03, 0.1),
-            (0.3, 0.03, 0.03, 0.3),
+            (0.3, 0.1, 1.0, 0.1), (0.3, 0.1, 3.0, 0.1), (0.3, 0.1, 6.0, 0.1), (1.0, 0.1, 1.0, 0.1), (0.3, 0.03, 0.3, 0.1),
+            (0.3, 0.03, 0.3, 0.3),
         )
     ],
     "contav": [
@@ -54,24 +71,28 @@ TRIES: dict[str, list[dict[str, float]]] = {
             (0.3, 0.1, 0.3), (1.0, 0.1, 0.3), (0.3, 0.03, 0.1), (1.0, 0.03, 0.1), (1.0, 0.01, 0.03), (3.0, 0.03, 0.1),
         )
     ],
-    "der": [
-        dict(distillation=weight, replayed=count)
-        for weight, count in ((1.0, 3), (1.0, 2), (0.3, 3), (3.0, 3), (1.0, 6), (3.0, 6))
+    "distillation only": [DISTILLATION | dict(distillation=weight) for weight in (0.3, 1.0, 0.1, 3.0, 0.03, 10.0)],
+    "der": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1, 10.0, 0.03)],
+    "adapters": [
+        dict(rank=rank, orthogonality=weight)
+        for rank, weight in ((8, 0.5), (8, 0.05), (8, 0.0), (4, 0.05), (16, 0.05), (16, 0.0))
     ],
 }  # fmt: skip
 
 
-def search(methods: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1) -> pd.DataFrame:
-    """One row a try, the best of each method first: `method`, `validation_sdr` in dB, `chosen`, and its `settings`.
+def search(rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1) -> pd.DataFrame:
+    """One line a try, the best of each row of `TRIES` first: `method` (the row's name), `validation_sdr` in dB, `chosen`,
+    and its `settings`.
 
-    Chosen is a method's first try, in the order of `TRIES`, whose score is within `NOISE` of the method's best.
+    Chosen is a row's first try, in the order of `TRIES`, whose score is within `NOISE` of the row's best.
 
     Raises:
-        ValueError: a method with no tries.
+        ValueError: a name with no tries.
     """
-    tries = [(name, settings) for name in methods for settings in find_by_name(TRIES, name, "search for method")]
+    tries = [(name, settings) for name in rows for settings in find_by_name(TRIES, name, "search for method")]
+    common = dict(separator=separator, exemplars=exemplars, **COMMON)
     configs = [
-        Config.profile(profile, separator=separator, method=name, exemplars=exemplars, **COMMON, **settings, seed=seed)
+        Config.profile(profile, **common, **{"method": name, **settings}, seed=seed)
         for name, settings in tries
         for seed in SEEDS
     ]
@@ -99,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
-    parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {' '.join(TRIES)}")
+    parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {', '.join(TRIES)}")
     chosen = parser.parse_args(arguments)
     print(search(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2).to_string(index=False))
 

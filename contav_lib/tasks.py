@@ -76,6 +76,7 @@ def make_schedule(
     seed: int = 0,
     choice: str = "random",
     features: np.ndarray | None = None,
+    sound_values: int = 0,
 ) -> list[Task]:
     """The tasks, with their training clips and their memory.
 
@@ -88,7 +89,8 @@ def make_schedule(
         exemplars: how many clips to keep of each old class.
         joint: train every task on the clips of all classes seen so far; no memory then.
         seed: of a random choice.
-        choice, features: see `choose_exemplars`; features `[clips, D]` of all training clips, not needed for "random".
+        choice, features, sound_values: see `choose_exemplars`; features `[clips, D]` of all training clips, not needed for
+            "random".
 
     Raises:
         ValueError: a class has no training clip, or fewer than the exemplars asked for.
@@ -116,7 +118,7 @@ def make_schedule(
         for number, label in enumerate(task, start=seen):
             if not joint:
                 random = np.random.default_rng([seed, number])
-                chosen = choose_exemplars(choice, exemplars, features[clips_of[label]], random)
+                chosen = choose_exemplars(choice, exemplars, features[clips_of[label]], random, sound_values)
                 kept += [clips_of[label][row] for row in chosen]
         schedule.append(
             Task(

@@ -6,6 +6,7 @@ same weights, bit for bit on the CPU, as one that never was.
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ class NonFiniteLoss(FloatingPointError):
 
 @dataclass
 class Best:
-    """The weights with the highest validation SDR so far."""
+    """The weights with the highest validation SDR so far, or the last ones (`Config.select_on`)."""
 
     sdr: float = float("-inf")
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Trainer:
         """Train on one task, from its start or from where the last checkpoint left it; keep the best weights.
 
         Args:
-            validation: fixed validation mixtures over all classes seen so far.
+            validation: fixed validation mixtures, by which the best weights are chosen.
 
         Raises:
             NonFiniteLoss: a loss term or a gradient is infinite or NaN.
@@ -79,7 +80,12 @@ class Trainer:
         self.method.begin_task(task, self.separator)
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train_bank.device).train()
+        self.method.after_growing(task, self.separator)
         sampler = self._sampler(task)
+
+        def remembered(number: int) -> Batch:
+            return self._sampler(replace(task, clips=(), memory=task.kept)).batch(number, config.batch_size)
+
         steps = config.steps_in_task(task)
         optimizers = Optimizers(config, self.separator, steps, first_task=config.starts_fresh(task))
         start, best = self._resume(task, optimizers)
@@ -94,7 +100,7 @@ class Trainer:
             losses = self._losses(batch, separation)
             sum(losses.values()).backward()
             optimizers.step(step)
-            self.method.after_step(self.separator)
+            self.method.after_step(self.separator, remembered)
             terms.add(step, losses)
 
             done = step + 1
@@ -116,12 +122,8 @@ class Trainer:
             if save:
                 self._save(task, done, optimizers, best)
         self.separator.load_state_dict(best.weights)
-        self.method.end_task(
-            task,
-            self.separator,
-            lambda number: sampler.batch(number, config.batch_size),
-            lambda number: self._sampler(replace(task, clips=(), memory=task.kept)).batch(number, config.batch_size),
-        )
+        batches = partial(sampler.batch, size=config.batch_size)
+        self.method.end_task(task, self.separator, batches, remembered)
         self.separator.eval()
 
     def _losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
@@ -152,7 +154,8 @@ class Trainer:
         sdr = validation_sdr(self.separator, self.validation_bank, draw)
         self.separator.train()
         self._record("validation", task, done, sdr=sdr)
-        if sdr > best.sdr or isnan(best.sdr) or not best.weights:
+        chosen = sdr > best.sdr or isnan(best.sdr) or not best.weights
+        if chosen or self.config.select_on == "last":
             return Best(sdr, {name: value.detach().clone() for name, value in self.separator.state_dict().items()})
         return best
 

@@ -29,7 +29,24 @@ def test_random_is_seeded_and_ignores_the_features():
     assert len({tuple(choose("random", 2, seed=seed)) for seed in range(10)}) > 3
 
 
-@pytest.mark.parametrize("choice", ["random", "herding", "diverse"])
+def test_audiovisual_keeps_the_clips_whose_sound_and_picture_have_the_same_neighbours():
+    """Two kinds of clips; clip 4 looks like the first kind and sounds like the second."""
+    looks = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [1, 0.1]])
+    sounds = np.array([[1, 0, 0], [0.9, 0.1, 0], [0, 1, 0], [0.1, 0.9, 0], [0.1, 1, 0]])
+    chosen = choose_exemplars("audiovisual", 5, np.hstack([looks, sounds]), np.random.default_rng(0), sound_values=3)
+    assert chosen[-1] == 4 and sorted(chosen) == list(range(5))
+    similar = [part @ part.T for part in (looks, sounds)]
+    agreement = [np.corrcoef(*(np.delete(part[clip], clip) for part in similar))[0, 1] for clip in range(5)]
+    ranked = [agreement[clip] for clip in chosen]
+    assert ranked == pytest.approx(sorted(agreement, reverse=True)) and ranked[-1] < 0 < ranked[-2]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_audiovisual_takes_what_there_is_of_too_few_clips_to_compare(count):
+    assert choose("audiovisual", count, np.ones((count, 4))) == list(range(count))
+
+
+@pytest.mark.parametrize("choice", ["random", "herding", "diverse", "audiovisual"])
 def test_equal_clips_are_chosen_once_each(choice):
     assert sorted(choose(choice, 4, np.ones((4, 3)))) == [0, 1, 2, 3]
 

@@ -24,7 +24,7 @@ from contav_lib.experiment import (
 from contav_lib.media import read_audio
 from contav_lib.optimizers import Optimizers
 from contav_lib.tasks import make_schedule, split_classes
-from contav_lib.trainer import NonFiniteLoss
+from contav_lib.trainer import NonFiniteLoss, Trainer
 
 
 def test_what_a_result_holds(reference):
@@ -188,6 +188,31 @@ def test_chosen_classes_are_learned_in_the_order_given(home, tiny):
 def test_settings_that_do_not_fit_the_data_are_told(home, tiny, settings, message):
     with pytest.raises(ValueError, match=message):
         run(tiny(**settings), progress=False)
+
+
+def test_classes_too_rare_to_choose_weights_by_are_told_before_training(home, tiny, no_training):
+    with pytest.raises(ValueError, match="too few clips for mixtures"):
+        run(tiny(method="finetune", tasks=4, num_sources=3, select_on="new"), progress=False)
+
+
+def test_from_scratch_every_task_begins_with_the_same_weights(home, tiny, monkeypatch):
+    begun = {}
+
+    def learn(self, task, validation):
+        begun[self.method.name, task.index] = {k: v.clone() for k, v in self.separator.state_dict().items()}
+        return learned(self, task, validation)
+
+    learned = Trainer.learn
+    monkeypatch.setattr(Trainer, "learn", learn)
+    results = {name: run(tiny(method=name), progress=False) for name in ("scratch", "finetune")}
+    first, second = begun["scratch", 0], begun["scratch", 1]
+    assert len(second["predictor.queries.weight"]) == 4  # as many classes as the task has seen
+    same = [torch.equal(value, second[name]) for name, value in first.items() if name.startswith("unet.")]
+    assert all(same) and not torch.equal(
+        results["scratch"].separator(0).unet.input_norm.weight, second["unet.input_norm.weight"]
+    )
+    went_on = begun["finetune", 1]["unet.input_norm.weight"]
+    assert torch.equal(went_on, results["finetune"].separator(0).unet.input_norm.weight)
 
 
 def test_steps_are_counted_beforehand(home, tiny):

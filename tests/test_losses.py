@@ -53,6 +53,18 @@ def test_contrastive_loss_against_its_equation(temperature):
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_over_rows_an_anchors_sum_is_divided_by_the_number_of_candidates():
+    rows = {name: normalize(value, dim=1) for name, value in rows_of().items()}
+    classes = torch.tensor([0, 1, 0, 2, 1, 0, 3])
+    positives = classes[:, None] == classes[None, :]
+    expected = 0.0
+    for i in range(7):
+        log_softmax = (rows["object"] @ rows["audio"][i] / 0.1).log_softmax(0)
+        expected -= sum(log_softmax[j].item() for j in range(7) if classes[j] == classes[i]) / 7 / 7
+    loss = contrastive_loss(rows["audio"], rows["object"], positives, 0.1, mean_over_rows=True)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_similarity_is_the_mean_over_pairs_and_directions():
     rows, positives = rows_of(), torch.eye(7, dtype=torch.bool)
     loss = cross_modal_similarity(rows, positives, PAIRS, 0.1)

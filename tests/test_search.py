@@ -5,6 +5,7 @@ import pytest
 from contav_lib import Config
 from contav_lib import search as searching
 from contav_lib.batches import ClipBank
+from contav_lib.lesson_plan import DISTILLATION
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 
@@ -19,7 +20,7 @@ def small(home, video_folder, monkeypatch):
 def test_every_method_has_as_many_tries_and_all_are_sound():
     assert {len(tries) for tries in searching.TRIES.values()} == {6}
     for name, tries in searching.TRIES.items():
-        names = [Config.profile("lab", method=name, **searching.COMMON, **settings).name for settings in tries]
+        names = [Config.profile("lab", **searching.COMMON, **{"method": name, **settings}).name for settings in tries]
         assert len(set(names)) == 6
 
 
@@ -57,11 +58,23 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
     assert [config.seed for config in asked] == [100, 101] * 12  # no seed that a reported result uses
     chosen = table[table["chosen"]]
     assert chosen.loc["lwf", "validation_sdr"] == pytest.approx(6.6)
-    assert chosen.loc["lwf", "settings"] == dict(distillation=0.3)  # 6.6: within half a dB of the best, 7.0
+    assert chosen.loc["lwf", "settings"] == dict(
+        asks="plain", distillation=0.3
+    )  # 6.6: within half a dB of the best, 7.0
     assert chosen.loc["ewc", "settings"] == dict(strength=1.0)
+
+
+def test_a_control_has_a_name_and_as_many_tries_of_its_own(small):
+    table = searching.search(["distillation only"], "smoke")
+    assert table["method"].tolist() == ["distillation only"] * 6 and table["chosen"].sum() == 1
+    weights = [settings.pop("distillation") for settings in table["settings"]]
+    assert len(set(weights)) == 6 and 0.3 in weights
+    assert all(settings == dict(method="contav", instance=0.0, class_=0.0) for settings in table["settings"])
 
 
 def test_what_is_chosen_may_only_be_one_of_the_tries():
     for name, tries in searching.TRIES.items():
-        used = Config.profile("lab", method=name).method_settings
+        control = DISTILLATION if name == "distillation only" else dict(method=name)
+        config = Config.profile("lab", **control)
+        used = {"method": config.method, **config.method_settings}
         assert any(settings.items() <= used.items() for settings in tries), name

@@ -16,6 +16,7 @@ from contav_lib.history import read_history
 from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.optimizers import Optimizers
 from contav_lib.storage import StorageError, load_tensors, read_json
+from contav_lib.tasks import Task
 from contav_lib.trainer import NonFiniteLoss
 
 # Runs the experiment given as JSON and kills itself, as `kill -9` does, when a given record is written.
@@ -186,7 +187,8 @@ def test_weights_broken_by_a_gradient_are_never_kept(home, tiny, broken, step):
     assert not (paths.runs() / config.name / "checkpoints/task_2.safetensors").exists()
 
 
-def test_the_best_weights_on_validation_are_kept(home, tiny, monkeypatch):
+@pytest.mark.parametrize(("select_on", "chosen"), [("seen", (0, 2)), ("new", (0, 2)), ("last", (1, 3))])
+def test_the_best_weights_on_validation_are_kept_or_the_last(home, tiny, monkeypatch, select_on, chosen):
     scores = iter([5.0, 1.0, 2.0, 2.0])
     seen = []
 
@@ -195,10 +197,31 @@ def test_the_best_weights_on_validation_are_kept(home, tiny, monkeypatch):
         return next(scores)
 
     monkeypatch.setattr("contav_lib.trainer.validation_sdr", validated)
-    result = run(tiny(), progress=False)
-    for task, best in ((0, 0), (1, 2)):  # the earlier of two equals
+    result = run(tiny(select_on=select_on), progress=False)
+    for task, best in enumerate(chosen):  # the earlier of two equals
         kept = result.separator(task).state_dict()
         assert all(torch.equal(kept[key], value) for key, value in seen[best].items())
+
+
+@pytest.mark.parametrize(("select_on", "old_are_seen"), [("seen", True), ("last", True), ("new", False)])
+def test_weights_are_chosen_on_mixtures_of_all_classes_seen_or_of_the_new_ones(
+    home, tiny, monkeypatch, select_on, old_are_seen
+):
+    classes = []
+
+    def validated(separator, bank, draw):
+        classes.append(set(bank.classes[draw.clips].flatten().tolist()))
+        return 0.0
+
+    monkeypatch.setattr("contav_lib.trainer.validation_sdr", validated)
+    run(tiny(method="finetune", select_on=select_on, validation_mixtures=8), progress=False)
+    assert classes[0] == {0, 1} and classes[-1] == ({0, 1, 2, 3} if old_are_seen else {2, 3})
+
+
+def test_a_new_start_has_the_first_tasks_learning_rate(tiny):
+    later = Task(1, (2, 3), (0, 1, 2, 3), (), ())
+    assert [tiny(method=name).starts_fresh(later) for name in ("scratch", "replay")] == [True, False]
+    assert tiny(method="replay").starts_fresh(Task(0, (0, 1), (0, 1), (), ()))
 
 
 def test_the_history_tells_the_course(reference):

@@ -23,14 +23,20 @@ class AVCIL(Contrastive):
     and listened (audio tokens, in the last layer); a separator without attention has no such term. All act from the second task
     on, as its authors have it. They compare sound with picture in one direction; here it is each pair of modalities, both ways.
 
+    The class term is weighted as in AV-CIL's published code, whose weights these are: an anchor's sum over its positives is
+    divided by the number of all rows. (AV-CIL's eq. 7 and ContAV-Sep's eq. 10 divide by the number of positives, which makes
+    the same weight count several times as much.)
+
     Args:
         distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Those of the similarity terms are
-            AV-CIL's own; with ContAV-Sep's weight of distillation they were the best of six tries (`contav_lib.search`).
+            AV-CIL's own, that of distillation is ContAV-Sep's.
         temperature: of the similarity terms.
 
     References:
         Pian et al., Audio-Visual Class-Incremental Learning, ICCV 2023, section 3.
     """
+
+    class_mean_over_rows = True
 
     class_: float = 1.0
     attention: float = 0.1

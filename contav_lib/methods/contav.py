@@ -22,6 +22,8 @@ class ContAV(Contrastive):
     Args:
         distillation, instance, class_: weights of the three terms, by default the paper's; 0 leaves a term out.
         temperature: of both contrastive terms.
+        contrast_when: "always"; "first" has the contrastive terms in the first task only, "later" from the second task on
+            only. The paper's is "always".
         teacher_batch_statistics: see `Teacher`.
 
     References:
@@ -31,14 +33,27 @@ class ContAV(Contrastive):
     # Of six tries on validation clips (`contav_lib.search`): 8.5 dB; 8.3 with the paper's 0.1 and 0.3.
     lab = {"instance": 0.03, "class_": 0.1}
 
+    contrast_when: str = "always"
     teacher_batch_statistics: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.require_one_of("contrast_when", ("always", "first", "later"))
 
     def make_teacher(self, separator: Separator) -> Teacher:
         return Teacher(separator, self.teacher_batch_statistics)
 
+    @property
+    def contrasts(self) -> bool:
+        """Whether the task at hand has contrastive terms."""
+        task = "later" if self.teacher else "first"
+        return self.contrast_when in ("always", task) and (self.instance > 0 or self.class_ > 0)
+
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.instance or self.class_) else None
+        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.contrasts) else None
         terms = {}
         if lesson and self.distillation:
             terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)
-        return terms | self.contrast(batch, separation, lesson)
+        if self.contrasts:
+            terms |= self.contrast(batch, separation, lesson)
+        return terms

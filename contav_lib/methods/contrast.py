@@ -1,6 +1,7 @@
 """The two contrastive terms that ContAV-Sep and AV-CIL share."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -19,10 +20,14 @@ class Contrastive(Method):
     Args:
         distillation, instance, class_: weights of the terms; 0 leaves a term out.
         temperature: of the contrastive terms.
+
+    Class attributes:
+        class_mean_over_rows: how the class-aware term counts positives, see `losses.contrastive_loss`.
     """
 
     exemplars = 1
     needs_memory = True
+    class_mean_over_rows: ClassVar[bool] = False
 
     distillation: float = 0.3
     instance: float = 0.1
@@ -52,9 +57,12 @@ class Contrastive(Method):
         rows, same_video, same_class = cross_task_rows(
             separation.features, batch.classes, batch.videos, memory, old_features
         )
-        wanted = {"instance": (self.instance, same_video), "class_": (self.class_, same_class)}
+        wanted = {
+            "instance": (self.instance, same_video, False),
+            "class_": (self.class_, same_class, self.class_mean_over_rows),
+        }
         return {
-            name: weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature)
-            for name, (weight, positives) in wanted.items()
+            name: weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature, mean_over_rows)
+            for name, (weight, positives, mean_over_rows) in wanted.items()
             if weight
         }

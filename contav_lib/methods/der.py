@@ -1,4 +1,4 @@
-"""Dark experience replay (Buzzega et al. 2020): remember the old model's masks instead of the old model."""
+"""Dark experience replay (Buzzega et al. 2020): remember masks that the model gave earlier instead of the old model."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,25 @@ from contav_lib.tasks import Task
 class DER(Method):
     """Replay of stored mixtures of exemplars, with their true masks and with the masks the model gave at the time.
 
-    When a task ends, mixtures of its exemplars (with one another and with older ones) are stored with the masks that the model
-    gives them. In later tasks every batch gets some of them beside it: the separator's own losses train on their true masks
-    (DER++'s second term), and `distillation` on the stored ones. No old model is asked, so none need be kept. The exemplars
-    themselves are replayed as in `replay`.
+    While a task is learned, one mixture of exemplars a step is offered to the task's store (an exemplar of the task with
+    another of them or an older one), with the masks that the model gives it just then. Reservoir sampling keeps each of those
+    offered with the same chance, so what is stored comes from all along the way, as in the paper. The clips are the exemplars
+    that `replay` would remember, no others.
+
+    In later tasks, a mixture of a batch whose sources are all remembered ones is replaced by a stored one: a batch has as
+    many old sources as in `replay`. The separator's own losses train on true masks as ever (DER++'s second term), and
+    `distillation` on the stored ones. No old model is asked, so none need be kept. Mixtures of new and remembered
+    sources are as in `replay`. With one exemplar in the memory there is no mixture of two: this is `replay` then.
 
     Args:
         distillation: weight of the L1 distance between new and stored masks (alpha of DER++); 1 puts it level with the
-            distance from the true masks; with 3 the search of settings loses 1 dB on `lab`. DER++ draws two sets of stored
-            samples for its two terms; here one serves both, and with 0 nothing stored is replayed.
-        stored: mixtures stored after each task; 40 are eight for each of five classes.
-        replayed: stored mixtures added to a batch; three beside `lab`'s twelve are a fifth, about the memory's share.
+            distance from the true masks. DER++ draws two sets of stored samples for its two terms; here one serves both. With
+            0 nothing stored is replayed.
+        stored: mixtures stored of each task; 40 are eight for each of five classes.
 
     References:
-        Buzzega et al., Dark Experience for General Continual Learning, NeurIPS 2020, eq. 6.
+        Buzzega et al., Dark Experience for General Continual Learning, NeurIPS 2020, eq. 6 and algorithm 2.
+        Vitter, Random Sampling with a Reservoir, ACM TOMS 1985.
     """
 
     exemplars = 1
@@ -38,62 +43,76 @@ class DER(Method):
 
     distillation: float = 1.0
     stored: int = 40
-    replayed: int = 3
 
     def __post_init__(self):
         self.refuse_negative("distillation")
-        for name in ("stored", "replayed"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more.")
-        self.mixtures: Batch | None = None
+        if self.stored < 1:
+            raise ValueError(f"stored={self.stored}: it must be 1 or more.")
+        self.mixtures: Batch | None = None  # of all tasks so far, one behind the other
         self.masks = torch.empty(0)
-        self.step = 0
+        self.step = 0  # of all tasks
+        self.offered = 0  # in this task
+        self.chosen = torch.empty(0, dtype=torch.long)  # stored mixtures in the batch at hand, its last ones
+
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        self.task, self.offered = task, 0
+        self.settled = len(self.masks)  # only what earlier tasks have stored is replayed
 
     def prepare(self, batch: Batch) -> Batch:
-        if not (self.mixtures and self.distillation):
-            return batch
-        generator = torch.Generator().manual_seed(self.step)
-        self.chosen = torch.randint(len(self.masks), (self.replayed,), generator=generator)
-        return batch.cat(self.mixtures[self.chosen])
+        self.num_sources = batch.num_sources
+        replaced = batch.is_memory.all(1)
+        count = int(replaced.sum()) if self.settled and self.distillation else 0
+        self.chosen = torch.randint(max(self.settled, 1), (count,), generator=self._generator())
+        return batch[(~replaced).nonzero().squeeze(1)].cat(self.mixtures[self.chosen]) if count else batch
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        if not (self.mixtures and self.distillation):
+        count = len(self.chosen)
+        if not count:
             return {}
-        new = separation.masks[-self.replayed :].flatten(0, 1)
-        weights = batch.weights[-self.replayed :].expand(-1, batch.num_sources, -1, -1).flatten(0, 1)
+        new = separation.masks[-count:].flatten(0, 1)
+        weights = batch.weights[-count:].expand(-1, batch.num_sources, -1, -1).flatten(0, 1)
         old = self.masks[self.chosen.to(self.masks.device)].flatten(0, 1)
         return {"distillation": self.distillation * mask_distillation(new, old, weights)}
 
-    def after_step(self, separator: Separator) -> None:
+    def after_step(self, separator: Separator, remembered: Batches) -> None:
         self.step += 1
+        if len(self.task.kept) < self.num_sources or not self.distillation:  # too few to mix
+            return
+        if (place := self.offered) >= self.stored:
+            place = int(torch.randint(self.offered + 1, (), generator=self._generator()))
+        if place < self.stored:
+            batch = remembered(self.step)
+            fresh = torch.isin(batch.classes.cpu(), torch.tensor(self.task.classes)).any(1).nonzero().squeeze(1)
+            if not len(fresh):
+                return
+            self._store(self.settled + place, batch[fresh[:1]], separator)
+        self.offered += 1
 
     @torch.no_grad()
-    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
-        if len(task.kept) < batches(0).num_sources:  # too few to mix: nothing is stored yet
-            return
-        separator.eval()
-        new, number, count = torch.tensor(task.classes), 0, 0
-        while count < self.stored:
-            batch = remembered(number)
-            # Only those with an exemplar of this task: the older ones' masks were stored when they were better known.
-            fresh = torch.isin(batch.classes.cpu(), new).any(1).nonzero().squeeze(1)
-            number += 1
-            if not len(fresh):
-                continue
-            batch = batch[fresh[: self.stored - count]]
-            with mixed_precision(batch.mixture.device):
-                masks = separator(batch.mixture, batch.visual, batch.classes).masks.float()
+    def _store(self, place: int, mixture: Batch, separator: Separator) -> None:
+        """Put one mixture, and the masks the separator gives it now, at this place of the store, or at its end."""
+        separator.eval()  # a batch of one has no statistics
+        with mixed_precision(mixture.mixture.device):
+            masks = separator(mixture.mixture, mixture.visual, mixture.classes).masks.float()
+        separator.train()
+        if place == len(self.masks):
             self.masks = torch.cat([self.masks.to(masks), masks]) if self.mixtures else masks
-            self.mixtures = self.mixtures.cat(batch) if self.mixtures else batch
-            count += len(masks)
+            self.mixtures = self.mixtures.cat(mixture) if self.mixtures else mixture
+        else:
+            self.masks[place] = masks[0]
+            for name, rows in self.mixtures.tensors().items():
+                rows[place] = mixture.tensors()[name][0]
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.step)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        state = {"step": torch.tensor(self.step)}
+        state = {"step": torch.tensor(self.step), "offered": torch.tensor(self.offered)}
         return state if self.mixtures is None else {**state, "masks": self.masks, **self.mixtures.tensors()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         state = dict(state)
-        self.step = int(state.pop("step"))
+        self.step, self.offered = int(state.pop("step")), int(state.pop("offered"))
         if state:
             self.masks = state.pop("masks")
             self.mixtures = Batch.from_tensors(state)

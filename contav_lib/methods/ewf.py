@@ -18,7 +18,7 @@ class EWF(LwF):
     """Distillation during the task, so that the two endpoints stay near each other, and weight fusion after it.
 
     Args:
-        distillation: as for `LwF`. Less is needed, for the fusion holds on to the old weights, too.
+        distillation, asks: as for `LwF`. Less is needed, for the fusion holds on to the old weights, too.
 
     References:
         Xiao et al., Endpoints Weight Fusion for Class Incremental Semantic Segmentation, CVPR 2023: the fusion and its
@@ -27,10 +27,15 @@ class EWF(LwF):
 
     lab = {"distillation": 0.1}  # of six tries on validation clips (`contav_lib.search`): 6.8 dB; 5.6 with 0.3
 
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        super().begin_task(task, separator)
+        self.endpoint = self.teacher.separator.state_dict() if self.teacher else {}  # before anything grows
+
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
-        if self.teacher:
+        super().end_task(task, separator, batches, remembered)
+        if self.endpoint:
             share = balance(len(task.seen) - len(task.classes), len(task.classes))
-            separator.load_state_dict(fuse(self.teacher.separator.state_dict(), separator.state_dict(), share))
+            separator.load_state_dict(fuse(self.endpoint, separator.state_dict(), share))
 
 
 def balance(old_classes: int, new_classes: int) -> float:

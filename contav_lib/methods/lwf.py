@@ -1,61 +1,133 @@
-"""Learning without Forgetting (Li and Hoiem 2017): on the new data, go on answering the old questions as before."""
+"""Learning without Forgetting (Li and Hoiem 2017): on the new data, go on answering as the old model did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.methods.method import Method, register_method
+from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.methods.teacher import Lesson, Teacher, distil_masks
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
+
+BATCHES = 20  # of a task, from which the mean looks of its classes are taken
 
 
 @register_method("lwf")
 @dataclass
 class LwF(Method):
-    """Mask distillation on all data at hand.
+    """Mask distillation on the data at hand: new clips, and remembered ones where there is a memory.
 
-    A classifier's old outputs can be compared on any image. A separator's old outputs are its masks for old classes, so each
-    mixture of new clips gets one more question: what here would belong to an old class, with the picture of the first
-    source? The new model's mask should be the old model's. Old classes take turns. With memory, the masks of remembered
-    sources are distilled beside these, each with its own class and picture.
+    A classifier's old outputs can be compared on any image. A separator's outputs are masks for a class and a picture, so it
+    must be said what the old model is asked; `asks` does:
 
-    A separator that goes by the picture alone, whatever the class, answers the question as it answers for the first source: for
-    it this is plain distillation on the new data.
+    "plain", the published idea: the old model answers for the batch as it is. Its masks for new classes come from rows as
+    untrained as the new model's were at the task's start, which it has grown by.
+
+    "new_picture", the kit's variant: each mixture gets one more question, what here would belong to an old class, with the
+    picture of the first source. Old classes take turns.
+
+    "prototype", the kit's variant: the same question with what the old class looked like on average: its mean object feature
+    and its mean motion, two vectors a class that are kept when its task ends.
+
+    In the last two, the masks of remembered sources are distilled beside the questions, each with its own class and picture;
+    new sources are not. A separator that goes by the picture alone, whatever the class, answers "new_picture" as it answers
+    for the first source.
 
     Args:
         distillation: weight of eq. 11 over all these masks (`lambda_o` of Li and Hoiem, eq. 1 there, who take 1 for logits).
-            0.3 is ContAV-Sep's weight for the same distance between masks; on `lab`, 1 is 1 dB worse, 3 is 2 dB worse
-            (`contav_lib.search`).
+            0.3 is ContAV-Sep's weight for the same distance between masks.
+        asks: "plain", "new_picture" or "prototype".
 
     References:
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
     distillation: float = 0.3
+    asks: str = "plain"
 
     def __post_init__(self):
         self.refuse_negative("distillation")
+        self.require_one_of("asks", ("plain", "new_picture", "prototype"))
         self.teacher: Teacher | None = None
+        self.looks: dict[str, torch.Tensor] = {}  # of the old classes: object [C, Do], motion [C, Dm]
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         self.teacher = Teacher(separator) if task.index > 0 else None
 
+    def after_growing(self, task: Task, separator: Separator) -> None:
+        if self.teacher and self.asks == "plain":
+            self.teacher = Teacher(separator)  # which answers for new classes, too
+
     @property
-    def asks(self) -> bool:
-        """Whether old classes' masks are wanted."""
+    def listens(self) -> bool:
+        """Whether the old model is asked at all."""
         return self.teacher is not None and self.distillation > 0
 
     def prepare(self, batch: Batch) -> Batch:
+        if not self.listens:
+            return batch
+        if self.asks == "plain":
+            return replace(
+                batch, is_memory=torch.ones_like(batch.is_memory)
+            )  # all sources are the old model's to answer
         # By the clips' numbers: as good as drawn at random, with no random state to keep.
-        return batch.ask(batch.videos.sum(1) % self.teacher.separator.num_classes) if self.asks else batch
+        classes = batch.videos.sum(1) % self.teacher.separator.num_classes
+        return batch.ask(classes, self.remembered_looks(classes, batch) if self.asks == "prototype" else None)
+
+    def remembered_looks(self, classes: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Visual features of one source a mixture: what its class `[B]` looked like; the motion is the same at every step."""
+        padding = batch.visual["motion_mask"][:, :1]
+        motion = self.looks["motion"][classes][:, None, :, None]
+        return {
+            "object": self.looks["object"][classes].unsqueeze(1),
+            "motion": motion.expand(-1, -1, -1, padding.shape[2]),
+            "motion_mask": torch.zeros_like(padding),
+        }
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
-        if not self.asks:
+        if not self.listens:
             return {}
         return self.distil(batch, separation, self.teacher(batch))
 
     def distil(self, batch: Batch, separation: Separation, lesson: Lesson) -> dict[str, torch.Tensor]:
         """The terms that compare a separation with what the old model said."""
         return {"distillation": self.distillation * distil_masks(batch, separation, lesson)}
+
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
+        if self.asks == "prototype":
+            new = mean_looks([batches(number) for number in range(BATCHES)], task.classes)
+            self.looks = {
+                name: torch.cat([self.looks[name], rows]) if self.looks else rows for name, rows in new.items()
+            }
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return dict(self.looks)
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        self.looks = dict(state)
+
+
+def mean_looks(batches: list[Batch], classes: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """Mean visual features of some classes' sources in these batches.
+
+    Args:
+        batches: some batches.
+        classes: C class numbers, one after the other.
+
+    Returns:
+        `object [C, Do]`, and `motion [C, Dm]`, the mean over time as well; zeros for a class that does not occur.
+    """
+    place = torch.cat([batch.classes.flatten() for batch in batches]) - classes[0]
+    of_class = torch.stack([place == number for number in range(len(classes))]).float()  # [C, sources]
+    share = of_class / of_class.sum(1, keepdim=True).clamp(min=1)
+    present = [(~batch.visual["motion_mask"]).float().unsqueeze(2) for batch in batches]
+    motion = [
+        (batch.visual["motion"] * there).sum(3) / there.sum(3).clamp(min=1)
+        for batch, there in zip(batches, present, strict=True)
+    ]
+    objects = [batch.visual["object"] for batch in batches]
+    return {
+        name: share @ torch.cat([rows.flatten(0, 1) for rows in values])
+        for name, values in (("object", objects), ("motion", motion))
+    }

@@ -1,13 +1,13 @@
 """The contract of a continual-learning method, and the registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from contav_lib.batches import Batch
-from contav_lib.naming import find_by_name, import_all
+from contav_lib.naming import did_you_mean, find_by_name, import_all
 from contav_lib.separators import Separation, Separator
 from contav_lib.tasks import Task
 
@@ -42,22 +42,28 @@ class Method:
     def begin_task(self, task: Task, separator: Separator) -> None:
         """Called before the separator grows for a task: it is still the old model."""
 
+    def after_growing(self, task: Task, separator: Separator) -> None:
+        """Called when the separator has grown for a task, before its first step: to freeze weights, or to add some.
+
+        When a stopped task goes on, the state of its last step is loaded after this.
+        """
+
     def prepare(self, batch: Batch) -> Batch:
-        """Called before the forward pass: may add to what the separator is asked (see `Batch.ask`)."""
+        """Called before the forward pass: may change the batch, or add to what the separator is asked (see `Batch.ask`)."""
         return batch
 
     def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
         """Loss terms of a batch by name, weighted, beside the separator's own: the trainer minimises the sum of all."""
         return {}
 
-    def after_step(self, separator: Separator) -> None:
-        """Called after every optimizer step."""
+    def after_step(self, separator: Separator, remembered: Batches) -> None:
+        """Called after every optimizer step; `remembered` as for `end_task`."""
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         """Called after a task, with the chosen weights in place.
 
-        `batches(i)` gives the task's i-th batch; `remembered(i)` one of mixtures of the exemplars kept from now on only
-        (`task.kept`, which must not be empty).
+        `batches(i)` gives the task's i-th batch; `remembered(i)` one of mixtures of the exemplars only that are kept when the
+        task has ended (`task.kept`, at least as many as a mixture has sources).
         """
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -72,6 +78,11 @@ class Method:
         for name in names:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)}: the weight of a loss term can't be negative.")
+
+    def require_one_of(self, name: str, known: Sequence[str]) -> None:
+        """Raise a ValueError, with the nearest of the known values, for a setting that is none of them."""
+        if getattr(self, name) not in known:
+            raise ValueError(f"{name}={getattr(self, name)!r}: {did_you_mean(getattr(self, name), known)}")
 
 
 def register_method(name: str):

@@ -28,8 +28,8 @@ class PLOP(LwF):
     What comes out at the end (mask features, masks) is not pooled: the pseudo-targets hold on to that. The predictor's tokens
     come without their places in frequency and time: they are a map of one row, averaged along the list and one by one.
     *Pseudo-targets*: what the old model calls with confidence an old class counts as a target. In segmentation that
-    fills the background of new images; here it fills the questions about old classes (see `LwF`): only pixels where the old
-    mask is nearly 0 or nearly 1 are distilled.
+    fills the background of new images; here, of the masks that `LwF` distils, only pixels where the old mask is nearly 0 or
+    nearly 1 are distilled.
 
     Not carried over: the background class and the factor that weakens the main loss where pseudo-labels are rare: a mixture
     has no background, and the true masks of its own sources are known for every pixel. PLOP's threshold of confidence is the
@@ -38,7 +38,7 @@ class PLOP(LwF):
 
     Args:
         pod: weight of Local POD (0.01 in PLOP, there for sums over larger maps; here distances are means, at most 4 each).
-        distillation: weight of the pseudo-targets, as for `LwF`.
+        distillation, asks: weight of the pseudo-targets, and which masks they are, as for `LwF`.
         confidence: a pixel counts where `|2 x old mask - 1|` is this or more, in 0 .. 1. At 0.5 one source has three times
             the other's share, or more.
 
@@ -58,7 +58,7 @@ class PLOP(LwF):
             raise ValueError(f"confidence={self.confidence}: it must be in 0 .. 1.")
 
     @property
-    def asks(self) -> bool:
+    def listens(self) -> bool:
         return self.teacher is not None and (self.distillation > 0 or self.pod > 0)
 
     def distil(self, batch: Batch, separation: Separation, lesson: Lesson) -> dict[str, torch.Tensor]:

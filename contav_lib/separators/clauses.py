@@ -217,7 +217,7 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
         batch = some_batch(classes=len(task.seen), memory=old)
         method.begin_task(task, separator)
         separator.grow(len(task.seen), torch.Generator().manual_seed(0))
-        separator.train()
+        method.after_growing(task, separator.train())
         asked = method.prepare(batch)
         answer = ask(separator, asked)
         terms = separator.losses(asked, answer) | method.losses(asked, answer)
@@ -226,7 +226,7 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
         finite_gradients(separator)
         torch.optim.SGD(separator.parameters(), lr=1e-3).step()
         separator.zero_grad()
-        method.after_step(separator)
+        method.after_step(separator, lambda number, batch=batch: batch)
         method.end_task(task, separator, lambda number, batch=batch: batch, lambda number, batch=batch: batch)
 
 

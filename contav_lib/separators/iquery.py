@@ -214,6 +214,7 @@ class IQuery(Separator):
     """
 
     modality_pairs = (("audio", "motion"), ("audio", "object"), ("motion", "object"))
+    class_queries = True
     lab = dict(
         width=12,
         mask_dim=16,

@@ -53,6 +53,8 @@ class Separator(nn.Module):
     Class attributes:
         name: the registered name.
         modality_pairs: the feature pairs that CrossSDC may compare.
+        class_queries: each class has a row of weights of its own that its masks depend on, so that a new class can be learned
+            by training its row alone.
         lab: arguments other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
 
     Attributes:
@@ -62,6 +64,7 @@ class Separator(nn.Module):
 
     name: ClassVar[str]
     modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
+    class_queries: ClassVar[bool] = False
     lab: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, **arguments):

@@ -18,11 +18,12 @@ import torch
 from yardstick import interleaved, ratios
 
 from contav_lib import Config
-from contav_lib.batches import Sampler
+from contav_lib.batches import Batch, Sampler
 from contav_lib.experiment import load_banks, schedule_of
 from contav_lib.optimizers import Optimizers
 
-LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6}
+LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6,
+          "freeze": 1.1, "adapters": 1.3}  # fmt: skip
 
 
 def training_step(name: str, profile: str, **settings: str) -> Callable[[], None]:
@@ -37,16 +38,20 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
         for t in (task, before)
     )
     method.begin_task(replace(before, index=0), separator)
+    method.prepare(earlier.batch(0, config.batch_size))
     keeping = Sampler(bank, (), before.kept or before.clips, config.num_sources, None, 0.0, config.gain, seed=9)
+
+    def remembered(number: int) -> Batch:
+        return keeping.batch(number, config.batch_size)
+
+    for _ in range(getattr(method, "stored", 0)):  # what a method stores on its way
+        method.after_step(separator, remembered)
     method.end_task(
-        replace(before, index=0),
-        separator,
-        lambda number: earlier.batch(number, config.batch_size),
-        lambda number: keeping.batch(number, config.batch_size),
+        replace(before, index=0), separator, lambda number: earlier.batch(number, config.batch_size), remembered
     )
     method.begin_task(task, separator)
     separator.grow(len(task.seen))
-    separator.train()
+    method.after_growing(task, separator.train())
     optimizers = Optimizers(config, separator, steps=1_000, first_task=False)
     batches = [sampler.batch(number, config.batch_size) for number in range(4)]
     number = 0
@@ -57,7 +62,7 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
         separation = separator(batch.mixture, batch.visual, batch.classes)
         sum((separator.losses(batch, separation) | method.losses(batch, separation)).values()).backward()
         optimizers.step(number)
-        method.after_step(separator)
+        method.after_step(separator, remembered)
         number += 1
 
     return step

@@ -37,6 +37,7 @@ def learning(name: str, task: Task, grow: bool = True, **settings):
     chosen.begin_task(task, separator)
     if grow:
         separator.grow(len(task.seen))
+        chosen.after_growing(task, separator)
     return chosen, separator
 
 

@@ -22,7 +22,9 @@ def test_instance_and_class_terms_equal_a_plain_loop(make_bank):
         for a, b in [(a, b) for pair in separator.modality_pairs for a, b in (pair, pair[::-1])]:
             for i in range(len(labels)):
                 log_softmax = (unit[b] @ unit[a][i] / 0.1).log_softmax(0)
-                rows.append(-log_softmax[labels == labels[i]].mean())
+                of_positives = -log_softmax[labels == labels[i]]
+                # As published: by video, the mean over positives; by class, their sum divided by the number of rows.
+                rows.append(of_positives.mean() if name == "instance" else of_positives.sum() / len(labels))
         assert terms[name].item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-4)
 
 

@@ -1,70 +1,154 @@
-"""DER: mixtures of exemplars stored with the masks of their time, and trained on beside every batch."""
+"""DER: mixtures of exemplars stored on the way with the masks of their time, in place of mixtures of memory sources."""
 
 import pytest
 import torch
-from continual import batch_of, first_task, losses, make_separator, second_task
+from continual import batch_of, first_task, losses, make_separator, old_batch, second_task
 
+from contav_lib.batches import Sampler
 from contav_lib.methods.der import DER
 from contav_lib.tasks import Task
 
 FIRST = first_task()
 
 
-def after_first_task(bank, **settings):
+def kept_batch(bank, number=0):
+    """Mixtures of the first task's exemplars."""
+    return Sampler(bank, (), FIRST.kept, 2, None, 0.0, 0.0, seed=0).batch(number, 3)
+
+
+def after_first_task(bank, steps=30, **settings):
+    """Method and separator after steps of the first task, in each of which all weights grow by 0.001."""
     separator, chosen = make_separator(), DER(**settings)
     chosen.begin_task(FIRST, separator)
-    kept = Task(0, (0, 1), (0, 1), FIRST.kept, ())
-    chosen.end_task(FIRST, separator, lambda number: batch_of(bank, FIRST), lambda number: batch_of(bank, kept))
+    for _ in range(steps):
+        chosen.prepare(batch_of(bank, FIRST))
+        with torch.no_grad():
+            for parameter in separator.parameters():
+                parameter += 0.001
+        chosen.after_step(separator, lambda number: kept_batch(bank, number))
+    chosen.end_task(FIRST, separator, None, None)
     return chosen, separator
 
 
-def test_what_is_stored_are_mixtures_of_exemplars_and_their_masks(make_bank):
+def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(make_bank):
     bank = make_bank()
-    chosen, separator = after_first_task(bank, stored=30)
-    assert chosen.masks.shape == (30, 2, 32, 32) and set(chosen.mixtures.videos.flatten().tolist()) == set(FIRST.kept)
-    separator.eval()
-    again = separator(chosen.mixtures.mixture, chosen.mixtures.visual, chosen.mixtures.classes).masks
-    assert torch.allclose(chosen.masks, again, atol=1e-5) and not chosen.masks.requires_grad
+    torch.manual_seed(0)
+    start = {name: value.clone() for name, value in make_separator().state_dict().items()}
+    torch.manual_seed(0)
+    chosen, _ = after_first_task(bank, steps=30, stored=8)
+    assert chosen.masks.shape == (8, 2, 32, 32) and len(chosen.mixtures.mixture) == 8
+    assert set(chosen.mixtures.videos.flatten().tolist()) == set(FIRST.kept) and not chosen.masks.requires_grad
+    # Each row's masks are those that the separator gave at a step in which this row's mixture was offered.
+    separator, found = make_separator(), {}
+    separator.load_state_dict(start)
+    for step in range(1, 31):
+        with torch.no_grad():
+            for parameter in separator.parameters():
+                parameter += 0.001
+        offered = kept_batch(bank, step)[:1]
+        masks = separator.eval()(offered.mixture, offered.visual, offered.classes).masks
+        for row in range(8):
+            same = torch.equal(chosen.mixtures.mixture[row], offered.mixture[0])
+            if same and torch.allclose(chosen.masks[row], masks[0], atol=1e-5):
+                found[row] = step
+    assert len(found) == 8 and max(found.values()) > 8  # some of the first eight gave way to later ones
 
 
-def test_stored_mixtures_stand_behind_every_batch_and_the_separator_learns_them_too(make_bank):
+def test_every_mixture_offered_is_kept_with_the_same_chance(make_bank):
+    """Reservoir sampling: of 40 offered 10 are kept; in 200 repetitions each about 50 times."""
+    counts = torch.zeros(40)
+    for repetition in range(200):
+        chosen = DER(stored=10)
+        chosen.begin_task(FIRST, None)
+        chosen.num_sources, chosen.step = 2, 1_000 * repetition
+        kept = [None] * 10
+        chosen._store = lambda place, mixture, separator, kept=kept: kept.__setitem__(place, int(mixture))
+        for number in range(40):
+            chosen.after_step(None, lambda _, number=number: Offered(number))
+        counts[kept] += 1
+    assert counts.sum() == 2_000 and counts.min() > 25 and counts.max() < 80  # 50 +- 4 standard deviations of 6.1
+
+
+class Offered:
+    """Stands for a batch of one mixture of the first task's exemplars."""
+
+    classes = torch.tensor([[0, 1]])
+
+    def __init__(self, number):
+        self.number = number
+
+    def __getitem__(self, rows):
+        return self.number
+
+
+def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank):
     bank = make_bank()
-    chosen, separator = after_first_task(bank, replayed=3)
+    chosen, separator = after_first_task(bank, stored=8)
     task = second_task(bank)
     chosen.begin_task(task, separator)
-    batch = batch_of(bank, task)
-    longer = chosen.prepare(batch)
-    assert len(longer.mixture) == 15 and torch.equal(longer.mixture[:12], batch.mixture)
-    stored = chosen.mixtures[chosen.chosen]
-    assert torch.equal(longer.ratio_masks[12:], stored.ratio_masks) and torch.equal(longer.videos[12:], stored.videos)
-    draws = [chosen.chosen.tolist()]
+    sampler = Sampler(bank, task.clips, task.memory, 2, 0.4, 0.0, 0.0, seed=0)
+    counts, replaced = [], 0
+    for number in range(100):
+        batch = sampler.batch(number, 12)
+        mixed = chosen.prepare(batch)
+        assert len(mixed.mixture) == 12
+        counts.append([int((one.classes < 2).sum()) for one in (batch, mixed)])
+        stored, replaced = mixed[12 - len(chosen.chosen) :], replaced + len(chosen.chosen)
+        assert torch.equal(stored.ratio_masks, chosen.mixtures[chosen.chosen].ratio_masks)
+        assert not mixed[: 12 - len(chosen.chosen)].is_memory.all(1).any()  # all others hold something new
+        chosen.after_step(separator, lambda number: kept_batch(bank))
+    replay, der = torch.tensor(counts).sum(0).tolist()
+    assert replay == der and replay == pytest.approx(0.4 * 100 * 24, rel=0.1) and replaced > 50
+
+
+def test_stored_mixtures_are_drawn_anew_every_step(make_bank):
+    bank = make_bank()
+    chosen, separator = after_first_task(bank)
+    chosen.begin_task(second_task(bank), separator)
+    draws = []
     for _ in range(5):
-        chosen.after_step(separator)
-        chosen.prepare(batch)
-        draws.append(chosen.chosen.tolist())
-    assert len({tuple(draw) for draw in draws}) > 1
+        chosen.prepare(old_batch(bank))
+        draws.append(tuple(chosen.chosen.tolist()))
+        chosen.after_step(separator, lambda number: kept_batch(bank))
+    assert len(set(draws)) > 1 and len(draws[0]) == 12
+
+
+def test_what_this_task_stores_is_not_replayed_in_it(make_bank):
+    bank = make_bank()
+    chosen, separator = DER(), make_separator()
+    chosen.begin_task(FIRST, separator)
+    batch = old_batch(bank)
+    for _ in range(3):
+        assert chosen.prepare(batch) is batch and chosen.losses(batch, None) == {}
+        chosen.after_step(separator, lambda number: kept_batch(bank))
+    assert len(chosen.masks) == 3
+
+
+def test_with_too_few_exemplars_to_mix_nothing_is_stored(make_bank):
+    bank = make_bank()
+    chosen, separator = DER(), make_separator()
+    chosen.begin_task(Task(0, (0,), (0,), (0, 1, 2), (), kept=(0,)), separator)
+    chosen.prepare(batch_of(bank, FIRST))
+    chosen.after_step(separator, None)
+    assert chosen.mixtures is None
 
 
 def test_the_term_is_the_weighted_distance_from_the_stored_masks(make_bank):
     bank = make_bank()
-    chosen, separator = after_first_task(bank, replayed=3, distillation=0.5)
+    chosen, separator = after_first_task(bank, distillation=0.5)
     task = second_task(bank)
     chosen.begin_task(task, separator)
-    separator.eval()
-    batch = batch_of(bank, task)
-    assert losses(chosen, separator, batch_of(bank, FIRST))["distillation"] < 1e-6
-    with torch.no_grad():
-        for parameter in separator.parameters():
-            parameter += 0.05
     separator.grow(4)
-    longer = chosen.prepare(batch)
-    masks = separator(longer.mixture, longer.visual, longer.classes).masks[12:]
-    apart = (longer.weights[12:] * (masks - chosen.masks[chosen.chosen]).abs()).mean()
+    separator.eval()
+    batch = batch_of(bank, task, share=0.7)
+    mixed = chosen.prepare(batch)
+    count = len(chosen.chosen)
+    masks = separator(mixed.mixture, mixed.visual, mixed.classes).masks[-count:]
+    apart = (mixed.weights[-count:] * (masks - chosen.masks[chosen.chosen]).abs()).mean()
     assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(0.5 * apart.item(), rel=1e-5)
-    assert apart > 1e-4
+    assert apart > 1e-4 and count > 1
 
 
-@pytest.mark.parametrize("settings", [dict(stored=0), dict(replayed=0)])
-def test_settings_that_make_no_sense_are_refused(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        DER(**settings)
+def test_settings_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="stored=0"):
+        DER(stored=0)

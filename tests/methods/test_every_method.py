@@ -7,12 +7,15 @@ import torch
 from continual import batch_of, first_task, losses, make_separator, old_batch, second_task
 
 from contav_lib import Config, run
-from contav_lib.methods import method_class
+from contav_lib.methods import method, method_class
 from contav_lib.storage import load_tensors, without_prefix
-from contav_lib.tasks import Task
 
-METHODS = ["avcil", "contav", "der", "ewc", "ewf", "finetune", "joint", "lwf", "plop", "replay"]
-# The settings that weigh a method's terms.
+method_class("finetune")  # so that all are registered
+METHODS = sorted(name for name, cls in method.METHODS.items() if cls.__module__.startswith("contav_lib"))
+# Methods whose settings make other methods of them.
+VARIANTS = [(name, dict(asks=asks)) for name in ("lwf", "plop", "ewf") for asks in ("new_picture", "prototype")]
+ALL = [*((name, {}) for name in METHODS), *VARIANTS]
+# The settings that weigh a method's terms in the second task.
 WEIGHTS = {
     "avcil": ("distillation", "instance", "class_", "attention"),
     "contav": ("distillation", "instance", "class_"),
@@ -28,11 +31,25 @@ class Stop(Exception):
     """Stands for a crash in the middle of training."""
 
 
+def go_through(chosen, task, separator, bank):
+    """Three steps of a task that has begun, which change nothing, and its end."""
+    batch, remembered = batch_of(bank, task), lambda number: old_batch(bank)
+    for _ in range(3):
+        chosen.prepare(batch)
+        chosen.after_step(separator, remembered)
+    chosen.end_task(task, separator, lambda number: batch, remembered)
+
+
 def course(config, **options):
     """Losses and scores of a run, and its last checkpoint."""
     result = run(config, progress=False, **options)
     history = [{key: value for key, value in r.items() if key != "seconds"} for r in result.history()]
     return history, load_tensors(result.folder / f"checkpoints/task_{len(result.tasks)}.safetensors")[0]
+
+
+def test_the_methods_are_these():
+    assert METHODS == ["adapters", "avcil", "contav", "der", "ewc", "ewf", "finetune", "freeze", "joint", "lwf", "plop",
+                       "replay", "scratch"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -53,31 +70,34 @@ def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
     for weight in (0, 1):
         chosen, separator = method_class(name)(**dict.fromkeys(WEIGHTS[name], weight)), make_separator()
         chosen.begin_task(first, separator)
-        chosen.end_task(first, separator, lambda number: batch_of(bank, first), lambda number: old_batch(bank))
+        go_through(chosen, first, separator, bank)
         chosen.begin_task(task, separator)
         separator.grow(len(task.seen))
-        batch = batch_of(bank, task)
+        chosen.after_growing(task, separator)
+        batch = batch_of(bank, task, share=0.7)
         terms.append(losses(chosen, separator, batch))
         assert (chosen.prepare(batch) is batch) or weight
     assert terms[0] == {} and terms[1]
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", [*WEIGHTS, "adapters"])
 def test_a_negative_weight_is_refused(name):
-    for weight in WEIGHTS[name]:
+    for weight in WEIGHTS.get(name, ("orthogonality",)):
         with pytest.raises(ValueError, match=f"{weight}=-0.1: the weight of a loss term can't be negative"):
             Config.profile("lab", method=name, **{weight: -0.1})
 
 
 @pytest.mark.parametrize(
-    ("name", "exemplars"),
-    [(name, 1) for name in METHODS] + [(name, 0) for name in ("lwf", "ewc", "plop", "ewf", "finetune")],
+    ("name", "settings", "exemplars"),
+    [(*one, 1) for one in ALL] + [(*one, 0) for one in ALL if not method_class(one[0]).needs_memory],
+    ids=str,
 )
-def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name, exemplars):
-    config = tiny(method=name, exemplars=exemplars)
+def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name, settings, exemplars):
+    # Stopped in the third task, where what two earlier tasks have left is used.
+    config = tiny(method=name, exemplars=exemplars, tasks=3, same_class_share=0.0, steps=4, **settings)
 
     def stop(record):
-        if (record["kind"], record["task"], record["step"]) == ("train", 1, 4):
+        if (record["kind"], record["task"], record["step"]) == ("train", 2, 4):
             raise Stop
 
     with pytest.raises(Stop):
@@ -88,17 +108,15 @@ def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name, ex
     assert all(torch.equal(value, expected[key]) for key, value in kept.items())
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_the_state_is_all_there_is_to_keep(make_bank, name):
+@pytest.mark.parametrize(("name", "settings"), ALL, ids=str)
+def test_the_state_is_all_there_is_to_keep(make_bank, name, settings):
     """A fresh method that was given the state says the same as the one that has been through the first task."""
     bank, separator = make_bank(), make_separator()
     first = first_task()
-    batches = lambda number: batch_of(bank, first)  # noqa: E731
-    remembered = lambda number: batch_of(bank, Task(0, (0, 1), (0, 1), (0, 4), ()))  # noqa: E731
-    old = method_class(name)()
+    old = method_class(name)(**settings)
     old.begin_task(first, separator)
-    old.end_task(first, separator, batches, remembered)
-    new = method_class(name)()
+    go_through(old, first, separator, bank)
+    new = method_class(name)(**settings)
     new.load_state_dict({key: value.clone() for key, value in old.state_dict().items()})
 
     task, terms = second_task(bank), []
@@ -108,10 +126,11 @@ def test_the_state_is_all_there_is_to_keep(make_bank, name):
         fresh.load_state_dict(weights)
         chosen.begin_task(task, fresh)
         fresh.grow(4, torch.Generator().manual_seed(0))
+        chosen.after_growing(task, fresh)
         with torch.no_grad():
             for parameter in fresh.parameters():
                 parameter += 0.01
-        terms.append(losses(chosen, fresh.eval(), batch_of(bank, task)))
+        terms.append(losses(chosen, fresh.eval(), batch_of(bank, task, share=0.7)))
     assert terms[0].keys() == terms[1].keys() and bool(terms[0]) == (name in WEIGHTS)
     assert all(torch.equal(value, terms[1][key]) for key, value in terms[0].items())
 

@@ -46,14 +46,15 @@ def test_at_the_ends_the_outputs_are_the_old_or_the_new_ones(make_bank, share):
     assert torch.allclose(new(batch.mixture, batch.visual, classes).masks, before[share], atol=1e-5)
 
 
-def test_the_fusion_comes_after_the_task(make_bank):
+@pytest.mark.parametrize("asks", ["plain", "new_picture"])
+def test_the_fusion_comes_after_the_task(make_bank, asks):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("ewf", task)
+    chosen, separator = learning("ewf", task, asks=asks)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter.fill_(1.0)
-    old = chosen.teacher.separator.state_dict()
+    old = chosen.endpoint
     chosen.end_task(task, separator, None, None)
     share = sqrt(0.5)
     for name, value in separator.named_parameters():
@@ -66,7 +67,7 @@ def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_when_it_ha
     bank = make_bank()
     task = second_task(bank)
     chosen, separator = learning("ewf", task)
-    batch, old = batch_of(bank, task), chosen.teacher.separator.state_dict()
+    batch, old = batch_of(bank, task), chosen.endpoint
     before = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
     with torch.no_grad():
         for name, parameter in separator.named_parameters():  # not the rows that growing added

@@ -1,16 +1,17 @@
-"""LwF: old classes are asked about in every mixture, and their masks kept."""
+"""LwF: what the old model is asked, and that its masks are kept."""
 
 import pytest
 import torch
-from continual import batch_of, learning, losses, old_batch, second_task
+from continual import batch_of, first_task, learning, losses, make_separator, old_batch, second_task
 
+from contav_lib.methods.lwf import LwF, mean_looks
 from contav_lib.tasks import Task
 
 
 def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
     bank = make_bank()
     task = second_task(bank)
-    chosen, _ = learning("lwf", task)
+    chosen, _ = learning("lwf", task, asks="new_picture")
     batch = batch_of(bank, task)
     asked = chosen.prepare(batch)
     assert asked.num_sources == batch.num_sources == 2 and asked.classes.shape == (12, 3)
@@ -25,7 +26,7 @@ def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
 def test_the_term_is_the_weighted_distance_from_the_old_masks(make_bank, memory):
     bank = make_bank()
     task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
-    chosen, separator = learning("lwf", task, distillation=0.7)
+    chosen, separator = learning("lwf", task, asks="new_picture", distillation=0.7)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
@@ -46,3 +47,61 @@ def test_nothing_is_lost_while_nothing_has_changed(make_bank):
     bank = make_bank()
     chosen, separator = learning("lwf", second_task(bank), grow=False)
     assert losses(chosen, separator.eval(), old_batch(bank))["distillation"].item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("memory", [(), (0, 4)])
+def test_plain_holds_all_masks_of_the_batch_to_those_of_the_separator_before_its_first_step(make_bank, memory):
+    bank = make_bank()
+    task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
+    chosen, separator = learning("lwf", task, distillation=0.7)
+    batch = batch_of(bank, task)
+    asked = chosen.prepare(batch)
+    assert torch.equal(asked.classes, batch.classes) and asked.is_memory.all()
+    separator.eval()
+    before = separator(batch.mixture, batch.visual, batch.classes).masks.detach()
+    assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        for parameter in separator.parameters():
+            parameter += 0.05
+    after = separator(batch.mixture, batch.visual, batch.classes).masks
+    expected = 0.7 * (batch.weights * (after - before).abs()).mean().item()
+    assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(expected, rel=1e-5) and expected > 0
+
+
+def test_mean_looks_are_means_over_sources_of_a_class_and_over_time(make_bank):
+    bank = make_bank()
+    batch = batch_of(bank, second_task(bank))
+    batch.visual["motion_mask"][:, :, 5:] = True  # padding
+    looks = mean_looks([batch[:5], batch[5:]], (2, 3, 4))
+    for row, number in enumerate((2, 3)):
+        of_class = batch.classes == number
+        assert torch.allclose(looks["object"][row], batch.visual["object"][of_class].mean(0), atol=1e-5)
+        motion = batch.visual["motion"][of_class][..., :5].mean((0, 2))
+        assert torch.allclose(looks["motion"][row], motion, atol=1e-5)
+    assert not looks["object"][2].any() and not looks["motion"][2].any()  # class 4 does not occur
+
+
+def test_prototype_asks_with_what_the_old_class_looked_like(make_bank):
+    bank, separator, chosen = make_bank(), make_separator(), LwF(asks="prototype")
+    first, task = first_task(), second_task(bank)
+    chosen.begin_task(first, separator)
+    chosen.end_task(first, separator, lambda number: batch_of(bank, first), None)
+    assert chosen.looks["object"].shape == (2, 512) and chosen.looks["motion"].shape == (2, 768)
+    chosen.begin_task(task, separator)
+    batch = batch_of(bank, task)
+    asked = chosen.prepare(batch)
+    old = asked.classes[:, 2]
+    assert set(old.tolist()) == {0, 1} and torch.equal(asked.visual["object"][:, 2], chosen.looks["object"][old])
+    assert torch.equal(asked.visual["motion"][:, 2], chosen.looks["motion"][old].unsqueeze(2).expand(-1, -1, 8))
+    assert not asked.visual["motion_mask"][:, 2].any()
+    for name, value in batch.visual.items():
+        assert torch.equal(asked.visual[name][:, :2], value)
+    before = {name: value.clone() for name, value in chosen.looks.items()}
+    chosen.end_task(task, separator, lambda number: batch, None)
+    for name, value in before.items():
+        assert len(chosen.looks[name]) == 4 and torch.equal(chosen.looks[name][:2], value)
+
+
+def test_an_unknown_question_names_the_nearest():
+    with pytest.raises(ValueError, match="asks='prototypes'.*did you mean 'prototype'"):
+        LwF(asks="prototypes")

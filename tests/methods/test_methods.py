@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from continual import batch_of, learning, losses, make_separator, old_batch, second_task
+from continual import batch_of, first_task, learning, losses, make_separator, old_batch, second_task
 
 from contav_lib import Config, run
 from contav_lib.methods import Method, method, method_class, register_method
@@ -46,7 +46,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
         def losses(self, batch, separation):
             return {"quiet": self.quietness * separation.masks.mean()}
 
-        def after_step(self, separator):
+        def after_step(self, separator, remembered):
             self.steps += 1
 
         def end_task(self, task, separator, batches, remembered):
@@ -181,6 +181,25 @@ def test_weights_scale_their_terms_only(make_bank):
     twice = losses(chosen, separator, batch)
     for name, value in once.items():
         assert twice[name].item() == pytest.approx(value.item() * 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("when", "in_first", "in_second"), [("always", True, True), ("first", True, False), ("later", False, True)]
+)
+def test_contrastive_terms_may_be_of_the_first_task_only_or_of_the_later_ones(make_bank, when, in_first, in_second):
+    bank, contrast = make_bank(), {"instance", "class_"}
+    for task, there in ((first_task(), in_first), (second_task(bank), in_second)):
+        chosen, separator = learning("contav", task, contrast_when=when)
+        terms = losses(chosen, separator, batch_of(bank, task))
+        assert terms.keys() - {"distillation"} == (contrast if there else set())
+        assert ("distillation" in terms) == (task.index == 1)
+
+
+def test_without_contrast_in_a_task_and_without_distillation_nobody_is_asked(make_bank, asked):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning("contav", task, contrast_when="first", distillation=0)
+    assert losses(chosen, separator, batch_of(bank, task)) == {} and asked == []
 
 
 @pytest.mark.parametrize("settings", [dict(temperature=0), dict(temperature=-1)])

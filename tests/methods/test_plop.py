@@ -49,7 +49,7 @@ def test_nothing_is_lost_while_nothing_has_changed(make_bank):
 def test_only_sure_pixels_are_targets(make_bank, confidence):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("plop", task, distillation=1.0, confidence=confidence)
+    chosen, separator = learning("plop", task, asks="new_picture", distillation=1.0, confidence=confidence)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
@@ -60,6 +60,21 @@ def test_only_sure_pixels_are_targets(make_bank, confidence):
     expected = apart[batch.is_memory].mean().item()
     pseudo = losses(chosen, separator, batch_of(bank, task))["pseudo"].item()
     assert pseudo == pytest.approx(expected, rel=1e-4) and (pseudo > 0) == (confidence < 1)
+
+
+def test_all_sources_are_pseudo_targets_where_the_old_model_answers_for_the_batch_as_it_is(make_bank):
+    bank = make_bank()
+    task = second_task(bank)
+    chosen, separator = learning("plop", task, distillation=1.0, confidence=0)
+    with torch.no_grad():
+        for parameter in separator.parameters():
+            parameter += 0.05
+    batch = batch_of(bank, task)
+    new, old = (
+        one.eval()(batch.mixture, batch.visual, batch.classes).masks for one in (separator, chosen.teacher.separator)
+    )
+    expected = (batch.weights * (new - old).abs()).mean().item()
+    assert losses(chosen, separator, batch)["pseudo"].item() == pytest.approx(expected, rel=1e-5) and expected > 0
 
 
 def test_the_old_model_is_asked_once_about_all_mixtures(make_bank, monkeypatch):

@@ -1,0 +1,77 @@
+"""Frozen separator, new queries: from the second task on only the query of each new class is trained."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from contav_lib.batches import Batch
+from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.separators import Separator, before_growing
+from contav_lib.tasks import Task
+
+
+@register_method("freeze")
+@dataclass
+class Freeze(Method):
+    """iQuery's recipe for new instruments: insert queries, freeze all else.
+
+    The first task trains everything. From then on only the rows that `Separator.grow` adds are trained, by the separation
+    loss on the new clips; all other weights and the batch norms' statistics stay as they are. Old masks still change a
+    little, for in iQuery all queries listen to one another.
+
+    It needs a separator with a query for each class. In Co-Separation growing adds rows to a classifier that the masks do not
+    depend on, in Sound of Pixels it adds nothing: there is nothing to train that a new class could be learned by.
+
+    Class attributes:
+        needs_queries: refuse separators without `class_queries`.
+
+    References:
+        Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023 (queries for new instruments).
+    """
+
+    needs_queries: ClassVar[bool] = True
+
+    def __post_init__(self):
+        self.shapes: dict[str, torch.Size] = {}
+        self.grown: list[tuple[nn.Parameter, torch.Tensor]] = []  # weights that have grown, and their old rows
+        self.norms: list[nn.Module] = []
+
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        """Note what is there before the separator grows.
+
+        Raises:
+            ValueError: the separator has no query for each class.
+        """
+        if self.needs_queries and not separator.class_queries:
+            raise ValueError(
+                f"method={self.name!r} trains new queries only, but separator {separator.name!r} has no query for each class. "
+                "Take separator='iquery', or method='adapters'."
+            )
+        self.shapes = {name: parameter.shape for name, parameter in separator.named_parameters()}
+
+    def after_growing(self, task: Task, separator: Separator) -> None:
+        if task.index == 0:
+            return
+        separator.requires_grad_(False)
+        self.norms = [module for module in separator.modules() if isinstance(module, nn.BatchNorm2d)]
+        for name, parameter in separator.named_parameters():
+            if parameter.shape != self.shapes[name]:
+                parameter.requires_grad_(True)
+                self.grown.append((parameter, before_growing(parameter.detach(), self.shapes[name]).clone()))
+
+    def prepare(self, batch: Batch) -> Batch:
+        for norm in self.norms:  # whoever puts the separator in train mode means these, too
+            norm.eval()
+        return batch
+
+    @torch.no_grad()
+    def after_step(self, separator: Separator, remembered: Batches) -> None:
+        # A tensor is trained as a whole: its old rows are put back. (Their gradient does count where gradients are clipped.)
+        for parameter, old in self.grown:
+            before_growing(parameter, old.shape).copy_(old)
+
+    def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
+        separator.requires_grad_(True)
+        self.grown, self.norms = [], []
