@@ -71,7 +71,7 @@ class Config:
     separator_settings: Mapping[str, Any] = field(default_factory=dict)
 
     data: str = "mini"
-    clips_per_class: tuple[int, int, int] = (24, 6, 6)
+    clips_per_class: tuple[int, int, int] = (36, 6, 8)
     classes: tuple[str, ...] = ()
     tasks: int = 4
     shuffle_classes: bool = False

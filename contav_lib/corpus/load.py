@@ -21,7 +21,7 @@ MUSIC_ORDER = (
 ).split()
 
 
-def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (24, 6, 6)) -> Corpus:
+def load_data(data: str = "mini", clips_per_class: tuple[int, int, int] = (36, 6, 8)) -> Corpus:
     """The prepared clips of a data set; made, decoded and encoded on first use, kept for the next.
 
     Args:

@@ -33,13 +33,13 @@ _SPECIMENS = 1_000_000  # specimens' place in the seed, apart from all clips'
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
 COUNTED = SPLITS[:3]  # splits whose clips are counted; "melody" has as many as the smaller of training and test
 BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ..., so that counts can grow
-TRAINING_SPECIMENS = 12  # specimens of a class in training: two clips each of the usual 24
+TRAINING_SPECIMENS = 12  # specimens of a class in training: three clips each of the usual 36
 STALE = 600.0  # seconds after which an unfinished file belongs to nobody
 
 
 def make_mini(
     root: Path,
-    counts: tuple[int, int, int] = (24, 6, 6),
+    counts: tuple[int, int, int] = (36, 6, 8),
     seed: int = 0,
     workers: int | None = None,
     progress: bool = True,
@@ -193,7 +193,7 @@ def _sweep(root: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make MiniMUSIC, the embedded data set.")
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--counts", type=int, nargs=3, default=(24, 6, 6), metavar=("TRAIN", "VALIDATION", "TEST"))
+    parser.add_argument("--counts", type=int, nargs=3, default=(36, 6, 8), metavar=("TRAIN", "VALIDATION", "TEST"))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     make_mini(chosen.root, tuple(chosen.counts), chosen.seed)
