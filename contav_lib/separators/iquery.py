@@ -84,7 +84,10 @@ def pick(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 class Prediction(NamedTuple):
     """What the predictor says; D = hidden width."""
 
-    logits: torch.Tensor  # mask logits [B, N, F, T]
+    weights: torch.Tensor  # of the mask features' channels [B, N, M]
+    logits: (
+        torch.Tensor | None
+    )  # mask logits [B, N, F, T], the weighted sums of the mask features where those were given
     audio: torch.Tensor  # separated sound feature f_a [B, N, D]
     object: torch.Tensor  # projected object feature f_o [B, N, D]
     motion: torch.Tensor  # projected motion feature f_m, mean over time [B, N, D]
@@ -144,12 +147,12 @@ class Predictor(nn.Module):
     def forward(
         self,
         latent: torch.Tensor,
-        mask_features: torch.Tensor,
+        mask_features: torch.Tensor | None,
         visual: dict[str, torch.Tensor],
         classes: torch.Tensor,
         keep_attention: bool = False,
     ) -> Prediction:
-        """`latent` `[B, C, F', T']`, `mask_features` `[B, M, F, T]`, `visual` and `classes` as in `Separator.forward`."""
+        """`latent` `[B, C, F', T']`, `mask_features` `[B, M, F, T]` or None, `visual`, `classes` as in `Separator.forward`."""
         maps: list[torch.Tensor] | None = [] if keep_attention else None
         sources = classes.shape[1]
         wanted = classes.flatten()
@@ -170,13 +173,13 @@ class Predictor(nn.Module):
         layers.append(self.audio_layers[-1](target, query, tokens, positions, wanted, maps))
 
         audio = self.norm(layers[-1]).unflatten(0, (-1, sources)).squeeze(2)
-        logits = torch.einsum("bnm,bmft->bnft", self.mask_weights(audio), mask_features)
-        present = (
-            (~padded).to(motion.dtype) if self.padding == "masked" else torch.ones_like(padded, dtype=motion.dtype)
-        )
+        weights = self.mask_weights(audio)
+        logits = None if mask_features is None else torch.einsum("bnm,bmft->bnft", weights, mask_features)
+        present = (~padded if self.padding == "masked" else torch.ones_like(padded)).to(motion.dtype)
         mean_motion = (motion * present.unsqueeze(-1)).sum(2) / present.sum(2, keepdim=True).clamp(min=1)
         layers = [layer.unflatten(0, (-1, sources)) for layer in layers]
-        return Prediction(logits, audio, objects, mean_motion, tokens, layers, self._of_wanted(maps, wanted, sources))
+        attention = self._of_wanted(maps, wanted, sources)
+        return Prediction(weights, logits, audio, objects, mean_motion, tokens, layers, attention)
 
     @staticmethod
     def _of_wanted(maps: list[torch.Tensor] | None, wanted: torch.Tensor, sources: int) -> list[torch.Tensor]:
@@ -258,10 +261,10 @@ class IQuery(Separator):
         )
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
-        maps = self.unet(torch.log1p(mixture))
-        prediction = self.predictor(maps.latent, maps.mask_features, visual, classes, self.keep_attention)
+        maps = self.unet(torch.log1p(mixture), mask_features=False)
+        prediction = self.predictor(maps.latent, None, visual, classes, self.keep_attention)
         return Separation(
-            masks=prediction.logits.sigmoid(),
+            masks=self.unet.mix(maps, prediction.weights).sigmoid(),
             features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
             intermediate=[*maps.intermediate, prediction.tokens],
             attention=prediction.attention,

@@ -17,7 +17,8 @@ LATENT_LEVEL = 3  # the latent map has 1/2^3 of the input's size: 32 x 32 for th
 class UNetMaps(NamedTuple):
     """What the U-Net gives for `[B, 1, F, T]`."""
 
-    mask_features: torch.Tensor  # [B, mask_dim, F, T]
+    mask_features: torch.Tensor | None  # [B, mask_dim, F, T]; None where they were not asked for
+    before_last: torch.Tensor  # [B, 2 * width, F / 2, T / 2]: the outermost level's input
     latent: torch.Tensor  # [B, 4 * width, F / 8, T / 8]
     intermediate: list[torch.Tensor]  # after every level, down, then up; without the mask features
 
@@ -33,6 +34,17 @@ class Down(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(functional.leaky_relu(x, 0.2) if self.rectify else x))
+
+    def of_one_channel(self, x: torch.Tensor, constant: torch.Tensor) -> torch.Tensor:
+        """What the first level makes of `[B, 1, F, T]` with the same further channels `[1, C, F, T]` in every row.
+
+        A convolution is linear, so those are worked out once. Cut into pixels of 2 x 2, the one channel becomes four, and
+        the 4 x 4 convolution of stride 2 a 2 x 2 one of stride 1: the same sums, in less time.
+        """
+        kernel = self.conv.weight
+        squares = functional.pixel_unshuffle(functional.pad(x, (1, 1, 1, 1)), 2)
+        out = functional.conv2d(squares, functional.pixel_unshuffle(kernel[:, :1], 2))
+        return out + functional.conv2d(constant, kernel[:, 1:], None, 2, 1) if constant.shape[1] else out
 
 
 class Up(nn.Module):
@@ -51,8 +63,30 @@ class Up(nn.Module):
         self.register_buffer("summed", torch.kron(along_an_axis, along_an_axis), persistent=False)  # [4 * 4, 3 * 3]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        kernel = functional.linear(self.conv.weight.flatten(2), self.summed).unflatten(2, (4, 4)).transpose(0, 1)
+        kernel = self._kernel().unflatten(1, (4, 4)).permute(3, 0, 1, 2)
         return self.norm(functional.conv_transpose2d(functional.relu(x), kernel, stride=2, padding=1))
+
+    def combined(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Weighted sums of the maps that `forward` gives where there is no batch norm, without making those maps.
+
+        The weights are put into the kernel: N convolved maps are cheaper than many, of which N sums are taken.
+
+        Args:
+            x: `[B, C, H, W]`. weights: `[B, N, outputs]`.
+
+        Returns:
+            `[B, N, 2 * H, 2 * W]`.
+        """
+        kernel = torch.einsum("bnm,mkc->bnkc", weights, self._kernel()).flatten(
+            1, 2
+        )  # each row has a kernel of its own
+        pixels = functional.relu(x).permute(0, 2, 3, 1).flatten(1, 2)  # [B, H * W, C], as they lie in memory
+        sides = (2 * x.shape[2], 2 * x.shape[3])
+        return functional.fold((pixels @ kernel.mT).mT, sides, kernel_size=4, stride=2, padding=1)
+
+    def _kernel(self) -> torch.Tensor:
+        """Weights of the transposed convolution, `[outputs, 4 * 4, inputs]`."""
+        return self.summed @ self.conv.weight.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class UNet(nn.Module):
@@ -94,19 +128,33 @@ class UNet(nn.Module):
         # The same numbers in another order in memory: channels last is the order convolutions are fastest in.
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: torch.Tensor) -> UNetMaps:
+    def forward(self, x: torch.Tensor, mask_features: bool = True) -> UNetMaps:
+        """Pass all levels, or all but the outermost: see `mix`.
+
+        Args:
+            x: log magnitude `[B, 1, F, T]`.
+            mask_features: False leaves the outermost level out.
+        """
         check_sides(x, self.levels)
-        x = self.input_norm(x.contiguous(memory_format=torch.channels_last))
-        x = with_frequency_codes(x, self.frequency_codes)
-        downs = []
-        for level in self.down:
-            x = level(x)
-            downs.append(x)
+        x = self.input_norm(x)
+        x = self.down[0].of_one_channel(x, frequency_codes(x, self.frequency_codes))
+        downs = [x]
+        for level in self.down[1:]:
+            downs.append(x := level(x))
         ups = []
-        for level, skip in zip(self.up, [None, *reversed(downs[:-1])], strict=True):
-            x = level(x if skip is None else torch.cat([skip, x], 1))
-            ups.append(x)
-        return UNetMaps(mask_features=x, latent=ups[-1 - LATENT_LEVEL], intermediate=downs + ups[:-1])
+        for level, skip in zip(self.up[:-1], [None, *reversed(downs[1:-1])], strict=True):
+            ups.append(x := level(x if skip is None else torch.cat([skip, x], 1)))
+        last = torch.cat([downs[0], x], 1)
+        return UNetMaps(
+            mask_features=self.up[-1](last) if mask_features else None,
+            before_last=last,
+            latent=ups[-LATENT_LEVEL],
+            intermediate=downs + ups,
+        )
+
+    def mix(self, maps: UNetMaps, weights: torch.Tensor) -> torch.Tensor:
+        """Weighted sums of the mask features, without making them: `[B, N, mask_dim]` -> `[B, N, F, T]`."""
+        return self.up[-1].combined(maps.before_last, weights)
 
 
 def check_sides(x: torch.Tensor, levels: int) -> None:
@@ -119,14 +167,16 @@ def check_sides(x: torch.Tensor, levels: int) -> None:
 
 
 def with_frequency_codes(x: torch.Tensor, pairs: int) -> torch.Tensor:
-    """Add to `[B, C, F, T]` `2 * pairs` channels that tell how high up a pixel lies.
+    """Add `frequency_codes` to `[B, C, F, T]`: `[B, C + 2 * pairs, F, T]`."""
+    return torch.cat([x, frequency_codes(x, pairs).expand(len(x), -1, -1, -1)], 1) if pairs else x
+
+
+def frequency_codes(x: torch.Tensor, pairs: int) -> torch.Tensor:
+    """`2 * pairs` channels that tell how high up a pixel of `[B, C, F, T]` lies, `[1, 2 * pairs, F, T]`.
 
     They are sines and cosines of half a turn, one, two, ... turns over the frequency axis.
     """
-    if not pairs:
-        return x
     height = torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)
     turns = 2.0 ** torch.arange(-1, pairs - 1, device=x.device, dtype=x.dtype)
     angle = pi * turns[:, None] * height
-    code = torch.cat([angle.sin(), angle.cos()])[None, :, :, None]
-    return torch.cat([x, code.expand(len(x), -1, -1, x.shape[3])], 1)
+    return torch.cat([angle.sin(), angle.cos()])[None, :, :, None].expand(-1, -1, -1, x.shape[3])
