@@ -40,6 +40,11 @@ def test_sources_sum_to_their_mixture():
     assert torch.allclose(mixture, sources.mean(1), atol=1e-6)
 
 
+def test_magnitude_is_the_absolute_value():
+    spectrogram = audio.stft(chords(2))
+    assert torch.allclose(audio.magnitude(spectrogram), spectrogram.abs(), rtol=1e-6, atol=1e-12)
+
+
 def test_warping_ones_gives_ones():
     ones = torch.ones(2, 3, 257, 16)
     warped = audio.warp(ones, 64)

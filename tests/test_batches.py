@@ -125,6 +125,18 @@ def test_what_is_too_loud_is_clipped(make_bank):
     assert batch.sources.abs().max() == 0.5
 
 
+def test_crops_are_what_was_recorded_up_to_the_last_sample():
+    clips = [make_prepared(0, "banjo", seconds=3), make_prepared(1, "cello", seconds=2)]
+    bank = ClipBank(clips, {"banjo": 0, "cello": 1}, SMALL)
+    starts = [len(clips[0].waveform) - SMALL.samples, 7]
+    inside = bank.batch(draw_of([[0, 1]], [starts]), keep_waveforms=True).sources[0]
+    over = bank.batch(draw_of([[0, 1]], [[starts[0] + 1, 7]]), keep_waveforms=True).sources[0]  # one sample is tiled
+    for heard, clip, start in zip(inside, clips, starts, strict=True):
+        assert torch.equal(2 * heard, clip.waveform[start : start + SMALL.samples])
+    assert torch.equal(over[0, :-1], inside[0, 1:]) and 2 * over[0, -1] == clips[0].waveform[0]
+    assert torch.equal(over[1], inside[1])
+
+
 def test_short_clips_are_tiled():
     short = make_prepared(0, "banjo", seconds=0.3)
     bank = ClipBank([short, make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL)
