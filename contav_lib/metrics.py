@@ -13,7 +13,7 @@ _SILENCE = 1e-8  # a waveform whose largest sample is below this is silent: its 
 # Delays of a pure tone are linearly dependent. White noise at -110 dB, added to the references' own correlations, keeps
 # them apart; it moves scores below 60 dB by less than 1e-3 dB.
 _NOISE = 1e-11
-_STEP = 16  # taps that the solver takes at a time: a divisor of FILTER_TAPS, chosen for speed
+_BLOCK = 16  # rows that the solver takes at a time, at most: a divisor of FILTER_TAPS, chosen for speed
 _FRAME = 7 * FILTER_TAPS  # samples of a frame in a correlation, chosen for speed
 
 
@@ -102,16 +102,18 @@ def _correlate(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def _explained(among: torch.Tensor, correlations: torch.Tensor) -> torch.Tensor:
     """`c' G^-1 c` for M columns c, from correlations `[B, N, N, taps]` and `[B, N, M, taps]` -> `[B, M]`.
 
-    Projects onto the delays `_STEP` at a time, each block of them freed of what the earlier ones explain: Gram-Schmidt on
+    Projects onto the delays a few at a time, each block of them freed of what the earlier ones explain: Gram-Schmidt on
     correlations, or a block Cholesky factorisation of G. An entry of G depends only on how far apart two delays are, so
     the next block's correlations are this one's, shifted, less what delay block 0 explains (Schur's algorithm). That takes
     `taps^2` operations where a solver that knows nothing of G takes `taps^3`. Only Cholesky solvers, of small matrices:
     `torch.linalg.solve` errs on batches of large ones (torch 2.13, CPU, 2 threads).
     """
-    size = among.shape[1] * _STEP  # of a block: all sources at `_STEP` delays
-    lags = torch.cat([among.transpose(1, 2)[..., 1:_STEP].flip(-1), among], -1)  # from -(_STEP - 1) to taps - 1
+    sources = among.shape[1]
+    step = _BLOCK >> (sources - 1).bit_length()  # delays at a time: 16, 8, 4, 4 for 1, 2, 3, 4 sources
+    size = sources * step  # of a block: all sources at so many delays
+    lags = torch.cat([among.transpose(1, 2)[..., 1:step].flip(-1), among], -1)  # from -(step - 1) to taps - 1
     # G's first block column, [B, taps * N, size]: rows and columns go by delay, then by source.
-    column = lags.unfold(-1, _STEP, 1).flip(-1).permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
+    column = lags.unfold(-1, step, 1).flip(-1).permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
     column[:, :size].diagonal(dim1=1, dim2=2).add_(_NOISE)
     left = correlations.permute(0, 3, 1, 2).flatten(1, 2)  # [B, taps * N, M]: what is still unexplained
 
@@ -119,7 +121,7 @@ def _explained(among: torch.Tensor, correlations: torch.Tensor) -> torch.Tensor:
     newest, oldest, oldest_energy = column, column[:, size:], column[:, :size]
     newest_factor = oldest_factor = torch.linalg.cholesky(oldest_energy)
     total = torch.zeros_like(left[:, 0])
-    for start in range(0, FILTER_TAPS, _STEP):
+    for start in range(0, FILTER_TAPS, step):
         if start:
             newest, between = newest[:, :-size], oldest[:, :size]
             to_oldest = torch.cholesky_solve(between.mT, oldest_factor)
