@@ -39,7 +39,7 @@ class Down(nn.Module):
         """What the first level makes of `[B, 1, F, T]` with the same further channels `[1, C, F, T]` in every row.
 
         A convolution is linear, so those are worked out once. Cut into pixels of 2 x 2, the one channel becomes four, and
-        the 4 x 4 convolution of stride 2 a 2 x 2 one of stride 1: the same sums, in half of the time.
+        the 4 x 4 convolution of stride 2 a 2 x 2 one of stride 1: the same sums, in less time.
         """
         kernel = self.conv.weight
         squares = functional.pixel_unshuffle(functional.pad(x, (1, 1, 1, 1)), 2)
