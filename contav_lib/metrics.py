@@ -195,12 +195,13 @@ def average(matrix: np.ndarray) -> float:
 def forgetting(matrix: np.ndarray) -> float:
     """Mean over old tasks j of `max over i < T of R[i, j]`, minus `R[T, j]` (Chaudhry et al. 2018, their eq. 3).
 
-    Negative where old tasks end better than they ever were before; 0 while there is one task only.
+    Negative where old tasks end better than they ever were before; 0 while there is one task only; NaN where an old task
+    was never measured before the last row.
     """
     last, tasks = _last_row(matrix), _measured(matrix)
     if tasks < 2:
         return 0.0
-    return float(np.mean(np.nanmax(matrix[: tasks - 1, : tasks - 1], axis=0) - last[: tasks - 1]))
+    return float(np.mean(np.fmax.reduce(matrix[: tasks - 1, : tasks - 1]) - last[: tasks - 1]))
 
 
 def backward_transfer(matrix: np.ndarray) -> float:

@@ -151,6 +151,8 @@ def test_a_task_that_ends_better_than_ever_has_negative_forgetting():
 def test_unfinished_matrices_are_measured_as_far_as_they_go():
     after_two = np.array([[8.0, NAN, NAN], [3.0, 7.0, NAN], [NAN, NAN, NAN]])
     assert average(after_two) == 5 and forgetting(after_two) == 5 and backward_transfer(after_two) == -5
+    only_last = np.array([[NAN, NAN], [3.0, 7.0]])  # rows from before a stop may be missing
+    assert np.isnan(forgetting(only_last)) and average(only_last) == 5
     after_one = np.full((3, 3), NAN)
     after_one[0, 0] = -4
     assert average(after_one) == -4 and forgetting(after_one) == 0 and backward_transfer(after_one) == 0
