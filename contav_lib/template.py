@@ -72,7 +72,7 @@ class ClassSpectrum(torch.nn.Module):
         return Separation(masks.unsqueeze(-1).expand(-1, -1, -1, mixture.shape[-1]), {})
 
     def _guess(self, mixture: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-        """The spectrum of one other class for each source, `[B, N, F]`: the one whose sum with the own is most like the mixture's.
+        """One other class's spectrum for each source, `[B, N, F]`: that whose sum with the own is most like the mixture's.
 
         Likeness is the Kullback-Leibler divergence of spectra of sum 1, as for probabilities.
         """

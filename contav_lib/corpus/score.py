@@ -36,8 +36,8 @@ Preset = tuple[int, int, int]  # General-MIDI program, lowest and highest pitch
 class Instrument:
     """How one class of instruments is played. Every clip draws its own choice from what stands here.
 
-    `presets` are the sounds and ranges it comes with, a likely one more than once. `pace` is the range of the typical note length
-    in beats, `tempo` beats a minute, `legato` the part of a note's length that sounds (above 1: it rings on).
+    `presets` are the sounds and ranges it comes with, a likely one more than once. `pace` is the range of the typical note
+    length in beats, `tempo` beats a minute, `legato` the part of a note's length that sounds (above 1: it rings on).
     """
 
     presets: tuple[Preset, ...]
@@ -56,10 +56,11 @@ _PLUCKED = {"legato": (0.8, 1.6)}
 
 # In the order in which the authors' tasks of four classes learn them. General MIDI has no erhu, guzheng or pipa: their
 # nearest relatives (fiddle, koto, shamisen) play their music in their range; a ukulele is a nylon guitar played high. The sound
-# font's accordions are out of tune above these ranges, and it has no key 64 on the alto saxophone.
+# font's accordions are out of tune three semitones above these ranges, and its alto saxophone has no key 64 (`specimen` moves
+# the keys by up to three).
 INSTRUMENTS: dict[str, Instrument] = {
     "accordion": Instrument(
-        ((21, 41, 69), (23, 43, 79)), (idioms.accompanied, idioms.held_chords, idioms.tune), (20, 34)
+        ((21, 41, 66), (23, 43, 76)), (idioms.accompanied, idioms.held_chords, idioms.tune), (20, 34)
     ),
     "bagpipe": Instrument(
         ((109, 46, 81),),
@@ -77,7 +78,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "piano": Instrument(
         ((0, 28, 96), (1, 28, 96), (3, 36, 90)), (idioms.accompanied, idioms.accompanied, idioms.held_chords), (28, 50)
     ),
-    "saxophone": Instrument(((64, 56, 87), (65, 65, 80), (66, 44, 75), (67, 37, 68)), _SONG, pace=(0.25, 1.6)),
+    "saxophone": Instrument(((64, 56, 87), (65, 68, 80), (66, 44, 75), (67, 37, 68)), _SONG, pace=(0.25, 1.6)),
     "tuba": Instrument(((58, 28, 60),), (idioms.tune, idioms.tune, idioms.riff), (14, 20), (0.5, 2.0), (55.0, 130.0)),
     "violin": Instrument(
         ((40, 55, 96), (40, 55, 96), (40, 55, 96), (45, 55, 88)), (*_BOWED, idioms.tremolo), pace=(0.22, 2.0)

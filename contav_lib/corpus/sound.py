@@ -13,7 +13,7 @@ from contav_lib.corpus.specimen import ROOM_SECONDS, Specimen
 
 RATE = 22_050
 # The synthesizer plays at four times the rate wanted. It cuts a loop to whole points, so at lower rates the high notes, whose
-# loops are short, go out of tune: 66 of 1,286 notes by more than 30 cents at twice the rate, 12 at four times, both without accordion.
+# loops are short, go out of tune.
 OVERSAMPLING = 4
 VELOCITY_STEP = 6  # notes of nearly the same velocity are played together
 

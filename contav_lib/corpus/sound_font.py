@@ -4,8 +4,8 @@ TimGM6mb comes with the package pretty_midi. A sound font (SoundFont 2.04) maps 
 0.5.9 misreads it in two ways, and each has its remedy here:
 
 - It takes a sample's pitch from the sample's header, where the standard (section 8.1.2, generator 58) lets the zone say
-  otherwise, as nearly all zones of this font do: most notes would sound at a wrong pitch. Remedy: a header of its own, with the right
-  root key, for every pair of sample and root key.
+  otherwise, as nearly all zones of this font do: most notes would sound at a wrong pitch. Remedy: a header of its own, with
+  the right root key, for every pair of sample and root key.
 - It rounds a sample's length down twice and its loop's end once, so that a loop which comes up to the sample's end runs on
   into whatever lies in memory there. Remedy: every sample ends where its wave does, `GUARD` points after the end that its
   header gives.
