@@ -159,7 +159,8 @@ def steps_of(config: Config) -> int:
 def _corpus(config: Config) -> Corpus:
     """The data of an experiment, with enough clips for its mixtures."""
     corpus = load_data(config.data, config.clips_per_class)
-    require_clips(corpus, clips_needed(split_classes(learning_order(config), config.tasks), config.num_sources))
+    tasks = split_classes(learning_order(config), config.tasks)
+    require_clips(corpus, clips_needed(tasks, config.num_sources, validate_on_new=config.select_on == "new"))
     return corpus
 
 

@@ -75,7 +75,7 @@ TRIES: Tries = {
     "der": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1, 10.0, 0.03)],
     "adapters": [
         dict(rank=rank, orthogonality=weight)
-        for rank, weight in ((8, 0.5), (8, 0.05), (8, 0.0), (4, 0.05), (16, 0.05), (16, 0.0))
+        for rank, weight in ((8, 0.5), (8, 0.0), (8, 5.0), (4, 0.5), (2, 0.5), (1, 0.5))
     ],
 }  # fmt: skip
 

@@ -51,7 +51,9 @@ def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
     return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
 
 
-def clips_needed(tasks: Sequence[Sequence[str]], num_sources: int) -> dict[str, dict[str, int]]:
+def clips_needed(
+    tasks: Sequence[Sequence[str]], num_sources: int, validate_on_new: bool = False
+) -> dict[str, dict[str, int]]:
     """The fewest clips with which mixtures of different clips can be made, by split and class.
 
     Training and test mixtures are of a task's own classes, validation mixtures of all classes seen by then.
@@ -59,11 +61,12 @@ def clips_needed(tasks: Sequence[Sequence[str]], num_sources: int) -> dict[str, 
     Args:
         tasks: labels by task.
         num_sources: N.
+        validate_on_new: validation mixtures are of a task's own classes, too.
     """
     needed: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
     for task in tasks:
         for split, classes in needed.items():
-            mixed = len(task) + (len(classes) if split == "validation" else 0)
+            mixed = len(task) + (len(classes) if split == "validation" and not validate_on_new else 0)
             classes |= dict.fromkeys(task, ceil(num_sources / mixed))
     return needed
 

@@ -9,7 +9,6 @@ import pytest
 from contav_lib import Config
 from contav_lib.config import PROFILES, RESULTS_VERSION
 from contav_lib.corpus import MINIMUSIC_VERSION
-from contav_lib.methods import method_class
 from contav_lib.paths import shipped
 from contav_lib.separators.separator import separator_class
 from contav_lib.tasks import Task
@@ -41,8 +40,6 @@ OTHER = dict(
     align_corners=False,
     batch_size=3,
     epochs=7,
-    clip_repeats=2,
-    exemplar_repeats=3,
     steps=11,
     schedule="paper",
     learning_rate=1e-2,
@@ -50,7 +47,6 @@ OTHER = dict(
     weight_decay=0.1,
     warmup_steps=9,
     clip_gradient=1.5,
-    joint_from_scratch=True,
     validations=3,
     select_on="new",
     record_every=7,
@@ -129,7 +125,7 @@ def test_every_setting_changes_the_name(setting):
 
 def test_names_that_stored_results_hang_on_stay_as_they_are():
     # It changes with any setting of `lab`, with what is hashed, and with RESULTS_VERSION: then old results are lost.
-    assert Config.profile("lab", method="replay", seed=0, device="cpu").name == "lab-replay-seed0-1571852ab0"
+    assert Config.profile("lab", method="replay", seed=0, device="cpu").name == "lab-replay-seed0-f2a4263b4a"
 
 
 def test_other_clips_or_other_encoders_are_another_version_of_results():
@@ -231,8 +227,6 @@ def test_joint_training_keeps_no_exemplars_whatever_is_asked():
         dict(motion="none"),
         dict(select_on="old"),
         dict(validations=0),
-        dict(clip_repeats=0),
-        dict(exemplar_repeats=0),
         dict(clips_per_class=(3, 2)),
     ],
     ids=str,
@@ -256,25 +250,7 @@ def test_steps_count_or_epochs():
     one, joint = (Task(2, (), (), tuple(range(60)), tuple(range(5)), at_hand) for at_hand in (1, 3))
     assert Config.profile("lab", steps=17).steps_in_task(one) == 17
     assert Config.profile("lab", steps=17).steps_in_task(joint) == 51  # epochs would grow like that, too
-    once = dict(epochs=3, batch_size=32, clip_repeats=1)
-    assert Config.profile("paper", **once, exemplar_repeats=1).steps_in_task(one) == 3 * 2  # 65 clips
-    assert Config.profile("paper", **once, exemplar_repeats=20).steps_in_task(one) == 3 * 5  # 60 + 20 x 5 = 160
-    assert Config.profile("paper", epochs=3, batch_size=32).steps_in_task(one) == 3 * 200  # 40 x 60 + 800 x 5 = 6,400
-    assert Config.profile("paper", epochs=3, batch_size=10_000).steps_in_task(one) == 3  # less than a batch
-
-
-def test_which_tasks_begin_with_new_weights(monkeypatch):
-    first, later = (Task(index, (), (), (), ()) for index in (0, 3))
-
-    def starts(profile, **settings):
-        config = Config.profile(profile, **settings)
-        return config.starts_fresh(first), config.starts_fresh(later)
-
-    assert starts("paper", method="joint") == starts("lab", method="joint", joint_from_scratch=True) == (True, True)
-    assert starts("lab", method="joint") == starts("gpu", method="joint") == (True, False)
-    assert starts("paper", method="contav") == starts("lab", method="finetune") == (True, False)
-    monkeypatch.setattr(method_class("finetune"), "fresh_start", True)
-    assert starts("lab", method="finetune") == (True, True)
+    assert Config.profile("paper", epochs=3, batch_size=32).steps_in_task(one) == 9
 
 
 def test_lists_become_tuples_and_json_holds_everything():

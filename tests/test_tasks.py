@@ -84,3 +84,4 @@ def test_clips_needed_are_those_that_mixtures_of_different_clips_take(num_source
     half = -(-num_sources // 2)
     assert needed["train"] == needed["test"] == {"a": num_sources, "b": half, "c": half, "d": num_sources}
     assert needed["validation"] == {"a": num_sources, "b": 1, "c": 1, "d": 1}  # mixed with all classes before
+    assert clips_needed([["a"], ["b", "c"], ["d"]], num_sources, validate_on_new=True)["validation"] == needed["test"]

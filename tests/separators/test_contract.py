@@ -1,6 +1,7 @@
 """The contract: the kit's separators keep it, and whoever breaks a clause is told which."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -23,8 +24,13 @@ def test_the_kits_separators_keep_it_with_all_methods(name):
     methods = {
         key: cls for key, cls in COME_WITH_THE_KIT.items() if queries or not getattr(cls, "needs_queries", False)
     }
-    kept = check_separator(lambda num_classes: make(name, num_classes), methods)
-    assert kept.keys() - {"GPU"} == CLAUSES.keys() | {f"method {name}" for name in methods}
+    asking = {
+        f"{key} that asks {asks}": partial(METHODS[key], asks=asks)
+        for key in ("lwf", "plop", "ewf")
+        for asks in ("plain", "new_picture", "prototype")
+    }
+    kept = check_separator(lambda num_classes: make(name, num_classes), methods | asking)
+    assert kept.keys() - {"GPU"} == CLAUSES.keys() | {f"method {name}" for name in methods | asking}
     assert set(COME_WITH_THE_KIT) - set(methods) == (set() if queries else {"freeze"})
     assert all(len(what) > 20 for what in kept.values())
 
