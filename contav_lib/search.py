@@ -2,8 +2,8 @@
 
 python -m contav_lib.search --profile lab
 
-Every try learns the first three tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
-score is the SDR on validation mixtures over all 15 classes after the last task, mean of the two. (One run alone may be dB off:
+Every try learns the first two tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
+score is the SDR on validation mixtures over all 10 classes after the last task, mean of the two. (One run alone may be dB off:
 it would choose luck.) What is chosen stands in each method's file, as a default or as `lab`; rows without memory use it, too
 (`--exemplars 0` searches without). Methods that are not here have no settings of their own. "distillation only" is ContAV-Sep
 without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep fares with the weights of its paper:
@@ -28,54 +28,45 @@ from contav_lib.program import command_line
 from contav_lib.result import Result
 
 SEEDS = (100, 101)
-COMMON = dict(tasks=3, classes=tuple(MUSIC_ORDER[:15]), test_mixtures=1)
+COMMON = dict(tasks=2, classes=tuple(MUSIC_ORDER[:10]), test_mixtures=1)
 MIXTURES = 200  # validation mixtures a score is the mean of
 
 NOISE = 0.5  # dB within which two tries are taken as equal: luck moves a score by that much, and at times by more
 
 Tries = dict[str, list[dict[str, float | str]]]
 
-# Six tries a row: the paper's values first (where it gives some for a loss like ours), then what is nearer to them. A row is
+# Four tries a row: the paper's values first (where it gives some for a loss like ours), then what is nearer to them. A row is
 # a method, or a control made of one: `method` then stands among its settings.
 TRIES: Tries = {
     "lwf": [
         dict(asks=asks, distillation=weight)
-        for asks, weight in (
-            ("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("prototype", 0.3), ("new_picture", 0.3), ("new_picture", 0.1),
-        )
+        for asks, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("new_picture", 0.3))
     ],
-    "ewc": [dict(strength=strength) for strength in (1.0, 0.1, 10.0, 0.01, 100.0, 0.001)],
+    "ewc": [dict(strength=strength) for strength in (1.0, 0.1, 0.01, 10.0)],
     "plop": [
         dict(asks=asks, pod=pod, distillation=weight)
         for asks, pod, weight in (
-            ("plain", 1.0, 1.0), ("plain", 0.1, 0.3), ("plain", 0.1, 1.0), ("prototype", 0.1, 0.3), ("new_picture", 0.1, 0.3),
-            ("new_picture", 1.0, 0.3),
+            ("plain", 1.0, 1.0), ("plain", 0.1, 1.0), ("plain", 0.1, 0.3), ("new_picture", 0.1, 0.3),
         )
     ],
     "ewf": [
         dict(asks=asks, distillation=weight)
-        for asks, weight in (
-            ("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("prototype", 0.1), ("new_picture", 0.3), ("new_picture", 0.1),
-        )
+        for asks, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("new_picture", 0.3))
     ],
     "avcil": [
         dict(distillation=distillation, instance=instance, class_=class_, attention=attention)
         for distillation, instance, class_, attention in (
-            (0.3, 0.1, 1.0, 0.1), (0.3, 0.1, 3.0, 0.1), (0.3, 0.1, 6.0, 0.1), (1.0, 0.1, 1.0, 0.1), (0.3, 0.03, 0.3, 0.1),
-            (0.3, 0.03, 0.3, 0.3),
+            (0.3, 0.1, 1.0, 0.1), (1.0, 0.1, 1.0, 0.1), (0.3, 0.03, 0.3, 0.1), (1.0, 0.03, 0.3, 0.1),
         )
     ],
     "contav": [
         dict(distillation=distillation, instance=instance, class_=class_)
-        for distillation, instance, class_ in (
-            (0.3, 0.1, 0.3), (1.0, 0.1, 0.3), (0.3, 0.03, 0.1), (1.0, 0.03, 0.1), (1.0, 0.01, 0.03), (3.0, 0.03, 0.1),
-        )
+        for distillation, instance, class_ in ((0.3, 0.1, 0.3), (1.0, 0.1, 0.3), (0.3, 0.03, 0.1), (1.0, 0.03, 0.1))
     ],
-    "distillation only": [DISTILLATION | dict(distillation=weight) for weight in (0.3, 1.0, 0.1, 3.0, 0.03, 10.0)],
-    "der": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1, 10.0, 0.03)],
+    "distillation only": [DISTILLATION | dict(distillation=weight) for weight in (0.3, 1.0, 0.1, 3.0)],
+    "der": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1)],
     "adapters": [
-        dict(rank=rank, orthogonality=weight)
-        for rank, weight in ((8, 0.5), (8, 0.0), (8, 5.0), (4, 0.5), (2, 0.5), (1, 0.5))
+        dict(rank=rank, orthogonality=weight) for rank, weight in ((8, 0.5), (8, 5.0), (4, 0.5), (2, 0.5))
     ],
 }  # fmt: skip
 

@@ -5,8 +5,8 @@ and the card `root/minimusic.json`; `data/README.md` says what the data are and 
 but the generator's version, the seed, its class and its number, so any machine with any number of cores makes the same scores
 and frames, and the same machine the same sounds.
 
-Training, validation and test clips are played on different specimens of an instrument (`specimen`). The clips of the split "melody"
-are played on training's specimens: what a separator loses between "melody" and "test" it loses to an instrument it
+Training, validation and test clips are played on different specimens of an instrument (`specimen`). The clips of the split
+"melody" are played on training's specimens: what a separator loses between "melody" and "test" it loses to an instrument it
 has never heard, what it loses between training and "melody" to music it has never heard.
 """
 
