@@ -15,17 +15,15 @@ import pandas as pd
 
 from contav_lib import paths
 from contav_lib.config import Config
-from contav_lib.evaluation import evaluate
-from contav_lib.experiment import load_banks, schedule_of, seen_mixtures
+from contav_lib.experiment import load_banks, schedule_of
 from contav_lib.lesson_plan import DISTILLATION, Seeds, add_seeds, run_plan, seeds_given, which_seeds
 from contav_lib.methods import method_class
-from contav_lib.metrics import mean_scores
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.results_file import command, save_results
 from contav_lib.storage import load_tensors, without_prefix
 from contav_lib.tables import as_text, in_words, measures_table, paired_differences, results_table
-from contav_lib.template import ClassSpectrum, class_spectra
+from contav_lib.template import without_network
 
 _GIVEN = {"method", "seed", "exemplars"}  # settings that a row or `seeds` says
 NAMES = {
@@ -211,42 +209,6 @@ def memory_bytes(result: Result) -> int:
         tensors, _ = load_tensors(result.folder / "checkpoints" / f"task_{len(tasks) - 1}.safetensors")
         state = sum(tensor.nbytes for tensor in without_prefix("method.", tensors).values())
     return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
-
-
-# What needs no network: what is told of a mixture's other source, and whether the spectra are those of the exemplars alone.
-TEMPLATES = {
-    "class spectrum, both classes told": ("told", False),
-    "class spectrum, other class guessed": ("guessed", False),
-    "class spectrum, wanted class only": ("unknown", False),
-    "class spectrum of the exemplars, both classes told": ("told", True),
-    "class spectrum of the exemplars, wanted class only": ("unknown", True),
-}
-
-
-def without_network(profile: str, seeds: Seeds, split: str = "test") -> pd.DataFrame:
-    """What class spectra score on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
-
-    Args:
-        profile: whose data and mixtures.
-        seeds: which clips are the exemplars depends on them, nothing else here does.
-        split: of the mixtures.
-
-    Returns:
-        columns `<score>_mean` and `<score>_std` over seeds, in dB, for `tables.as_text`; there is nothing to forget.
-    """
-    configs = [Config.profile(profile, method="replay", seed=seed) for seed in which_seeds(seeds)]
-    train, test = load_banks(configs[0], "train", split)
-    rows = {}
-    for name, (others, of_exemplars) in TEMPLATES.items():
-        scores = []
-        for config in configs if of_exemplars else configs[:1]:
-            *_, task = schedule_of(config, train)
-            separator = ClassSpectrum(class_spectra(train, task.kept if of_exemplars else None), others)
-            mixtures = seen_mixtures(config, test, task, config.test_mixtures * config.tasks)
-            scores.append(mean_scores(evaluate(separator, test, mixtures)))
-        table = pd.DataFrame(scores)
-        rows[name] = {**table.mean().add_suffix("_mean"), **table.std().add_suffix("_std")}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
 def _as_rows(methods: Iterable[str | tuple | Row]) -> list[Row]:
