@@ -21,6 +21,7 @@ from contav_lib.methods import method_class
 from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.results_file import command, save_results
+from contav_lib.separators import separator_class
 from contav_lib.storage import load_tensors, without_prefix
 from contav_lib.tables import as_text, in_words, measures_table, paired_differences, results_table
 from contav_lib.template import without_network
@@ -108,14 +109,22 @@ BEYOND: tuple[Row, ...] = (
 REFERENCES: tuple[Row, ...] = (Row("finetune", 0), Row("replay", 1), Row("contav", 1))
 
 
-def rows_of(methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None) -> list[Row]:
+def rows_of(
+    methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None, separator: str = "iquery"
+) -> list[Row]:
     """Rows to compare: those of Table 1 and `BEYOND`, or some methods' only, or each of these with each memory size.
 
+    Args:
+        methods: names; None for all methods that the separator can be taught by.
+        exemplars: memory sizes, in clips a class; None for the rows as they stand in the table.
+        separator: which separator learns.
+
     Raises:
-        ValueError: no such method.
+        ValueError: no such method or separator.
     """
-    rows = TABLE_1 + BEYOND
-    names = methods or list(dict.fromkeys(row.method for row in rows))
+    rows, queries = TABLE_1 + BEYOND, separator_class(separator).class_queries
+    taught_by = [row.method for row in rows if queries or not method_class(row.method).needs_queries]
+    names = methods or list(dict.fromkeys(taught_by))
     for name in names:
         method_class(name)
     if exemplars:
@@ -253,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
     parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
     chosen = parser.parse_args(arguments)
-    rows, seeds = rows_of(chosen.methods, chosen.exemplars), seeds_given(chosen.seeds)
+    rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
     results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")

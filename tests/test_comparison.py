@@ -141,6 +141,14 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
         rows_of(["repaly"])
 
 
+def test_a_separator_without_queries_has_no_row_that_trains_queries_only():
+    without = [row for row in TABLE_1 + BEYOND if row.method != "freeze"]
+    assert rows_of(separator="coseparation") == rows_of(separator="soundofpixels") == without != rows_of()
+    assert [row.method for row in rows_of(["freeze"], separator="coseparation")] == [
+        "freeze"
+    ]  # asked for: it says why not
+
+
 def test_results_are_grouped_by_memory_for_the_figure():
     rows = {Row("replay", 1): ["a"], Row("contav", 1): ["b"], Row("replay", 2): ["c"]}
     assert by_memory(rows) == {"replay": {1: ["a"], 2: ["c"]}, "ContAV-Sep": {1: ["b"]}}
