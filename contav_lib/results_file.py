@@ -47,12 +47,26 @@ def save_results(
     frame = pd.concat([frame, pd.DataFrame(by_seed)], axis=1)
     if others is not None:
         frame = pd.concat([others.reset_index(), frame])[frame.columns]
-    text = f"# {' '.join(made_by.split())}\n" + frame.to_csv(index=False)
+    save_table(path, made_by, frame)
+
+
+def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:
+    """Write any table to CSV: first `# <the command line>`, then its columns without its index.
+
+    Args:
+        path: of the file.
+        made_by: the command line.
+        table: with a column `name`, so that `read_results` reads it.
+
+    Raises:
+        StorageError: the file can't be written.
+    """
+    text = f"# {' '.join(made_by.split())}\n" + table.to_csv(index=False)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_results(path: Path) -> tuple[str, pd.DataFrame]:
-    """What `save_results` wrote: the command line, and the table, its rows by `name`.
+    """What `save_results` or `save_table` wrote: the command line, and the table, its rows by `name`.
 
     Raises:
         StorageError: the file is missing or something else.

@@ -24,7 +24,7 @@ ORDER = [
     ["batches"],
     ["losses", "similarity"],
     ["separators"],
-    ["evaluation", "optimizers"],
+    ["evaluation", "optimizers", "template"],
     ["methods"],
     ["config", "trainer", "examples"],
     ["exercises", "program"],

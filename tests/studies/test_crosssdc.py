@@ -1,18 +1,12 @@
 """The studies' plans differ only where they say so, and what CrossSDC adds is a difference seed by seed."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from contav_lib import Config, studies
-from contav_lib.evaluation import fixed_mixtures
-from contav_lib.experiment import load_banks
-from contav_lib.lesson_plan import which_seeds
 from contav_lib.mixture_scores import MixtureScores
-from contav_lib.results_file import read_results
 
 
 def settings(config):
@@ -69,21 +63,6 @@ def test_the_study_of_learning_has_one_task_and_pairs_for_every_separator():
         assert {name for name in one if one[name] != other[name]} == {"method_settings", "instance", "class_"}
 
 
-@pytest.mark.parametrize("question", ["same_class", "class_from_vision"])
-def test_results_are_asked_again_by_name_and_seed(reference, home, question):
-    table = studies.scored_again({"a": [reference], "b": [reference]}, mixtures=4, **{question: True})
-    assert table.shape == (2, 1) and table.loc["a"].equals(table.loc["b"]) and table.notna().all(axis=None)
-
-
-def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
-    (bank,) = load_banks(Config.from_json(reference.config), "test")
-    batch = bank.batch(fixed_mixtures(bank, range(len(reference.classes)), 12, seed=0))
-    seen = studies.by_looks(reference, bank)(replace(batch, classes=torch.full_like(batch.classes, -1)))
-    nearest = reference.prototypes().recognise(bank.looks()).nearest
-    assert seen.classes.tolist() == [[int(nearest[clip]) for clip in clips] for clips in batch.videos.tolist()]
-    assert seen.mixture is batch.mixture and seen.visual is batch.visual
-
-
 def test_what_crosssdc_adds_is_taken_seed_by_seed():
     mixtures = MixtureScores(np.array([["x", "y"]]), np.array([["x", "y"]]), {"sdr": np.zeros((1, 2))})
 
@@ -99,22 +78,3 @@ def test_what_crosssdc_adds_is_taken_seed_by_seed():
     assert table.loc["a", "difference"] == pytest.approx(1.25) and table.loc["a", "seeds"] == 2
     wider = studies.what_crosssdc_adds(results | {"b, without": runs(1.0, 1.5)})  # all conditions are one family
     assert wider.loc["a", "p"] == table.loc["a", "p"] and wider.loc["a", "p_holm"] == 2 * table.loc["a", "p_holm"]
-
-
-def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monkeypatch):
-    def plan(profile, seeds):
-        variants = {"a, without": dict(method="replay"), "a": dict(method="contav")}
-        return {
-            name: [tiny(steps=2, seed=seed, **settings) for seed in which_seeds(seeds)]
-            for name, settings in variants.items()
-        }
-
-    monkeypatch.setitem(studies.STUDIES, "learning", plan)
-    path = tmp_path / "learning.csv"
-    assert studies.main(["learning", "--seeds", "6", "7", "--save", str(path)]) == 0
-    command, table = read_results(path)
-    assert command == f"python -m contav_lib.studies learning --seeds 6 7 --save {path}"
-    assert table.index.tolist() == ["a, without", "a"]
-    apart = table["sdr_mean"]["a"] - table["sdr_mean"]["a, without"]
-    assert table.loc["a", "sdr_added_difference"] == pytest.approx(apart)
-    assert table.loc["a", "sdr_seed_7"] != table.loc["a", "sdr_seed_6"]

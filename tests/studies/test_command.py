@@ -1,0 +1,55 @@
+"""Every study runs from the command line, and saves what it measured with its command."""
+
+import pytest
+
+from contav_lib.lesson_plan import which_seeds
+from contav_lib.results_file import read_results
+from contav_lib.studies import __main__ as program
+from contav_lib.studies import conditions
+from contav_lib.studies.generalisation import generalisation
+
+
+def plan_of(tiny, variants):
+    def plan(profile, seeds):
+        return {
+            name: [tiny(steps=2, seed=seed, **settings) for seed in which_seeds(seeds)]
+            for name, settings in variants.items()
+        }
+
+    return plan
+
+
+def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monkeypatch):
+    plan = plan_of(tiny, {"a, without": dict(method="replay"), "a": dict(method="contav")})
+    monkeypatch.setitem(program.STUDIES, "learning", program.STUDIES["learning"]._replace(plan=plan))
+    path = tmp_path / "learning.csv"
+    assert program.main(["learning", "--seeds", "6", "7", "--save", str(path)]) == 0
+    command, table = read_results(path)
+    assert command == f"python -m contav_lib.studies learning --seeds 6 7 --save {path}"
+    assert table.index.tolist() == ["a, without", "a"]
+    apart = table["sdr_mean"]["a"] - table["sdr_mean"]["a, without"]
+    assert table.loc["a", "sdr_added_difference"] == pytest.approx(apart)
+    assert table.loc["a", "sdr_seed_7"] != table.loc["a", "sdr_seed_6"]
+
+
+def test_a_study_of_conditions_prints_and_saves_its_families(home, tiny, tmp_path, monkeypatch, capsys):
+    plan = plan_of(tiny, {"replay": dict(method="replay"), "ContAV-Sep": dict(method="contav")})
+    monkeypatch.setitem(program.STUDIES, "order", program.STUDIES["order"]._replace(plan=plan))
+    path = tmp_path / "order.csv"
+    assert program.main(["order", "--seeds", "2", "--save", str(path)]) == 0
+    table = read_results(path)[1]
+    apart = table["sdr_mean"]["ContAV-Sep"] - table["sdr_mean"]["replay"]
+    assert table.loc["ContAV-Sep", "sdr_vs_replay_difference"] == pytest.approx(apart)
+    assert "**ContAV-Sep** against replay, final SDR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("study", ["generalisation", "classes", "representations"])
+def test_measurements_of_stored_separators_are_saved(study, home, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(conditions, "methods", plan_of(tiny, {"fine-tuning": dict(method="finetune")}))
+    kinds = {"melody": "validation", "instrument": "test"}  # these data have no melody split
+    monkeypatch.setitem(program.MEASUREMENTS, "generalisation", lambda results: generalisation(results, 4, kinds))
+    path = tmp_path / "table.csv"
+    assert program.main([study, "--seeds", "1", "--save", str(path)]) == 0
+    command, table = read_results(path)
+    assert command == f"python -m contav_lib.studies {study} --seeds 1 --save {path}"
+    assert "fine-tuning" in table.index
