@@ -17,7 +17,13 @@ def command(module: str, arguments: Sequence[str] | None) -> str:
     return f"python -m {module} {shlex.join(sys.argv[1:] if arguments is None else arguments)}".strip()
 
 
-def save_results(path: Path, made_by: str, results: Mapping[str, Sequence[Result]], table: pd.DataFrame) -> None:
+def save_results(
+    path: Path,
+    made_by: str,
+    results: Mapping[str, Sequence[Result]],
+    table: pd.DataFrame,
+    others: pd.DataFrame | None = None,
+) -> None:
     """Write a table to CSV: first `# <the command line>`, then one row a method.
 
     Args:
@@ -26,6 +32,7 @@ def save_results(path: Path, made_by: str, results: Mapping[str, Sequence[Result
         results: experiments by the method's readable name, one a seed, in the order of the table's rows.
         table: of `tables.measures_table` or `comparison.compare`; written after the columns `name` and `separator`. Last
             come the values of single seeds: `<key of Result.summary()>_seed_<seed>`, in dB.
+        others: rows by `name` that are no experiments, with columns like the table's; written first.
 
     Raises:
         StorageError: the file can't be written.
@@ -37,7 +44,10 @@ def save_results(path: Path, made_by: str, results: Mapping[str, Sequence[Result
         {f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs}
         for runs in results.values()
     ]
-    save_table(path, made_by, pd.concat([frame, pd.DataFrame(by_seed)], axis=1))
+    frame = pd.concat([frame, pd.DataFrame(by_seed)], axis=1)
+    if others is not None:
+        frame = pd.concat([others.reset_index(), frame])[frame.columns]
+    save_table(path, made_by, frame)
 
 
 def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:

@@ -86,13 +86,15 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
 def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
     """The table of `results_table`, from numbers: one row a method, columns `<score>_mean` and `<score>_std` in dB.
 
+    A score that a row lacks is left empty.
+
     Args:
         paper: as for `results_table`; needs a column `separator`.
     """
     rows = {}
     for name, row in numbers.iterrows():
         rows[name] = {
-            label: _with_spread(row[f"{score}_mean"], row[f"{score}_std"]) for score, label in SUMMARY.items()
+            label: _with_spread(row.get(f"{score}_mean"), row.get(f"{score}_std")) for score, label in SUMMARY.items()
         }
         if paper:
             published = PAPER.get(row["separator"], {}).get(name, ())
@@ -278,5 +280,5 @@ def _probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def _with_spread(mean: float, deviation: float) -> str:
-    return f"{mean:.2f}" + ("" if np.isnan(deviation) else f" ± {deviation:.2f}")
+def _with_spread(mean: float | None, deviation: float | None) -> str:
+    return "" if pd.isna(mean) else f"{mean:.2f}" + ("" if pd.isna(deviation) else f" ± {deviation:.2f}")

@@ -5,13 +5,28 @@ in the mixture, the same in every frame. No network, no picture, no time. What a
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import torch
 
 from contav_lib.batches import ClipBank
+from contav_lib.config import Config
+from contav_lib.evaluation import evaluate
+from contav_lib.experiment import load_banks, schedule_of, seen_mixtures
+from contav_lib.lesson_plan import Seeds, which_seeds
+from contav_lib.metrics import mean_scores
 from contav_lib.separators import Separation
 
 OTHERS = ("told", "guessed", "unknown")
+# What needs no network: what is told of a mixture's other source, and whether the spectra are those of the exemplars alone.
+TEMPLATES = {
+    "class spectrum, both classes told": ("told", False),
+    "class spectrum, other class guessed": ("guessed", False),
+    "class spectrum, wanted class only": ("unknown", False),
+    "class spectrum of the exemplars, both classes told": ("told", True),
+    "class spectrum of the exemplars, wanted class only": ("unknown", True),
+}
 
 
 def class_spectra(bank: ClipBank, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
@@ -81,3 +96,29 @@ class ClassSpectrum(torch.nn.Module):
         sums = (own.unsqueeze(2) + self.spectra) / 2  # [B, N, classes, F]
         likeness = torch.einsum("bf,bncf->bnc", heard, sums.clamp(min=1e-12).log())
         return self.spectra[likeness.argmax(2)]
+
+
+def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides: Any) -> pd.DataFrame:
+    """What class spectra score on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
+
+    Args:
+        profile, overrides: as for `Config.profile`: whose data and mixtures.
+        seeds: which clips are the exemplars depends on them, nothing else here does.
+        split: of the mixtures.
+
+    Returns:
+        columns `<score>_mean` and `<score>_std` over seeds, in dB, for `tables.as_text`; there is nothing to forget.
+    """
+    configs = [Config.profile(profile, **overrides, method="replay", seed=seed) for seed in which_seeds(seeds)]
+    train, test = load_banks(configs[0], "train", split)
+    rows = {}
+    for name, (others, of_exemplars) in TEMPLATES.items():
+        scores = []
+        for config in configs if of_exemplars else configs[:1]:
+            *_, task = schedule_of(config, train)
+            separator = ClassSpectrum(class_spectra(train, task.kept if of_exemplars else None), others)
+            mixtures = seen_mixtures(config, test, task, config.test_mixtures * config.tasks)
+            scores.append(mean_scores(evaluate(separator, test, mixtures)))
+        table = pd.DataFrame(scores)
+        rows[name] = {**table.mean().add_suffix("_mean"), **table.std().add_suffix("_std")}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")

@@ -14,6 +14,7 @@ from contav_lib.methods import method_class
 from contav_lib.metrics import SCORES
 from contav_lib.results_file import read_results
 from contav_lib.tables import as_text
+from contav_lib.template import TEMPLATES, without_network
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 COUNTS = dict(tasks=2, steps=4, batch_size=2, test_mixtures=2, validation_mixtures=1)
@@ -126,11 +127,26 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
         return [(row.method, row.exemplars) for row in rows_of(*arguments)]
 
     assert rows_of() == list(TABLE_1 + BEYOND)
-    assert pairs(["contav", "lwf"]) == [("lwf", 0), ("lwf", 1), ("contav", 1)]  # in the table's order
+    assert [row.name for row in rows_of(["contav", "lwf"])] == [  # in the table's order
+        "LwF",
+        "LwF + memory",
+        "ContAV-Sep",
+        "distillation only",
+        "LwF, asks with a prototype",
+        "LwF, asks with a new picture",
+    ]
     assert pairs(["replay", "contav"], [1, 4]) == [("replay", 1), ("replay", 4), ("contav", 1), ("contav", 4)]
     assert pairs(["joint", "replay"], [1, 2]) == [("joint", 0), ("replay", 1), ("replay", 2)]  # joint keeps everything
     with pytest.raises(ValueError, match="'repaly'; did you mean 'replay'"):
         rows_of(["repaly"])
+
+
+def test_a_separator_without_queries_has_no_row_that_trains_queries_only():
+    without = [row for row in TABLE_1 + BEYOND if row.method != "freeze"]
+    assert rows_of(separator="coseparation") == rows_of(separator="soundofpixels") == without != rows_of()
+    assert [row.method for row in rows_of(["freeze"], separator="coseparation")] == [
+        "freeze"
+    ]  # asked for: it says why not
 
 
 def test_results_are_grouped_by_memory_for_the_figure():
@@ -161,16 +177,22 @@ def test_a_row_can_have_settings_of_its_own(home, settings):
 
 def test_the_command_line_saves_what_it_prints_for_the_seeds_it_is_given(home, settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("contav_lib.comparison.run_comparison", partial(run_comparison_with, settings))
+    monkeypatch.setattr(
+        "contav_lib.comparison.without_network", lambda profile, seeds: without_network(seeds=seeds, **settings)
+    )
     path = tmp_path / "results" / "two.csv"
     arguments = ["--profile", "smoke", "--seeds", "6", "8", "--methods", "finetune", "replay", "--save", str(path)]
     assert main(arguments) == 0
     command, table = read_results(path)
     assert command == f"python -m contav_lib.comparison {' '.join(arguments)}"
-    assert table.index.tolist() == ["fine-tuning", "replay"]
+    assert table.index.tolist() == [*TEMPLATES, "fine-tuning", "replay"]
+    templates, table = table.iloc[: len(TEMPLATES)], table.iloc[len(TEMPLATES) :]
+    assert np.isfinite(templates["sdr_mean"]).all() and templates["forgetting_mean"].isna().all()
     assert table["sdr_mean"].to_numpy() == pytest.approx(table[["sdr_seed_6", "sdr_seed_8"]].mean(axis=1).to_numpy())
     assert 0 < table.loc["replay", "sdr_vs_finetune_p_holm"] <= 1
     printed = capsys.readouterr().out
-    assert as_text(table).loc["replay", "SDR"] in printed and str(path) in printed and "(2 seeds)" in printed
+    assert all(as_text(rows)["SDR"].iloc[-1] in printed for rows in (templates, table))
+    assert str(path) in printed and "(2 seeds)" in printed
 
 
 def run_comparison_with(settings, rows, seeds, profile, only_stored, separator):

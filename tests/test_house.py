@@ -24,7 +24,7 @@ ORDER = [
     ["batches"],
     ["losses", "similarity"],
     ["separators"],
-    ["evaluation", "optimizers", "template"],
+    ["evaluation", "optimizers"],
     ["methods"],
     ["config", "trainer", "examples"],
     ["exercises", "program"],
@@ -34,7 +34,8 @@ ORDER = [
     ["experiment"],
     ["hearing", "recognition"],
     ["parallel"],
-    ["comparison", "lesson_plan"],
+    ["lesson_plan", "template"],
+    ["comparison"],
     ["reproduce", "search", "studies", "widgets"],
 ]
 PLACE = {name: place for place, group in enumerate(ORDER) for name in group}

@@ -85,7 +85,7 @@ def test_the_shares_on_the_page_are_what_is_drawn(make_bank):
         assert (first == second).float().mean().item() == pytest.approx(float(row["same class by chance"]), abs=0.01)
 
 
-@pytest.mark.parametrize(("profile", "clips"), [("lab", 24), ("gpu", 24), ("paper", 42)])
+@pytest.mark.parametrize(("profile", "clips"), [("lab", 36), ("gpu", 36), ("paper", 42)])
 def test_the_page_says_what_joint_training_costs(profile, clips):
     (row,) = [row for row in table("profile") if row["profile"] == f"`{profile}`"]
     joint, contav = Config.profile(profile, method="joint"), Config.profile(profile, method="contav")

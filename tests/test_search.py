@@ -18,15 +18,15 @@ def small(home, video_folder, monkeypatch):
 
 
 def test_every_method_has_as_many_tries_and_all_are_sound():
-    assert {len(tries) for tries in searching.TRIES.values()} == {6}
+    assert {len(tries) for tries in searching.TRIES.values()} == {4}
     for name, tries in searching.TRIES.items():
         names = [Config.profile("lab", **searching.COMMON, **{"method": name, **settings}).name for settings in tries]
-        assert len(set(names)) == 6
+        assert len(set(names)) == 4
 
 
 def test_the_best_try_comes_first_and_is_scored_on_validation_clips(small, monkeypatch):
     table = searching.search(["ewc"], "smoke")
-    assert table["method"].tolist() == ["ewc"] * 6 and table["validation_sdr"].is_monotonic_decreasing
+    assert table["method"].tolist() == ["ewc"] * 4 and table["validation_sdr"].is_monotonic_decreasing
     assert sorted(map(str, table["settings"])) == sorted(map(str, searching.TRIES["ewc"]))
     assert (
         table["chosen"].sum() == 1
@@ -49,13 +49,13 @@ def test_a_method_without_tries_names_those_that_have_some(capsys):
 
 
 def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeypatch):
-    means = [5.0, 6.6, 3.0, 7.0, 6.9, 1.0, *[2.0, 2.4, 2.5, 2.5, 1.0, 0.0]]
+    means = [5.0, 6.6, 3.0, 7.0, *[2.0, 2.4, 2.5, 1.0]]
     scores = iter([score + luck for score in means for luck in (1.5, -1.5)])  # of the two seeds
     asked = []
     monkeypatch.setattr(searching, "run_all", lambda configs: asked.extend(configs) or configs)
     monkeypatch.setattr(searching, "score", lambda config, result: next(scores))
     table = searching.search(["lwf", "ewc"], "lab").set_index("method")
-    assert [config.seed for config in asked] == [100, 101] * 12  # no seed that a reported result uses
+    assert [config.seed for config in asked] == [100, 101] * 8  # no seed that a reported result uses
     chosen = table[table["chosen"]]
     assert chosen.loc["lwf", "validation_sdr"] == pytest.approx(6.6)
     assert chosen.loc["lwf", "settings"] == dict(
@@ -66,9 +66,9 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
 
 def test_a_control_has_a_name_and_as_many_tries_of_its_own(small):
     table = searching.search(["distillation only"], "smoke")
-    assert table["method"].tolist() == ["distillation only"] * 6 and table["chosen"].sum() == 1
+    assert table["method"].tolist() == ["distillation only"] * 4 and table["chosen"].sum() == 1
     weights = [settings.pop("distillation") for settings in table["settings"]]
-    assert len(set(weights)) == 6 and 0.3 in weights
+    assert len(set(weights)) == 4 and 0.3 in weights
     assert all(settings == dict(method="contav", instance=0.0, class_=0.0) for settings in table["settings"])
 
 

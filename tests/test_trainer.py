@@ -40,7 +40,7 @@ def contents(folder):
         {key: value for key, value in r.items() if key != "seconds"} for r in read_history(folder / "history.jsonl")
     ]
     scores = {key: value for key, value in read_json(folder / "matrix.json").items() if key != "minutes"}
-    return checkpoints, history, scores
+    return checkpoints, history, scores, read_json(folder / "mixtures.json")
 
 
 def assert_same(one, other):

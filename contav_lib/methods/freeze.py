@@ -1,7 +1,6 @@
 """Frozen separator, new queries: from the second task on only the query of each new class is trained."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -24,14 +23,11 @@ class Freeze(Method):
     It needs a separator with a query for each class. In Co-Separation growing adds rows to a classifier that the masks do not
     depend on, in Sound of Pixels it adds nothing: there is nothing to train that a new class could be learned by.
 
-    Class attributes:
-        needs_queries: refuse separators without `class_queries`.
-
     References:
         Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023 (queries for new instruments).
     """
 
-    needs_queries: ClassVar[bool] = True
+    needs_queries = True
 
     def __post_init__(self):
         self.shapes: dict[str, torch.Size] = {}

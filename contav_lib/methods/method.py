@@ -27,6 +27,7 @@ class Method:
         name: the registered name.
         exemplars: exemplars a class that the schedule keeps for it, unless `Config.exemplars` says otherwise.
         needs_memory: it makes no sense with 0 exemplars.
+        needs_queries: it makes no sense with a separator that has no row of weights for each class (`class_queries`).
         joint: train on the clips of all classes seen so far (the upper bound).
         fresh_start: begin every task with new weights, drawn from the seed, instead of the last task's.
         lab: settings other than the defaults for the `lab` profile's small scale, chosen on validation clips.
@@ -35,6 +36,7 @@ class Method:
     name: ClassVar[str]
     exemplars: ClassVar[int] = 0
     needs_memory: ClassVar[bool] = False
+    needs_queries: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     fresh_start: ClassVar[bool] = False
     lab: ClassVar[dict[str, float]] = {}

@@ -85,9 +85,7 @@ class Prediction(NamedTuple):
     """What the predictor says; D = hidden width."""
 
     weights: torch.Tensor  # of the mask features' channels [B, N, M]
-    logits: (
-        torch.Tensor | None
-    )  # mask logits [B, N, F, T], the weighted sums of the mask features where those were given
+    logits: torch.Tensor | None  # mask logits [B, N, F, T], where mask features were given
     audio: torch.Tensor  # separated sound feature f_a [B, N, D]
     object: torch.Tensor  # projected object feature f_o [B, N, D]
     motion: torch.Tensor  # projected motion feature f_m, mean over time [B, N, D]

@@ -21,9 +21,7 @@ COME_WITH_THE_KIT = {name: cls for name, cls in METHODS.items() if cls.__module_
 @pytest.mark.parametrize("name", SIZES)
 def test_the_kits_separators_keep_it_with_all_methods(name):
     queries = type(make(name)).class_queries
-    methods = {
-        key: cls for key, cls in COME_WITH_THE_KIT.items() if queries or not getattr(cls, "needs_queries", False)
-    }
+    methods = {key: cls for key, cls in COME_WITH_THE_KIT.items() if queries or not cls.needs_queries}
     asking = {
         f"{key} that asks {asks}": partial(METHODS[key], asks=asks)
         for key in ("lwf", "plop", "ewf")
