@@ -78,9 +78,9 @@ class Row:
 # CrossSDC, the kit's ways to ask an old model about old classes without a memory, and methods of other kinds.
 TABLE_1: tuple[Row, ...] = (
     Row("finetune", 0),
-    Row("lwf", 0),
+    Row("lwf", 0, (("asks", "plain"),), "LwF"),
     Row("ewc", 0),
-    Row("plop", 0),
+    Row("plop", 0, (("asks", "plain"),), "PLOP"),
     Row("ewf", 0),
     Row("lwf", 1),
     Row("ewc", 1),
@@ -100,7 +100,7 @@ BEYOND: tuple[Row, ...] = (
     Row("lwf", 0, (("asks", "prototype"),), "LwF, asks with a prototype"),
     Row("lwf", 0, (("asks", "new_picture"),), "LwF, asks with a new picture"),
     Row("plop", 0, (("asks", "new_picture"),), "PLOP, asks with a new picture"),
-    Row("ewf", 0, (("asks", "new_picture"),), "EWF, asks with a new picture"),
+    Row("ewf", 0, (("asks", "new_picture"), ("distillation", 0.3)), "EWF, asks with a new picture"),
     Row("freeze", 0),
     Row("adapters", 1),
     Row("scratch", 0),

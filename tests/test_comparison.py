@@ -185,7 +185,7 @@ def test_the_command_line_saves_what_it_prints_for_the_seeds_it_is_given(home, s
     assert main(arguments) == 0
     command, table = read_results(path)
     assert command == f"python -m contav_lib.comparison {' '.join(arguments)}"
-    assert table.index.tolist() == [*TEMPLATES, "fine-tuning", "replay"]
+    assert table.index.tolist() == [*TEMPLATES, "fine-tuning", "replay", "replay, clips that agree"]
     templates, table = table.iloc[: len(TEMPLATES)], table.iloc[len(TEMPLATES) :]
     assert np.isfinite(templates["sdr_mean"]).all() and templates["forgetting_mean"].isna().all()
     assert table["sdr_mean"].to_numpy() == pytest.approx(table[["sdr_seed_6", "sdr_seed_8"]].mean(axis=1).to_numpy())

@@ -30,9 +30,6 @@ class ContAV(Contrastive):
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.3 and 3.4.
     """
 
-    # Of six tries on validation clips (`contav_lib.search`): 8.5 dB; 8.3 with the paper's 0.1 and 0.3.
-    lab = {"instance": 0.03, "class_": 0.1}
-
     contrast_when: str = "always"
     teacher_batch_statistics: bool = False
 

@@ -41,6 +41,8 @@ class DER(Method):
     exemplars = 1
     needs_memory = True
 
+    lab = {"distillation": 0.3}  # chosen by `contav_lib.search`
+
     distillation: float = 1.0
     stored: int = 40
 

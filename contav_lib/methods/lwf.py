@@ -43,6 +43,8 @@ class LwF(Method):
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
+    lab = {"asks": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.search`
+
     distillation: float = 0.3
     asks: str = "plain"
 

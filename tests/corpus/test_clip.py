@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from contav_lib.corpus.clip import SPLITS, find_clips, inside
+from contav_lib.corpus.clip import OPTIONAL_SPLIT, SPLITS, find_clips, inside
 
 
 def make(root, names, lists=None):
@@ -54,7 +54,7 @@ def test_small_classes_have_some_of_each_split(tmp_path, count):
     make(tmp_path, [f"{label}/{k}.mp4" for label in ("violin", "tuba", "flute") for k in range(count)])
     clips = find_clips(tmp_path)
     for label in ("violin", "tuba", "flute"):
-        assert {clip.split for clip in clips if clip.label == label} == set(SPLITS)
+        assert {clip.split for clip in clips if clip.label == label} == {"train", "validation", "test"}
 
 
 def test_two_clips_are_for_training(tmp_path):
@@ -142,6 +142,14 @@ def test_lists_of_another_form(tmp_path, text):
     (root / "splits" / "train.json").write_text(text)
     with pytest.raises(ValueError, match=r"train\.json"):
         find_clips(root)
+
+
+def test_only_the_list_of_the_optional_split_may_be_missing(tmp_path):
+    lists = {"train": {"violin": ["a"]}, OPTIONAL_SPLIT: {"violin": ["b"]}}
+    root = make(tmp_path, ["violin/a.mp4", "violin/b.mp4"], lists)
+    assert [clip.split for clip in find_clips(root)] == ["train", OPTIONAL_SPLIT]
+    (root / "splits" / f"{OPTIONAL_SPLIT}.json").unlink()
+    assert [clip.id for clip in find_clips(root)] == ["violin/a"]
 
 
 def test_a_missing_list(tmp_path):

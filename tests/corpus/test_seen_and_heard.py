@@ -1,0 +1,191 @@
+"""Is what is seen what is heard? Sound, pictures and score of a clip are compared with each other, for every class.
+
+Onsets: the sound's spectral flux, the pictures' motion and the score's notes rise at the same time. Pitch: the hand (or the
+instrument) moves where the measured pitch goes. And what a video file holds has the score's pitch and level.
+"""
+
+import librosa
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from contav_lib.corpus.mini import FRAME_RATE, clip_score, make_clip
+from contav_lib.corpus.player import PLAYERS, draw
+from contav_lib.corpus.score import INSTRUMENTS, Note, Score
+from contav_lib.corpus.sound import RATE, render
+from contav_lib.corpus.specimen import draw_specimen
+from contav_lib.media import read_audio, read_frames, write_video
+
+CLIPS = (0, 2000)  # one for training, one for testing: other specimens, other music
+HOP = 64  # samples between two values of the spectral flux: 3 ms
+FINE = 40.0  # pictures a second that show the lag of a drawing to within 25 ms
+LATE = 0.06  # seconds by which nobody notices that a sound is late
+
+# Where the hand, or the end of the instrument, moves as the pitch rises, in pictures that are not mirrored: right, down.
+RISES = {
+    "accordion": (0, 1),  # the hand on an upright keyboard
+    "piano": (1, 0),
+    "xylophone": (-1, 0),  # seen from the front
+    "violin": (-1, 0),  # the left hand comes nearer to the body
+    "cello": (0, 1),
+    "erhu": (0, 1),
+    "acoustic_guitar": (-1, 0),
+    "banjo": (-1, 0),
+    "electric_bass": (-1, 0),
+    "ukulele": (-1, 0),
+    "pipa": (0, 1),
+    "guzheng": (0, 1),  # high strings lie near
+    "bagpipe": (-1, 0),  # a wind instrument is lifted by high notes
+    "bassoon": (-1, 0),
+    "clarinet": (1, 0),
+    "flute": (0, -1),
+    "saxophone": (1, 0),
+    "trumpet": (0, -1),
+}
+# A tuba shows its pitch by the valves, a drum by which is struck: neither has a place that follows the pitch.
+NO_PLACE = {"tuba", "drum"}
+
+
+@pytest.fixture(scope="module", params=INSTRUMENTS)
+def clips(request, tmp_path_factory):
+    """Score, sound at `RATE` and pictures at `FRAME_RATE` of clips of one class, as read from their video files."""
+    label, root = request.param, tmp_path_factory.mktemp("seen_and_heard")
+    read = []
+    for index in CLIPS:
+        make_clip(root, label, index)
+        path = root / label / f"{label}_{index:04d}.mp4"
+        read.append((clip_score(label, index), read_audio(path, RATE).numpy(), read_frames(path, FRAME_RATE).numpy()))
+    return read
+
+
+def begun(score: Score, rate: float) -> np.ndarray:
+    """Velocities of the notes that began since the last of so many moments a second."""
+    found = np.zeros(round(score.duration * rate))
+    for note in score.notes:
+        moment = int(np.ceil(note.start * rate))
+        if moment < len(found):
+            found[moment] += note.velocity / 127
+    return found
+
+
+def motion(pictures: np.ndarray) -> np.ndarray:
+    """How much each picture differs from the one before (0 for the first)."""
+    return np.append(0.0, np.abs(np.diff(pictures.astype(np.int16), axis=0)).mean((1, 2, 3)))
+
+
+def flux(sound: np.ndarray) -> np.ndarray:
+    """The sound's onset strength, `RATE / HOP` values a second."""
+    return librosa.onset.onset_strength(y=sound, sr=RATE, hop_length=HOP, n_fft=512)
+
+
+def lag(late: np.ndarray, early: np.ndarray, rate: float, reach: float = 0.5) -> float:
+    """Seconds by which one curve comes after another, where they correlate best; sought up to `reach` seconds."""
+    length, steps = min(len(late), len(early)), round(reach * rate)
+    late, early = late[:length] - late[:length].mean(), early[:length] - early[:length].mean()
+    lags = np.arange(-steps, steps + 1)
+    return float(lags[np.correlate(np.pad(late, steps), early, "valid").argmax()] / rate)
+
+
+def test_a_lag_is_found():
+    early = np.random.default_rng(0).random(400)
+    assert lag(np.roll(early, 3), early, 40.0) == 3 / 40
+    assert lag(np.roll(early, -5), early, 40.0) == -5 / 40
+
+
+def test_sound_begins_with_the_notes(clips):
+    for score, sound, _ in clips:
+        rate = RATE / HOP
+        assert abs(lag(flux(sound), gaussian_filter1d(begun(score, rate), 3.0), rate)) < LATE
+
+
+def test_pictures_move_with_the_notes_and_with_the_sound(clips):
+    for score, sound, pictures in clips:
+        moved = motion(pictures)
+        heard = flux(sound)
+        # What was heard since the last picture.
+        ends = np.arange(len(moved)) * RATE / FRAME_RATE / HOP
+        since = np.interp(ends, np.arange(len(heard)), np.cumsum(heard))
+        assert abs(lag(moved, begun(score, FRAME_RATE), FRAME_RATE)) <= 1 / FRAME_RATE
+        assert abs(lag(moved, np.diff(since, prepend=0.0), FRAME_RATE)) <= 1 / FRAME_RATE
+
+
+def test_a_finer_drawing_moves_with_the_notes_and_with_the_sound(clips):
+    score, sound, _ = clips[0]
+    moved = gaussian_filter1d(motion(draw(score, np.random.default_rng(0), FINE)), 1.0)
+    heard = gaussian_filter1d(flux(sound), RATE / HOP / FINE)
+    heard = np.interp(np.arange(len(moved)) / FINE, np.arange(len(heard)) * HOP / RATE, heard)
+    assert abs(lag(moved, gaussian_filter1d(begun(score, FINE), 1.0), FINE)) < LATE
+    assert abs(lag(moved, heard, FINE)) < LATE
+
+
+def melody(label: str) -> Score:
+    """Eight notes over the whole range of the class's first preset, one a second, now up, now down."""
+    program, low, high = INSTRUMENTS[label].presets[0]
+    steps = np.array([3, 7, 1, 5, 2, 8, 4, 6]) / 8
+    notes = [Note(0.5 + i, 0.7, round(low + step * (high - low)), 100) for i, step in enumerate(steps)]
+    return Score(label, program, tuple(notes), 9.0)
+
+
+def heard_pitches(sound: np.ndarray, score: Score) -> np.ndarray:
+    """MIDI pitch measured in the middle of each note."""
+    lowest, highest = (librosa.midi_to_hz(edge(note.pitch for note in score.notes)) for edge in (min, max))
+    window = 2 ** int(np.ceil(np.log2(3.5 * RATE / lowest)))
+    middles = [sound[int((note.start + 0.1) * RATE) :][: int(0.5 * RATE)] for note in score.notes]
+    hertz = [librosa.yin(part, fmin=lowest / 1.5, fmax=1.5 * highest, sr=RATE, frame_length=window) for part in middles]
+    return librosa.hz_to_midi(np.median(hertz, axis=1))
+
+
+def seen_places(score: Score, seed: int) -> np.ndarray:
+    """Where the pictures show each note: pixels to the right and down, `[notes, 2]`.
+
+    The same rhythm is drawn once more on the lowest pitch alone. Musician, room, camera and strokes are the same, so the
+    pictures differ only where they show the pitch; the place is the middle of what differs.
+    """
+    lowest = INSTRUMENTS[score.label].presets[0][1]
+    flat = Score(
+        score.label,
+        score.program,
+        tuple(Note(note.start, note.duration, lowest, note.velocity) for note in score.notes),
+        score.duration,
+    )
+    pictures, still = (draw(music, np.random.default_rng(seed)).astype(np.int16) for music in (score, flat))
+    when = [round((note.start + 0.35) * FRAME_RATE) for note in score.notes]
+    shown = np.abs(pictures[when] - still[when]).sum(-1)
+    down, right = np.indices(shown.shape[1:])
+    return np.stack([(shown * axis).sum((1, 2)) for axis in (right, down)], axis=1) / shown.sum((1, 2))[:, None]
+
+
+def test_every_class_is_looked_at():
+    assert RISES.keys() | NO_PLACE == INSTRUMENTS.keys()
+
+
+@pytest.mark.parametrize("label", RISES)
+def test_the_hand_goes_where_the_pitch_goes(label, monkeypatch):
+    monkeypatch.setattr(PLAYERS[label], "mirrors", False)
+    score = melody(label)
+    sound = render(score, draw_specimen(label, np.random.default_rng(0)), np.random.default_rng(0))
+    pitches = heard_pitches(sound, score)
+    for seed in range(3):
+        places = seen_places(score, seed) @ RISES[label]
+        assert np.corrcoef(pitches, places)[0, 1] > 0.8, (pitches, places)
+
+
+def held(label: str) -> Score:
+    """An A, held softly and then loudly, in whichever octave the instrument plays it."""
+    program, low, high = INSTRUMENTS[label].presets[0]
+    pitch = min((a for a in range(9, 128, 12) if low <= a <= high), key=lambda a: abs(a - 69))
+    return Score(label, program, (Note(0.5, 1.2, pitch, 50), Note(3.5, 1.2, pitch, 98)), 6.0)
+
+
+@pytest.mark.parametrize("label", [label for label in INSTRUMENTS if label != "drum"])
+def test_a_video_file_holds_the_pitch_and_the_level_of_its_score(label, tmp_path):
+    score, specimen = held(label), draw_specimen(label, np.random.default_rng(1))
+    sound = render(score, specimen, np.random.default_rng(1))
+    pictures = draw(score, np.random.default_rng(1))
+    write_video(tmp_path / "held.mp4", sound, RATE, pictures, FRAME_RATE)
+    heard = read_audio(tmp_path / "held.mp4", RATE).numpy()
+
+    assert heard_pitches(heard, score) == pytest.approx([score.notes[0].pitch + specimen.detune] * 2, abs=0.3)
+    assert 20 * np.log10(heard.std() / sound.std()) == pytest.approx(0.0, abs=0.3)
+    soft, loud = (heard[int((note.start + 0.1) * RATE) :][: int(0.8 * RATE)].std() for note in score.notes)
+    assert 20 * np.log10(loud / soft) == pytest.approx(40 * np.log10(98 / 50), abs=2.0)
