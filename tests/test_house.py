@@ -24,7 +24,7 @@ ORDER = [
     ["batches"],
     ["losses", "similarity"],
     ["separators"],
-    ["evaluation", "optimizers", "template"],
+    ["evaluation", "optimizers"],
     ["methods"],
     ["config", "trainer", "examples"],
     ["exercises", "program"],

@@ -18,7 +18,7 @@ from contav_lib.intervals import clip_weights, resampled_means
 from contav_lib.result import Result
 from contav_lib.studies.retest import bank_of, tasks_of
 from contav_lib.tables import Measured, with_verdicts
-from contav_lib.template import OTHERS, ClassSpectrum, class_spectra
+from contav_lib.template import TEMPLATES, ClassSpectrum, class_spectra
 
 KINDS = {"melody": "melody", "instrument": "test"}  # what is new, and the split where it is
 _MEASURES = ("sdr", "sdr_improvement")
@@ -29,8 +29,8 @@ def generalisation(
 ) -> pd.DataFrame:
     """Scores of final separators on mixtures across all classes, with a new melody and with a new instrument.
 
-    The class-spectrum template (`contav_lib.template`), made from all training clips, is tested beside them. It has no
-    seed: its scores stand for each of the seeds, so that its interval is that of the test clips.
+    Class spectra of all training clips (`contav_lib.template.TEMPLATES`) are tested beside them. They have no
+    seed: their scores stand for each of the seeds, so that their intervals are those of the test clips.
 
     Args:
         results: by name, one a seed, the same seeds for each; all of the same data, classes and sources.
@@ -82,9 +82,10 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
                 raise ValueError(f"{name!r} has other data, classes or num_sources than {next(iter(results))!r}.")
             scores[name][run.config["seed"]] = evaluate(run.separator(device=bank.device), own_bank, own_draw)
     spectra = class_spectra(bank_of(first[0], "train"))
-    for others in OTHERS:
-        of_template = evaluate(ClassSpectrum(spectra, others), bank, draw)
-        scores[f"class spectrum, others {others}"] = {run.config["seed"]: of_template for run in first}
+    for name, (others, of_exemplars) in TEMPLATES.items():
+        if not of_exemplars:
+            of_template = evaluate(ClassSpectrum(spectra, others), bank, draw)
+            scores[name] = {run.config["seed"]: of_template for run in first}
     return clips, scores
 
 

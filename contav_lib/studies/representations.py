@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import one_hot
 
-from contav_lib.batches import ClipBank, Draw
+from contav_lib.batches import Batch, ClipBank, Draw
 from contav_lib.config import Config
 from contav_lib.devices import mixed_precision
 from contav_lib.evaluation import Sight
@@ -20,11 +20,12 @@ from contav_lib.studies.retest import bank_of, batches, tasks_of
 _PENALTY = 0.01  # of the ridge, a sample; features have unit variance
 
 
-def representations(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+def representations(results: Mapping[str, Sequence[Result]], mixtures: int = 40) -> pd.DataFrame:
     """Similarity of old and final features, and what linear probes read from them, beside the SDR.
 
     Args:
         results: by name, one a seed, of two tasks or more; the same number of tasks for all.
+        mixtures: of each old task, for the similarities.
 
     Returns:
         a row a name and modality, means over seeds: `cka_task_<k>` (`cka_to_end`); `probe_untrained`, `probe_learned`,
@@ -38,12 +39,12 @@ def representations(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
     for name, runs in results.items():
         rows = []
         for run in runs:
-            cka, probes, sdr = cka_to_end(run), probe_accuracy(run), run.matrix()
+            cka, probes, sdr = cka_to_end(run, mixtures), probe_accuracy(run), run.matrix()
             old = len(run.tasks) - 1
             of_run = {f"cka_task_{task + 1}": cka[task] for task in cka}
             untrained, learned, final = (
                 {modality: accuracy[0, :old].mean() for modality, accuracy in probes.items()},
-                {modality: accuracy[1:, :].diagonal()[:old].mean() for modality, accuracy in probes.items()},
+                {modality: accuracy[1:].diagonal()[:old].mean() for modality, accuracy in probes.items()},
                 {modality: accuracy[-1, :old].mean() for modality, accuracy in probes.items()},
             )
             of_run |= dict(probe_untrained=untrained, probe_learned=learned, probe_final=final)
@@ -56,7 +57,7 @@ def representations(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
 def linear_cka(x: torch.Tensor, y: torch.Tensor) -> float:
     """Linear CKA of two representations of the same samples: 1 when equal up to rotation and scale, about 0 when unrelated.
 
-    From few samples the plain estimate is far too high (it finds 0.4 in noise of half as many values as samples), so the
+    From few samples the plain estimate is far too high (it finds 0.3 in noise of half as many values as samples), so the
     unbiased estimate of HSIC is used; it may fall a little below 0.
 
     Args:
@@ -75,9 +76,8 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor) -> float:
     """
     if len(x) != len(y) or len(x) < 4:
         raise ValueError(f"CKA needs the same samples twice, 4 or more: there are {len(x)} and {len(y)}.")
-    first, second = ((part - part.mean(0)).double() for part in (x, y))  # centred for precision: HSIC does not see it
-    first, second = (part @ part.T for part in (first, second))
-    first.fill_diagonal_(0), second.fill_diagonal_(0)
+    centred = ((part - part.mean(0)).double() for part in (x, y))  # for precision alone: HSIC does not see it
+    first, second = ((part @ part.T).fill_diagonal_(0) for part in centred)
     spread = (_hsic(first, first) * _hsic(second, second)).clamp(min=0).sqrt()
     return float(_hsic(first, second) / spread) if spread > 0 else float("nan")
 
@@ -89,18 +89,25 @@ def _hsic(k: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
     return (k * m).sum() + means - 2 * (k.sum(0) @ m.sum(0)) / (count - 2)
 
 
-def cka_to_end(result: Result) -> dict[int, dict[str, float]]:
+def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]]:
     """CKA between features right after a task and after the last one, by old task, counted from 0, and modality.
 
-    Both separators are asked for the true classes in the fixed test mixtures of the old task.
+    Both separators are asked for the true classes in fixed test mixtures of the old task.
+
+    Args:
+        result: of two tasks or more.
+        mixtures: how many of each task; each source is a sample.
+
+    Raises:
+        ValueError: one task only, or too few samples.
     """
+    _require_old_tasks(result)
     config = Config.from_json(result.config)
     bank = bank_of(result, "test")
-    _require_old_tasks(result)
     final = result.separator(device=bank.device)
     similarities = {}
     for task in tasks_of(result, bank)[:-1]:
-        draw = task_mixtures(config, bank, task, config.test_mixtures)
+        draw = task_mixtures(config, bank, task, mixtures)
         then, now = (features(each, bank, draw) for each in (result.separator(task.index, bank.device), final))
         similarities[task.index] = {name: linear_cka(then[name], now[name]) for name in then}
     return similarities
@@ -114,9 +121,9 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     question. Each clip is heard alone, and the separator is not told its class: it is asked for class 0 throughout, or the
     probe would read the query.
     """
+    _require_old_tasks(result)
     config = Config.from_json(result.config)
     train, test = bank_of(result, "train"), bank_of(result, "test")
-    _require_old_tasks(result)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         untrained = config.make_separator(len(result.tasks[0])).to(train.device).eval()
@@ -135,7 +142,7 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     return {name: np.stack(accuracies) for name, accuracies in rows.items()}
 
 
-def _class_untold(batch):
+def _class_untold(batch: Batch) -> Batch:
     return replace(batch, classes=torch.zeros_like(batch.classes))
 
 

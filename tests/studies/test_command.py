@@ -2,6 +2,7 @@
 
 import pytest
 
+from contav_lib import run
 from contav_lib.lesson_plan import which_seeds
 from contav_lib.results_file import read_results
 from contav_lib.studies import __main__ as program
@@ -11,10 +12,13 @@ from contav_lib.studies.generalisation import generalisation
 
 def plan_of(tiny, variants):
     def plan(profile, seeds):
-        return {
+        configs = {
             name: [tiny(steps=2, seed=seed, **settings) for seed in which_seeds(seeds)]
             for name, settings in variants.items()
         }
+        for config in sum(configs.values(), []):
+            run(config, progress=False)  # here, for processes of their own take long to start
+        return configs
 
     return plan
 
