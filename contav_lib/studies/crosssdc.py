@@ -24,7 +24,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "poor pictures": dict(picture_noise=4.0),
     SAME_CLASS: dict(same_class_share=0.3),
     "batches of twice the size": dict(batch_size=24),
-    "two tasks, twice as long": dict(tasks=2, steps=400),
+    "two tasks, twice as long": dict(tasks=2, steps=800),
     "4 diverse exemplars": dict(exemplars=4, exemplar_choice="diverse"),
     "whole-video motion": dict(motion="whole"),
 }

@@ -37,6 +37,12 @@ def test_the_profile_lab_has_the_papers_weights():
         assert all(changed[name] == pytest.approx(factor * paper[name], rel=0.11) for name in ("instance", "class_"))
 
 
+def test_conditions_that_say_twice_are_twice_what_lab_has():
+    lab = Config.profile("lab")
+    assert studies.CONDITIONS["batches of twice the size"] == dict(batch_size=2 * lab.batch_size)
+    assert studies.CONDITIONS["two tasks, twice as long"] == dict(tasks=lab.tasks // 2, steps=2 * lab.steps)
+
+
 def test_each_condition_is_the_same_with_crosssdc_and_without():
     plan = studies.needs("lab", 2)
     assert len(plan) == 2 * len(studies.CONDITIONS)
