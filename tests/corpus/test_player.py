@@ -55,7 +55,7 @@ def test_shape_and_determinism(label):
 def test_movement_follows_the_onsets(label):
     score = steady(label)
     found, silent = [], []
-    for seed in range(3):
+    for seed in range(8):
         moved = movement(draw(score, np.random.default_rng(seed)))
         begun = onsets(score, len(moved))
         found.append(np.corrcoef(moved[1:], begun[1:])[0, 1])
