@@ -22,7 +22,7 @@ from contav_lib.program import command_line
 from contav_lib.result import Result
 from contav_lib.results_file import command, save_results
 from contav_lib.separators import separator_class
-from contav_lib.storage import load_tensors, without_prefix
+from contav_lib.storage import load_tensors, without_prefix, write_atomically
 from contav_lib.tables import as_text, in_words, measures_table, paired_differences, results_table
 from contav_lib.template import without_network
 
@@ -261,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
     parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
     chosen = parser.parse_args(arguments)
     rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
     results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
@@ -276,6 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for reference in REFERENCES:
         if reference in results:
             print(in_words(paired_differences(named, reference.name), reference.name, "final SDR"))
+    if chosen.figure:
+        from contav_lib.plots import scores_after_tasks  # matplotlib is not needed to compare
+
+        write_atomically(chosen.figure, lambda part: scores_after_tasks(named).savefig(part, format="png", dpi=110))
     print(f"All measures, with their intervals: {path}")
 
 

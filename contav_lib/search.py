@@ -13,6 +13,7 @@ without CrossSDC: the control has as many tries as what it is held against. How 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from contav_lib.naming import find_by_name
 from contav_lib.parallel import run_all
 from contav_lib.program import command_line
 from contav_lib.result import Result
+from contav_lib.results_file import command, save_table
 
 SEEDS = (100, 101)
 COMMON = dict(tasks=2, classes=tuple(MUSIC_ORDER[:10]), test_mixtures=1)
@@ -112,8 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
     parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {', '.join(TRIES)}")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the table to this CSV file")
     chosen = parser.parse_args(arguments)
-    print(search(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2).to_string(index=False))
+    table = search(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2)
+    print(table.to_string(index=False))
+    if chosen.save:
+        save_table(chosen.save, command("contav_lib.search", arguments), table.rename(columns={"method": "name"}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from contav_lib.studies.class_forgetting import EnergyTaken, class_forgetting, e
 from contav_lib.studies.conditions import CHANGES, METHODS, USUAL, methods, order, protocol, sources, start
 from contav_lib.studies.crosssdc import (
     CONDITIONS,
-    PAPER_WEIGHTS,
     REFERENCES,
     SAME_CLASS,
     UNCHANGED,
@@ -31,7 +30,6 @@ __all__ = [
     "EnergyTaken",
     "Family",
     "METHODS",
-    "PAPER_WEIGHTS",
     "REFERENCES",
     "SAME_CLASS",
     "UNCHANGED",

@@ -10,6 +10,7 @@ import librosa
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
+from scipy.stats import zscore
 
 from contav_lib.corpus.mini import FRAME_RATE, clip_score, make_clip
 from contav_lib.corpus.player import PLAYERS, draw
@@ -76,8 +77,8 @@ def motion(pictures: np.ndarray) -> np.ndarray:
 
 
 def flux(sound: np.ndarray) -> np.ndarray:
-    """The sound's onset strength, `RATE / HOP` values a second."""
-    return librosa.onset.onset_strength(y=sound, sr=RATE, hop_length=HOP, n_fft=512)
+    """The sound's onset strength, `RATE / HOP` values a second; it takes no vibrato for onsets (SuperFlux, DAFx 2013)."""
+    return librosa.onset.onset_strength(y=sound, sr=RATE, hop_length=HOP, n_fft=1024, n_mels=138, lag=4, max_size=3)
 
 
 def lag(late: np.ndarray, early: np.ndarray, rate: float, reach: float = 0.5) -> float:
@@ -100,15 +101,20 @@ def test_sound_begins_with_the_notes(clips):
         assert abs(lag(flux(sound), gaussian_filter1d(begun(score, rate), 3.0), rate)) < LATE
 
 
+def heard_since(sound: np.ndarray, pictures: int) -> np.ndarray:
+    """The spectral flux between each picture of a clip and the one before."""
+    strengths = flux(sound)
+    ends = np.arange(pictures) * RATE / FRAME_RATE / HOP
+    return np.diff(np.interp(ends, np.arange(len(strengths)), np.cumsum(strengths)), prepend=0.0)
+
+
 def test_pictures_move_with_the_notes_and_with_the_sound(clips):
-    for score, sound, pictures in clips:
-        moved = motion(pictures)
-        heard = flux(sound)
-        # What was heard since the last picture.
-        ends = np.arange(len(moved)) * RATE / FRAME_RATE / HOP
-        since = np.interp(ends, np.arange(len(heard)), np.cumsum(heard))
-        assert abs(lag(moved, begun(score, FRAME_RATE), FRAME_RATE)) <= 1 / FRAME_RATE
-        assert abs(lag(moved, np.diff(since, prepend=0.0), FRAME_RATE)) <= 1 / FRAME_RATE
+    # Eight pictures a second are few, and music repeats itself: one lag is sought for the clips together.
+    moved = np.concatenate([zscore(motion(pictures)) for _, _, pictures in clips])
+    written = np.concatenate([zscore(begun(score, FRAME_RATE)) for score, _, _ in clips])
+    heard = np.concatenate([zscore(heard_since(sound, len(pictures))) for _, sound, pictures in clips])
+    assert abs(lag(moved, written, FRAME_RATE)) <= 1 / FRAME_RATE
+    assert abs(lag(moved, heard, FRAME_RATE)) <= 1 / FRAME_RATE
 
 
 def test_a_finer_drawing_moves_with_the_notes_and_with_the_sound(clips):

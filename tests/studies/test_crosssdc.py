@@ -27,11 +27,20 @@ def test_the_rows_of_table_2_switch_single_terms():
         assert all(plan[name][term] == full[term] for term in kept)
 
 
-def test_the_papers_weights_have_a_row_of_their_own():
-    paper = settings(studies.terms("lab", 1)["ContAV-Sep, the paper's weights"][0])
-    own = settings(Config.profile("paper", method="contav"))
-    assert all(paper[name] == own[name] for name in ("distillation", "instance", "class_", "temperature"))
-    assert {name: own[name] for name in ("instance", "class_")} == studies.PAPER_WEIGHTS
+def test_the_profile_lab_has_the_papers_weights():
+    """The conditions with more and less weight are named by it."""
+    lab = settings(studies.needs("lab", 1)[studies.UNCHANGED][0])
+    paper = settings(Config.profile("paper", method="contav"))
+    assert all(lab[name] == paper[name] for name in ("distillation", "instance", "class_", "temperature"))
+    for condition, factor in (("a third of the paper's weights", 1 / 3), ("three times the paper's weights", 3)):
+        changed = studies.CONDITIONS[condition]
+        assert all(changed[name] == pytest.approx(factor * paper[name], rel=0.11) for name in ("instance", "class_"))
+
+
+def test_conditions_that_say_twice_are_twice_what_lab_has():
+    lab = Config.profile("lab")
+    assert studies.CONDITIONS["batches of twice the size"] == dict(batch_size=2 * lab.batch_size)
+    assert studies.CONDITIONS["two tasks, twice as long"] == dict(tasks=lab.tasks // 2, steps=2 * lab.steps)
 
 
 def test_each_condition_is_the_same_with_crosssdc_and_without():

@@ -9,6 +9,7 @@ import numpy as np
 from contav_lib.corpus.player.body import Player
 from contav_lib.corpus.player.canvas import Canvas, Point, choose, shade
 from contav_lib.corpus.player.motion import Moment
+from contav_lib.corpus.score import INSTRUMENTS
 
 STEEL, DARK, WOOD, BRASS, SKIN = (196, 200, 206), (40, 36, 36), (222, 184, 124), (222, 186, 84), (240, 238, 230)
 
@@ -104,7 +105,8 @@ class Xylophone(Player):
 
     mirrors = False
     finishes = [(168, 84, 48), (132, 62, 40), (196, 116, 66)]
-    LOWEST, HIGHEST = 50, 86  # the range of its scores
+    LOWEST = min(low for _, low, _ in INSTRUMENTS["xylophone"].presets)
+    HIGHEST = max(high for _, _, high in INSTRUMENTS["xylophone"].presets)
     BLACK = (1, 3, 6, 8, 10)
     RAINBOW = [
         (214, 60, 60), (230, 130, 50), (236, 206, 70), (90, 176, 90), (70, 150, 210), (100, 90, 190), (190, 90, 170),
