@@ -10,8 +10,8 @@ other test mixtures. The variance of the mean is the sum of two parts:
   Annals of Applied Statistics 1(2)). All seeds are tested on the same mixtures, so a draw of clips serves them all.
 
 From few seeds the percentiles of a bootstrap are too narrow, so only its variance is used, with a quantile of Student's t. Its
-degrees of freedom are Welch's and Satterthwaite's (1946): n - 1 where the seeds make all of the variance, and the more the larger
-the part of the clips, which is known from many draws. The pigeonhole bootstrap is on the safe side: it overstates what is
+degrees of freedom are Satterthwaite's (1946): n - 1 where the seeds make all of the variance, and more, the larger the part
+of the clips, which is known from many draws. The pigeonhole bootstrap is on the safe side: it overstates what is
 peculiar to single mixtures.
 """
 
