@@ -41,7 +41,7 @@ def test_without_mixtures_it_is_students_t():
 
 def test_the_variance_of_the_clips_is_added():
     values, resampled = np.array([1.0, 3.0]), np.array([[0.0, 2.0], [2.0, 4.0]])  # means 1 and 3: variance 1
-    factor = stats.t.ppf(0.975, 1)
+    factor = stats.t.ppf(0.975, 1 * ((1 + 1) / 1) ** 2)  # degrees of freedom: 1, times (whole variance / the seeds')^2
     assert interval(values, resampled).half == pytest.approx(factor * np.sqrt(2 / 2 + 1))
 
 
@@ -86,13 +86,14 @@ def test_the_interval_covers_the_truth_and_naive_percentiles_do_not(seeds):
     assert np.mean(naively) < 0.90
 
 
-def test_seeds_alone_promise_too_much_where_clips_differ():
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_seeds_alone_promise_too_much_where_clips_differ(seeds):
     with_clips, alone = [], []
-    for scores, mixed in experiments(6, of_seed=0.2, of_clip=2.0):
+    for scores, mixed in experiments(seeds, of_seed=0.2, of_clip=2.0):
         values, resampled = scores.mean(1), resampled_means(scores, clip_weights(mixed, replicates=300))
         with_clips.append(abs(values.mean()) < interval(values, resampled).half)
         alone.append(abs(values.mean()) < interval(values).half)
-    assert np.mean(alone) < 0.8 < 0.95 < np.mean(with_clips)
+    assert np.mean(alone) < 0.8 < 0.94 < np.mean(with_clips)
 
 
 def test_a_comparison_takes_a_moment():
