@@ -32,9 +32,7 @@ _MUSIC = 1  # part of the seed, and no version: what does not change keeps its c
 _SPECIMENS = 1_000_000  # specimens' place in the seed, apart from all clips'
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
 COUNTED = SPLITS[:3]  # splits whose clips are counted; "melody" has as many as the smaller of training and test
-BLOCK = (
-    1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ..., so that counts can grow
-)
+BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ...: counts can grow
 TRAINING_SPECIMENS = 12  # specimens of a class in training: three clips each of the usual 36
 STALE = 600.0  # seconds after which an unfinished file belongs to nobody
 
