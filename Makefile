@@ -18,7 +18,7 @@ help: ## List the targets
 setup: $(ready) ## Make .venv, or refresh it; the targets below do this themselves
 
 run: $(ready) ## The main job: data, notebooks, results table (PROFILE=smoke is quick, SEEDS=1 runs one seed)
-	$(python) -m contav_lib.reproduce --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
+	$(python) -m contav_lib.teaching.notebooks --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
 
 test: $(ready) ## Run all tests
 	$(python) -m pytest

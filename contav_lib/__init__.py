@@ -8,21 +8,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contav_lib.comparison import compare
     from contav_lib.config import Config
-    from contav_lib.experiment import run
-    from contav_lib.parallel import run_all
-    from contav_lib.result import Result
-    from contav_lib.separating import separate
+    from contav_lib.experiments.compare import compare
+    from contav_lib.experiments.parallel import run_all
+    from contav_lib.experiments.result import Result
+    from contav_lib.experiments.run import run
+    from contav_lib.inference import separate
 
 __all__ = ["Config", "Result", "compare", "run", "run_all", "separate"]
 _HOMES = {
-    "compare": "comparison",
+    "compare": "experiments.compare",
     "Config": "config",
-    "Result": "result",
-    "run": "experiment",
-    "run_all": "parallel",
-    "separate": "separating",
+    "Result": "experiments.result",
+    "run": "experiments.run",
+    "run_all": "experiments.parallel",
+    "separate": "inference",
 }
 
 

@@ -12,7 +12,7 @@ from math import log
 import torch
 from torch.nn import functional
 
-from contav_lib._torchaudio import torchaudio
+from contav_lib.utils._torchaudio import torchaudio
 
 SAMPLE_RATE = 11_025  # Hz, the paper's
 EPSILON = 1e-10  # added to the mixture's magnitude before anything divides by it or takes its logarithm

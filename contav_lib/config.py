@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from contav_lib.batches import Spectrogram
-from contav_lib.corpus.load import MUSIC_ORDER, digest, whole_path
-from contav_lib.devices import name_device
-from contav_lib.exemplars import CHOICES
+from contav_lib.continual.exemplars import CHOICES
+from contav_lib.continual.tasks import Task, split_classes
+from contav_lib.datasets.load import MUSIC_ORDER, digest, whole_path
 from contav_lib.methods.method import method_class
-from contav_lib.naming import did_you_mean, find_by_name
+from contav_lib.mixtures.clip_store import Spectrogram
 from contav_lib.separators.separator import separator_class
-from contav_lib.tasks import Task, split_classes
+from contav_lib.utils.devices import name_device
+from contav_lib.utils.registry import did_you_mean, find_by_name
 
 RESULTS_VERSION = 3  # part of every result's name; changes when the same settings no longer give the same numbers
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contav_lib._torchaudio import torchaudio
-from contav_lib.storage import write_atomically
+from contav_lib.utils._torchaudio import torchaudio
+from contav_lib.utils.storage import write_atomically
 
 # Named, because FFmpeg would also follow play lists (plain text) to other files and to the network.
 _CONTAINERS = "mov,mp4,m4a,matroska,webm,avi,flac,wav,ogg,mp3"

@@ -12,9 +12,9 @@ import torch
 from samples import CLASSES, SMALL, make_prepared, write_tone
 
 from contav_lib import Config, Result, paths, run
-from contav_lib.batches import ClipBank
-from contav_lib.corpus.load import load_data
-from contav_lib.trainer import Trainer
+from contav_lib.datasets.load import load_data
+from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.training.trainer import Trainer
 
 TESTS = Path(__file__).parent
 

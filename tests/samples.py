@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from contav_lib import Result
-from contav_lib.batches import Spectrogram
-from contav_lib.corpus.prepare import PreparedClip
+from contav_lib.datasets.prepare import PreparedClip
 from contav_lib.media import write_video
-from contav_lib.storage import load_tensors
+from contav_lib.mixtures.clip_store import Spectrogram
+from contav_lib.utils.storage import load_tensors
 
 RATE = 11_025
 CLASSES = ("banjo", "cello", "drum", "flute")

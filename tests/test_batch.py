@@ -2,8 +2,8 @@
 
 import torch
 
-from contav_lib.batch import Batch
-from contav_lib.batches import Sampler
+from contav_lib.mixtures.batch import Batch
+from contav_lib.mixtures.clip_store import Sampler
 
 
 def batches(bank, count=2, size=5):

@@ -5,7 +5,7 @@ import torch
 from samples import CLASSES, RATE, SMALL, make_prepared
 
 from contav_lib import audio
-from contav_lib.batches import ClipBank, Draw, Sampler, with_picture_noise
+from contav_lib.mixtures.clip_store import ClipBank, Draw, Sampler, with_picture_noise
 
 
 def sampler(bank, memory=(), **options):

@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 
 from contav_lib import compare
-from contav_lib.comparison import BEYOND, TABLE_1, Row, by_memory, main, readable, rows_of, run_comparison
-from contav_lib.experiment import load_banks
+from contav_lib.evaluation.metrics import SCORES
+from contav_lib.experiments.compare import BEYOND, TABLE_1, Row, by_memory, main, readable, rows_of, run_comparison
+from contav_lib.experiments.results_file import read_results
+from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.tables import as_text
+from contav_lib.experiments.tables import measure as measures
+from contav_lib.experiments.template import TEMPLATES, without_network
 from contav_lib.methods import method_class
-from contav_lib.metrics import SCORES
-from contav_lib.results_file import read_results
-from contav_lib.tables import as_text
-from contav_lib.tables import measure as measures
-from contav_lib.template import TEMPLATES, without_network
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 COUNTS = dict(tasks=2, steps=4, batch_size=2, test_mixtures=2, validation_mixtures=1)
@@ -178,15 +178,16 @@ def test_a_row_can_have_settings_of_its_own(home, settings):
 
 
 def test_the_command_line_saves_what_it_prints_for_the_seeds_it_is_given(home, settings, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("contav_lib.comparison.run_comparison", partial(run_comparison_with, settings))
+    monkeypatch.setattr("contav_lib.experiments.compare.run_comparison", partial(run_comparison_with, settings))
     monkeypatch.setattr(
-        "contav_lib.comparison.without_network", lambda profile, seeds: without_network(seeds=seeds, **settings)
+        "contav_lib.experiments.compare.without_network",
+        lambda profile, seeds: without_network(seeds=seeds, **settings),
     )
     path = tmp_path / "results" / "two.csv"
     arguments = ["--profile", "smoke", "--seeds", "6", "8", "--methods", "finetune", "replay", "--save", str(path)]
     assert main(arguments) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.comparison {' '.join(arguments)}"
+    assert command == f"python -m contav_lib.experiments.compare {' '.join(arguments)}"
     assert table.index.tolist() == [*TEMPLATES, "fine-tuning", "replay", "replay, clips that agree"]
     templates, table = table.iloc[: len(TEMPLATES)], table.iloc[len(TEMPLATES) :]
     assert np.isfinite(templates["sdr_mean"]).all() and templates["forgetting_mean"].isna().all()

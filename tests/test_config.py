@@ -8,10 +8,10 @@ import pytest
 
 from contav_lib import Config
 from contav_lib.config import PROFILES, RESULTS_VERSION
-from contav_lib.corpus import MINIMUSIC_VERSION
-from contav_lib.paths import shipped
+from contav_lib.continual.tasks import Task
+from contav_lib.minimusic import MINIMUSIC_VERSION
 from contav_lib.separators.separator import separator_class
-from contav_lib.tasks import Task
+from contav_lib.utils.paths import shipped
 
 OTHER = dict(
     name_of_profile="other",

@@ -4,9 +4,9 @@ import pytest
 import torch
 from samples import SMALL, make_prepared
 
-from contav_lib.batches import ClipBank
-from contav_lib.evaluation import SIGHTS, evaluate, fixed_mixtures, separate_batch, validation_sdr
-from contav_lib.metrics import SCORES
+from contav_lib.evaluation.evaluate import SIGHTS, evaluate, fixed_mixtures, separate_batch, validation_sdr
+from contav_lib.evaluation.metrics import SCORES
+from contav_lib.mixtures.clip_store import ClipBank
 from contav_lib.separators import Separation
 
 
@@ -65,7 +65,7 @@ def test_scores_of_all_mixtures_whatever_the_chunks(make_bank, monkeypatch):
     scores = evaluate(Oracle(masks), bank, drawn)
     assert tuple(scores) == SCORES and all(value.shape == (5, 2) for value in scores.values())
     assert (scores["sdr"] > evaluate(Oracle(masks.flip(1)), bank, drawn)["sdr"]).all()
-    monkeypatch.setattr("contav_lib.evaluation._CHUNK", 2)
+    monkeypatch.setattr("contav_lib.evaluation.evaluate._CHUNK", 2)
     again = evaluate(Oracle(masks), bank, drawn)
     assert all(torch.allclose(again[name], value, atol=1e-3) for name, value in scores.items())
     assert validation_sdr(Oracle(masks), bank, drawn) == pytest.approx(scores["sdr"].mean().item(), abs=1e-3)

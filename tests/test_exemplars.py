@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contav_lib.exemplars import choose_exemplars
+from contav_lib.continual.exemplars import choose_exemplars
 
 LINE = np.array([[0.0], [1.0], [2.0], [4.0], [10.0]])  # mean 3.4
 

@@ -9,8 +9,10 @@ import pytest
 import torch
 from samples import CLASSES, RATE, assert_equal_weights
 
-from contav_lib import exemplars, paths, run, run_all
-from contav_lib.experiment import (
+from contav_lib import run, run_all
+from contav_lib.continual import exemplars
+from contav_lib.continual.tasks import make_schedule, split_classes
+from contav_lib.experiments.run import (
     Experiment,
     alone,
     is_finished,
@@ -22,9 +24,9 @@ from contav_lib.experiment import (
     task_mixtures,
 )
 from contav_lib.media import read_audio
-from contav_lib.optimizers import Optimizers
-from contav_lib.tasks import make_schedule, split_classes
-from contav_lib.trainer import NonFiniteLoss, Trainer
+from contav_lib.training.optimizers import Optimizers
+from contav_lib.training.trainer import NonFiniteLoss, Trainer
+from contav_lib.utils import paths
 
 
 def test_what_a_result_holds(reference):
@@ -150,7 +152,7 @@ def test_joint_training_begins_a_task_where_the_setting_says(home, tiny, monkeyp
     """Either with the last task's weights, or with new ones from the seed, for all classes seen, at the first task's rate."""
     first_rates = []
     monkeypatch.setattr(
-        "contav_lib.trainer.Optimizers",
+        "contav_lib.training.trainer.Optimizers",
         lambda *arguments, first_task: first_rates.append(first_task) or Optimizers(*arguments, first_task=first_task),
     )
     config = tiny(method="joint", steps=2, joint_from_scratch=fresh)

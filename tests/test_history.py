@@ -6,8 +6,8 @@ import os
 import pytest
 import torch
 
-from contav_lib.history import History, TermRecorder, read_history
-from contav_lib.storage import StorageError
+from contav_lib.training.history import History, TermRecorder, read_history
+from contav_lib.utils.storage import StorageError
 
 
 def record(task: int, step: int, **values) -> dict:

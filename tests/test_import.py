@@ -10,7 +10,7 @@ import pytest
 HEAVY = {"av", "librosa", "matplotlib", "transformers", "dask", "distributed", "ipywidgets", "anywidget"}
 
 
-@pytest.mark.parametrize("module", ["contav_lib", "contav_lib.trainer", "contav_lib.experiment"])
+@pytest.mark.parametrize("module", ["contav_lib", "contav_lib.training.trainer", "contav_lib.experiments.run"])
 def test_import_leaves_heavy_packages_alone(module: str) -> None:
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not there yet")

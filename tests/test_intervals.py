@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from contav_lib.intervals import clip_weights, holm, interval, resampled_means
+from contav_lib.evaluation.intervals import clip_weights, holm, interval, resampled_means
 
 CLIPS = np.array([["a", "b"], ["b", "c"], ["a", "d"]])
 

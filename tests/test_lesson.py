@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from contav_lib import Config
-from contav_lib.lesson import NotYet, check, require_number
+from contav_lib.teaching.check import NotYet, check, require_number
 
 DATA = dict(tasks=4, classes=20, exemplars=3, task=3)
 

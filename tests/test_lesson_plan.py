@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 
 import pytest
 
-from contav_lib import lesson_plan, run
+from contav_lib import run
+from contav_lib.experiments import plans as lesson_plan
 
 
 def test_seeds_count_from_zero():

@@ -8,9 +8,9 @@ import pytest
 from samples import assert_equal_weights
 
 from contav_lib import Result, paths, run
-from contav_lib.experiment import is_finished
-from contav_lib.storage import StorageError
-from contav_lib.trainer import Trainer
+from contav_lib.experiments.run import is_finished
+from contav_lib.training.trainer import Trainer
+from contav_lib.utils.storage import StorageError
 
 
 @pytest.fixture

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib import metrics
-from contav_lib.metrics import average, backward_transfer, bss_eval, forgetting, plain_sdr, score_mixtures, si_sdr
+from contav_lib.evaluation import metrics
+from contav_lib.evaluation.metrics import (
+    average,
+    backward_transfer,
+    bss_eval,
+    forgetting,
+    plain_sdr,
+    score_mixtures,
+    si_sdr,
+)
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from contav_lib import Config, run
-from contav_lib.metrics import SCORES
+from contav_lib.evaluation.metrics import SCORES
 
 SEPARATORS = {
     "iquery": dict(mask_dim=8, hidden=16, heads=2, feed_forward=24),

@@ -9,9 +9,9 @@ import torch
 
 import contav_lib
 from contav_lib import Config
-from contav_lib.batches import Sampler
-from contav_lib.corpus.load import MUSIC_ORDER
-from contav_lib.tasks import make_schedule, split_classes
+from contav_lib.continual.tasks import make_schedule, split_classes
+from contav_lib.datasets.load import MUSIC_ORDER
+from contav_lib.mixtures.clip_store import Sampler
 
 PAGE = Path(contav_lib.__file__).parent / "paper_setting.md"
 # What names, places or records an experiment, and decides nothing of the paper's setting.

@@ -4,10 +4,12 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from contav_lib import comparison, reproduce, search
-from contav_lib.program import Failed, command_line
-from contav_lib.storage import StorageError
-from contav_lib.trainer import NonFiniteLoss
+from contav_lib.cli import Failed, command_line
+from contav_lib.experiments import compare as comparison
+from contav_lib.experiments import search
+from contav_lib.teaching import notebooks as reproduce
+from contav_lib.training.trainer import NonFiniteLoss
+from contav_lib.utils.storage import StorageError
 
 
 @pytest.mark.parametrize(

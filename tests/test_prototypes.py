@@ -5,10 +5,10 @@ import torch
 from torch.nn.functional import normalize
 
 from contav_lib import run
-from contav_lib.prototypes import UNKNOWN, Prototypes, Recognition, load_prototypes
-from contav_lib.recognition import recognition_matrix
+from contav_lib.analysis.recognition import recognition_matrix
+from contav_lib.continual.prototypes import UNKNOWN, Prototypes, Recognition, load_prototypes
 from contav_lib.separators import save_separator
-from contav_lib.storage import StorageError, load_tensors, read_json, save_tensors, with_prefix, write_json
+from contav_lib.utils.storage import StorageError, load_tensors, read_json, save_tensors, with_prefix, write_json
 
 
 @pytest.fixture

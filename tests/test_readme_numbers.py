@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from test_tables import result
 
-from contav_lib.results_file import read_results, save_results
-from contav_lib.tables import as_text, measures_table
+from contav_lib.experiments.results_file import read_results, save_results
+from contav_lib.experiments.tables import as_text, measures_table
 
 README = Path(__file__).parent.parent / "README.md"
 MARK = re.compile(r"<!--\s*results:\s*(\S+)\s*-->\s*")
@@ -70,7 +70,7 @@ TABLE = """# Title
 def readme(tmp_path):
     results = {"replay": [result(0, 1.0), result(1, 2.0)], "ContAV-Sep": [result(0, 2.0), result(1, 4.5)]}
     path = tmp_path / "data" / "results" / "two.csv"
-    save_results(path, "python -m contav_lib.comparison", results, measures_table(results, {}))
+    save_results(path, "python -m contav_lib.experiments.compare", results, measures_table(results, {}))
     return tmp_path / "README.md"
 
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from contav_lib import reproduce
+from contav_lib.teaching import notebooks as reproduce
 
 
 def write_notebook(path, *sources, parameters='PROFILE = "lab"'):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from contav_lib.metrics import SCORES
-from contav_lib.scores import forget_scores, no_scores, read_scores, set_scores, tasks_measured
-from contav_lib.storage import StorageError
+from contav_lib.evaluation.metrics import SCORES
+from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
+from contav_lib.utils.storage import StorageError
 
 TASKS = [["banjo"], ["cello"], ["drum"]]
 

@@ -3,9 +3,9 @@
 import pytest
 
 from contav_lib import Config
-from contav_lib import search as searching
-from contav_lib.batches import ClipBank
-from contav_lib.lesson_plan import DISTILLATION
+from contav_lib.experiments import search as searching
+from contav_lib.experiments.plans import DISTILLATION
+from contav_lib.mixtures.clip_store import ClipBank
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 

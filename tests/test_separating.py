@@ -6,8 +6,8 @@ import torch
 from samples import CLASSES, RATE, write_tone
 
 from contav_lib import Result, separate, separating
+from contav_lib.inference import crop_starts, overlap_add
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
-from contav_lib.separating import crop_starts, overlap_add
 from contav_lib.separators import Separation
 
 

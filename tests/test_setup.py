@@ -145,8 +145,8 @@ def test_the_next_candidate_is_tried(project: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ([], "-m contav_lib.reproduce --profile lab"),
-        (["PROFILE=smoke", "SEEDS=2"], "-m contav_lib.reproduce --profile smoke --seeds 2"),
+        ([], "-m contav_lib.teaching.notebooks --profile lab"),
+        (["PROFILE=smoke", "SEEDS=2"], "-m contav_lib.teaching.notebooks --profile smoke --seeds 2"),
     ],
 )
 def test_run_passes_profile_and_seeds(project: Path, settings: list[str], expected: str) -> None:

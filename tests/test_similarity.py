@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from contav_lib.analysis.similarity import MOST_SOURCES, HeardSources
 from contav_lib.losses import contrastive_loss
-from contav_lib.similarity import MOST_SOURCES, HeardSources
 
 TASKS = [["cello", "flute"], ["violin"]]
 CLASSES = [1, 0, 2, 1, 0, 2]

@@ -6,8 +6,8 @@ import json
 import pytest
 import torch
 
-from contav_lib import storage
-from contav_lib.storage import (
+from contav_lib.utils import storage
+from contav_lib.utils.storage import (
     StorageError,
     load_tensors,
     read_json,

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contav_lib import tables
-from contav_lib.metrics import SCORES
-from contav_lib.mixture_scores import MixtureScores
+from contav_lib.evaluation.metrics import SCORES
+from contav_lib.evaluation.mixture_scores import MixtureScores
+from contav_lib.experiments import tables
 
 CLIPS = np.array([["a", "b"], ["c", "d"], ["e", "f"], ["a", "f"]])
 

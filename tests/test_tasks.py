@@ -2,7 +2,7 @@
 
 import pytest
 
-from contav_lib.tasks import clips_needed, make_schedule, split_classes
+from contav_lib.continual.tasks import clips_needed, make_schedule, split_classes
 
 CLASSES = list("abcdefgh")
 LABELS = [label for label in CLASSES for _ in range(5)]

@@ -12,7 +12,7 @@ def _python(code: str) -> None:
 def test_resampling_and_spectrograms_work():
     _python(
         "import torch\n"
-        "from contav_lib._torchaudio import torchaudio\n"
+        "from contav_lib.utils._torchaudio import torchaudio\n"
         "tone = torch.sin(torch.arange(44100) * 2 * torch.pi * 440 / 44100)\n"
         "resampled = torchaudio.functional.resample(tone, 44100, 11025)\n"
         "expected = torch.sin(torch.arange(11025) * 2 * torch.pi * 440 / 11025)\n"
@@ -23,7 +23,7 @@ def test_resampling_and_spectrograms_work():
 
 
 def test_a_later_plain_import_gives_the_same_module():
-    _python("from contav_lib._torchaudio import torchaudio as ours\nimport torchaudio\nassert torchaudio is ours")
+    _python("from contav_lib.utils._torchaudio import torchaudio as ours\nimport torchaudio\nassert torchaudio is ours")
 
 
 def test_a_torchaudio_imported_before_is_left_alone():
@@ -31,7 +31,7 @@ def test_a_torchaudio_imported_before_is_left_alone():
         "import sys, types\n"
         "theirs = types.ModuleType('torchaudio')\n"
         "sys.modules['torchaudio'] = theirs\n"
-        "from contav_lib._torchaudio import torchaudio\n"
+        "from contav_lib.utils._torchaudio import torchaudio\n"
         "assert torchaudio is theirs and 'torchaudio._extension' not in sys.modules\n"
     )
 
@@ -45,7 +45,7 @@ def test_with_cuda_a_broken_installation_is_reported():
         "        if name == 'torchaudio': raise OSError('does not load')\n"
         "sys.meta_path.insert(0, Broken())\n"
         "try:\n"
-        "    import contav_lib._torchaudio\n"
+        "    import contav_lib.utils._torchaudio\n"
         "except OSError as error:\n"
         "    assert 'does not load' in str(error)\n"
         "else:\n"

@@ -12,12 +12,12 @@ import torch
 from samples import CLASSES
 
 from contav_lib import Config, paths, run, storage
-from contav_lib.history import read_history
+from contav_lib.continual.tasks import Task
 from contav_lib.methods import Method, method, method_class, register_method
-from contav_lib.optimizers import Optimizers
-from contav_lib.storage import StorageError, load_tensors, read_json
-from contav_lib.tasks import Task
-from contav_lib.trainer import NonFiniteLoss
+from contav_lib.training.history import read_history
+from contav_lib.training.optimizers import Optimizers
+from contav_lib.training.trainer import NonFiniteLoss
+from contav_lib.utils.storage import StorageError, load_tensors, read_json
 
 # Runs the experiment given as JSON and kills itself, as `kill -9` does, when a given record is written.
 KILLED = """
@@ -196,7 +196,7 @@ def test_the_best_weights_on_validation_are_kept_or_the_last(home, tiny, monkeyp
         seen.append({key: value.clone() for key, value in separator.state_dict().items()})
         return next(scores)
 
-    monkeypatch.setattr("contav_lib.trainer.validation_sdr", validated)
+    monkeypatch.setattr("contav_lib.training.trainer.validation_sdr", validated)
     result = run(tiny(select_on=select_on), progress=False)
     for task, best in enumerate(chosen):  # the earlier of two equals
         kept = result.separator(task).state_dict()
@@ -213,7 +213,7 @@ def test_weights_are_chosen_on_mixtures_of_all_classes_seen_or_of_the_new_ones(
         classes.append(set(bank.classes[draw.clips].flatten().tolist()))
         return 0.0
 
-    monkeypatch.setattr("contav_lib.trainer.validation_sdr", validated)
+    monkeypatch.setattr("contav_lib.training.trainer.validation_sdr", validated)
     run(tiny(method="finetune", select_on=select_on, validation_mixtures=8), progress=False)
     assert classes[0] == {0, 1} and classes[-1] == ({0, 1, 2, 3} if old_are_seen else {2, 3})
 

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.freeze import Freeze
 from contav_lib.methods.method import Batches, register_method
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
 
 
 @register_method("adapters")

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.contrast import Contrastive
 from contav_lib.methods.method import Batches, register_method
 from contav_lib.methods.teacher import distil_masks
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
 
 
 @register_method("avcil")

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from contav_lib.batches import Batch
 from contav_lib.methods.contrast import Contrastive
 from contav_lib.methods.method import register_method
 from contav_lib.methods.teacher import Teacher, distil_masks
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
 
 

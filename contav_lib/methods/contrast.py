@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import torch
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.losses import cross_modal_similarity, cross_task_rows
 from contav_lib.methods.method import Method
 from contav_lib.methods.teacher import Lesson, Teacher
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
 
 
 @dataclass

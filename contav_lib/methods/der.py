@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from contav_lib.batches import Batch
-from contav_lib.devices import mixed_precision
+from contav_lib.continual.tasks import Task
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
+from contav_lib.utils.devices import mixed_precision
 
 
 @register_method("der")
@@ -41,7 +41,7 @@ class DER(Method):
     exemplars = 1
     needs_memory = True
 
-    lab = {"distillation": 0.3}  # chosen by `contav_lib.search`
+    lab = {"distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 1.0
     stored: int = 40

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator, before_growing
-from contav_lib.tasks import Task
 
 Weights = dict[str, torch.Tensor]
 
@@ -31,7 +31,7 @@ class EWC(Method):
 
     Args:
         strength: lambda of Kirkpatrick et al., eq. 3. It has no natural scale: with F's mean at 1, 0.01 to 10 did equally
-            well in the search on `lab` (`contav_lib.search`).
+            well in the search on `lab` (`contav_lib.experiments.search`).
         mixtures: from how many mixtures F is estimated; 120 are one for each training clip of a task of MiniMUSIC.
         online: forget old tasks' F slowly; decay: gamma of Schwarz et al., eq. 8, a little below 1 as theirs.
 

@@ -6,10 +6,10 @@ from math import sqrt
 
 import torch
 
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.lwf import LwF
 from contav_lib.methods.method import Batches, register_method
 from contav_lib.separators import Separator, before_growing
-from contav_lib.tasks import Task
 
 
 @register_method("ewf")
@@ -25,7 +25,7 @@ class EWF(LwF):
         factor, the square root of new classes / all classes.
     """
 
-    lab = {"distillation": 0.1}  # chosen by `contav_lib.search`
+    lab = {"distillation": 0.1}  # chosen by `contav_lib.experiments.search`
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         super().begin_task(task, separator)

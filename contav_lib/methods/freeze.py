@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, before_growing
-from contav_lib.tasks import Task
 
 
 @register_method("freeze")

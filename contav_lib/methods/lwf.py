@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.methods.teacher import Lesson, Teacher, distil_masks
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
 
 BATCHES = 20  # of a task, from which the mean looks of its classes are taken
 
@@ -43,7 +43,7 @@ class LwF(Method):
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
-    lab = {"asks": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.search`
+    lab = {"asks": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 0.3
     asks: str = "plain"

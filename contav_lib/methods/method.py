@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import torch
 
-from contav_lib.batches import Batch
-from contav_lib.naming import did_you_mean, find_by_name, import_all
+from contav_lib.continual.tasks import Task
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
-from contav_lib.tasks import Task
+from contav_lib.utils.registry import did_you_mean, find_by_name, import_all
 
 Batches = Callable[[int], Batch]  # gives the batch of a number, always the same
 METHODS: dict[str, type["Method"]] = {}

@@ -9,11 +9,11 @@ import torch
 from torch.linalg import vector_norm
 from torch.nn.functional import normalize
 
-from contav_lib.batches import Batch
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import LwF
 from contav_lib.methods.method import register_method
 from contav_lib.methods.teacher import Lesson
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation
 
 SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and the whole; each divides the one before
@@ -46,7 +46,7 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
-    lab = {"asks": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.search`
+    lab = {"asks": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     pod: float = 1.0
     confidence: float = 0.5

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import torch
 
-from contav_lib.batches import Batch
-from contav_lib.devices import mixed_precision
 from contav_lib.losses import mask_distillation
+from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separation, Separator
+from contav_lib.utils.devices import mixed_precision
 
 
 class Lesson(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from contav_lib.experiments.result import Result
 from contav_lib.plots.learning import SCORE_NAMES, colour_of
-from contav_lib.result import Result
 
 
 def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Figure:

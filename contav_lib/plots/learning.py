@@ -9,7 +9,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
 
 # Told apart with any kind of colour vision as far as so many can be; the first five are Okabe and Ito's. A method keeps its
 # colour in every figure; with a memory it does not have by itself, its lines are dashed.

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from contav_lib.audio import SAMPLE_RATE, stft
-from contav_lib.tasks import Task
+from contav_lib.continual.tasks import Task
 
 # Readable with any kind of colour vision: Okabe and Ito's colours, and maps whose lightness rises evenly.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from contav_lib.audio import loss_weights, ratio_masks
-from contav_lib.batch import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.clauses import CLASSES, CLAUSES, ContractBroken, Make, MakeBatch, on_the_gpu, taught_by
 
 

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from contav_lib.audio import EPSILON
-from contav_lib.batch import Batch
 from contav_lib.losses import separation_loss
-from contav_lib.separators.resnet import ResNet
+from contav_lib.mixtures.batch import Batch
+from contav_lib.separators.layers.resnet import ResNet
+from contav_lib.separators.layers.unet import check_sides, with_frequency_codes
 from contav_lib.separators.separator import Separation, Separator, register_separator
-from contav_lib.separators.unet import check_sides, with_frequency_codes
 
 
 class Down(nn.Module):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from contav_lib.separators.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
+from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
+from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import Separation, Separator, load_weights, register_separator
-from contav_lib.separators.unet import UNet
 
 
 class MotionLayer(nn.Module):
@@ -291,7 +291,7 @@ class IQuery(Separator):
         Raises:
             ValueError: a file holds something else than such a checkpoint.
         """
-        from contav_lib.separators.official import convert
+        from contav_lib.separators.iquery_official import convert
 
         arguments, weights = convert(unet, predictor)
         separator = cls(**{**arguments, "heads": heads, **options})

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from contav_lib.batch import Batch
 from contav_lib.losses import separation_loss
-from contav_lib.naming import find_by_name, import_all
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.inputs import check_inputs
-from contav_lib.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.registry import find_by_name, import_all
+from contav_lib.utils.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
 
 SEPARATORS: dict[str, type["Separator"]] = {}
 

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from contav_lib.audio import EPSILON
-from contav_lib.batch import Batch
+from contav_lib.mixtures.batch import Batch
+from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import Separation, Separator, register_separator
-from contav_lib.separators.unet import UNet
 
 
 @register_separator("soundofpixels")

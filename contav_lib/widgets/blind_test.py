@@ -10,7 +10,7 @@ import pandas as pd
 from traitlets import Bool, Bytes, Float, Int, List, Unicode
 
 from contav_lib.audio import SAMPLE_RATE
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
 from contav_lib.widgets import assets, sound
 
 KINDS = {

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from contav_lib import metrics
-from contav_lib.history import Callback, Record
-from contav_lib.result import Result
+from contav_lib.evaluation import metrics
+from contav_lib.experiments.result import Result
+from contav_lib.training.history import Callback, Record
 from contav_lib.widgets import assets
 
 NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
@@ -70,7 +70,7 @@ class ForgettingExplorer(anywidget.AnyWidget):
             self.add(name, result)
 
     def __call__(self, record: Record) -> None:
-        """A record of the history of a run: see `contav_lib.history.History`."""
+        """A record of the history of a run: see `contav_lib.training.history.History`."""
         self._take(LIVE, record)
 
     def watch(self, name: str) -> Callback:

@@ -7,7 +7,7 @@ import ipywidgets
 import pandas as pd
 from ipywidgets import HTML, Box, Button, Dropdown, Layout, VBox
 
-from contav_lib import paths
+from contav_lib.utils import paths
 from contav_lib.widgets.blind_test import BlindTest, probability_by_guessing
 from contav_lib.widgets.shelf import Shelf, find_shelves
 from contav_lib.widgets.stem_player import StemPlayer

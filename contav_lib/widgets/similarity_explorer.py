@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 import traitlets
 
+from contav_lib.analysis.hearing import hear
+from contav_lib.analysis.similarity import HeardSources
 from contav_lib.audio import SAMPLE_RATE
-from contav_lib.hearing import hear
+from contav_lib.experiments.result import Result
 from contav_lib.losses import Pair
-from contav_lib.result import Result
-from contav_lib.similarity import HeardSources
 from contav_lib.widgets import assets
 
 MODALITIES = {"audio": "sound"}  # what a reader calls them, where that is another word

@@ -7,8 +7,8 @@ import anywidget
 from traitlets import Bool, Bytes, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 
 from contav_lib.audio import SAMPLE_RATE
-from contav_lib.naming import did_you_mean
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
+from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import assets, sound
 from contav_lib.widgets.stems import example_of, make_stems, pack, static_page, step_of
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from contav_lib.naming import did_you_mean
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
+from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
 
 _VERSION = re.compile(r"(?P<group>.+) \((?P<version>truth|separated)\)")

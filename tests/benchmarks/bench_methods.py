@@ -18,9 +18,9 @@ import torch
 from yardstick import interleaved, ratios
 
 from contav_lib import Config
-from contav_lib.batches import Batch, Sampler
-from contav_lib.experiment import load_banks, schedule_of
-from contav_lib.optimizers import Optimizers
+from contav_lib.experiments.run import load_banks, schedule_of
+from contav_lib.mixtures.clip_store import Batch, Sampler
+from contav_lib.training.optimizers import Optimizers
 
 LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6,
           "freeze": 1.1, "adapters": 1.3}  # fmt: skip

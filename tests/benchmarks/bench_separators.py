@@ -18,7 +18,7 @@ import torch
 from yardstick import Yardstick, seconds
 
 from contav_lib.audio import loss_weights, ratio_masks
-from contav_lib.batch import Batch, Spectrogram
+from contav_lib.mixtures.batch import Batch, Spectrogram
 from contav_lib.separators import separator_class
 
 MIXTURES, THREADS = 1, 1

@@ -24,11 +24,11 @@ from threadpoolctl import threadpool_limits
 from yardstick import Yardstick, interleaved, ratios
 
 from contav_lib.audio import loss_weights, ratio_masks
-from contav_lib.batches import Batch, Spectrogram
 from contav_lib.config import Config
-from contav_lib.metrics import score_mixtures
-from contav_lib.optimizers import Optimizers
-from contav_lib.tasks import Task
+from contav_lib.continual.tasks import Task
+from contav_lib.evaluation.metrics import score_mixtures
+from contav_lib.mixtures.clip_store import Batch, Spectrogram
+from contav_lib.training.optimizers import Optimizers
 
 BATCH, SOURCES = 4, 2
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from contav_lib import metrics
+from contav_lib.evaluation import metrics
 
 CELLS = """
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
 from contav_lib.widgets.forgetting_explorer import ForgettingExplorer
 from contav_lib.widgets.stem_player import StemPlayer
 

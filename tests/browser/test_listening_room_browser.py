@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from contav_lib import run
-from contav_lib.reproduce import NOTEBOOKS
+from contav_lib.teaching.notebooks import NOTEBOOKS
 
 EXPLORER = """
 from contav_lib.widgets.forgetting_explorer import ForgettingExplorer

@@ -5,7 +5,7 @@ import pytest
 
 FEATURES = """
 import torch
-from contav_lib.similarity import HeardSources
+from contav_lib.analysis.similarity import HeardSources
 from contav_lib.widgets.similarity_explorer import SimilarityExplorer
 
 torch.manual_seed(0)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from contav_lib.corpus.clip import OPTIONAL_SPLIT, SPLITS, find_clips, inside
+from contav_lib.datasets.clip import OPTIONAL_SPLIT, SPLITS, find_clips, inside
 
 
 def make(root, names, lists=None):

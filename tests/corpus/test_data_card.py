@@ -9,11 +9,12 @@ import pretty_midi
 import pytest
 
 from contav_lib.config import Config
-from contav_lib.corpus import MINIMUSIC_VERSION, mini
-from contav_lib.corpus.clip import SPLITS
-from contav_lib.corpus.score import INSTRUMENTS, Note, Score
-from contav_lib.corpus.sound import OVERSAMPLING, RATE, play
-from contav_lib.corpus.specimen import draw_specimen
+from contav_lib.datasets.clip import SPLITS
+from contav_lib.minimusic import MINIMUSIC_VERSION
+from contav_lib.minimusic import generate as mini
+from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.specimen import draw_specimen
+from contav_lib.minimusic.synth import OVERSAMPLING, RATE, play
 
 CARD = (Path(__file__).parents[2] / "data" / "README.md").read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.signal import decimate
 
-from contav_lib.corpus.score import INSTRUMENTS, Note, Score
-from contav_lib.corpus.sound import OVERSAMPLING, RATE, play
+from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.synth import OVERSAMPLING, RATE, play
 
 PRESETS = sorted({(label, preset) for label, instrument in INSTRUMENTS.items() for preset in instrument.presets})
 MELODIC = [(label, preset) for label, preset in PRESETS if label != "drum"]

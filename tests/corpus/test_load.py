@@ -3,8 +3,8 @@
 import pytest
 from samples import make_prepared
 
-from contav_lib.corpus.load import load_data, require_clips, whole_path
-from contav_lib.corpus.prepare import Corpus
+from contav_lib.datasets.load import load_data, require_clips, whole_path
+from contav_lib.datasets.prepare import Corpus
 
 
 def corpus(**counts: tuple[int, int, int]) -> Corpus:

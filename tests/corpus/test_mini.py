@@ -8,11 +8,11 @@ from itertools import product
 
 import pytest
 
-from contav_lib.corpus import mini
-from contav_lib.corpus.mini import clip_index, clip_name, clip_score, clip_specimen, make_clip, make_mini
-from contav_lib.corpus.score import INSTRUMENTS
-from contav_lib.corpus.sound import play
 from contav_lib.media import read_audio, read_frames
+from contav_lib.minimusic import generate as mini
+from contav_lib.minimusic.composition import INSTRUMENTS
+from contav_lib.minimusic.generate import clip_index, clip_name, clip_score, clip_specimen, make_clip, make_mini
+from contav_lib.minimusic.synth import play
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_names_never_meet_across_splits():
 
 
 def test_a_killed_run_leaves_whole_clips_and_is_continued(copy):
-    command = [sys.executable, "-m", "contav_lib.corpus.mini", "--root", str(copy), "--counts", "2", "0", "0"]
+    command = [sys.executable, "-m", "contav_lib.minimusic.generate", "--root", str(copy), "--counts", "2", "0", "0"]
     before = times(copy)
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as run:
         while len(times(copy)) < len(before) + 3 and run.poll() is None:

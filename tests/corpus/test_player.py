@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from contav_lib.corpus.player import PLAYERS, draw
-from contav_lib.corpus.player.contact_sheet import contact_sheet
-from contav_lib.corpus.player.motion import moments
-from contav_lib.corpus.score import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.drawing import PLAYERS, draw
+from contav_lib.minimusic.drawing.contact_sheet import contact_sheet
+from contav_lib.minimusic.drawing.motion import moments
 
 LABELS = sorted(INSTRUMENTS)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from contav_lib import media
-from contav_lib.corpus.clip import find_clips
-from contav_lib.corpus.prepare import load_corpus, prepare
+from contav_lib.datasets.clip import find_clips
+from contav_lib.datasets.prepare import load_corpus, prepare
 from contav_lib.media import MediaError, write_flac, write_video
-from contav_lib.storage import StorageError
+from contav_lib.utils.storage import StorageError
 
 RATE = 11025
 
@@ -108,7 +108,7 @@ def test_the_number_of_workers_changes_nothing(root, tmp_path):
 def test_prepared_clips_load_without_videos_or_decoder(root, tmp_path):
     run(root, tmp_path / "cache")
     code = (
-        "import sys; from contav_lib.corpus.prepare import load_corpus\n"
+        "import sys; from contav_lib.datasets.prepare import load_corpus\n"
         f"corpus = load_corpus({str(tmp_path / 'cache')!r})\n"
         "assert len(corpus.clips) == 4 and 'av' not in sys.modules\n"
     )

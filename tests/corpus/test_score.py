@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from contav_lib.corpus.score import INSTRUMENTS, compose
+from contav_lib.minimusic.composition import INSTRUMENTS, compose
 
 
 def scores(label, count=24):

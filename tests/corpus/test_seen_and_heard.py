@@ -12,13 +12,13 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import zscore
 
-from contav_lib.corpus.mini import FRAME_RATE, clip_score, make_clip
-from contav_lib.corpus.player import PLAYERS, draw
-from contav_lib.corpus.player.body import Player
-from contav_lib.corpus.score import INSTRUMENTS, Note, Score
-from contav_lib.corpus.sound import RATE, render
-from contav_lib.corpus.specimen import draw_specimen
 from contav_lib.media import read_audio, read_frames, write_video
+from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.drawing import PLAYERS, draw
+from contav_lib.minimusic.drawing.body import Player
+from contav_lib.minimusic.generate import FRAME_RATE, clip_score, make_clip
+from contav_lib.minimusic.specimen import draw_specimen
+from contav_lib.minimusic.synth import RATE, render
 
 CLIPS = (0, 2000)  # one for training, one for testing: other specimens, other music
 HOP = 64  # samples between two values of the spectral flux: 3 ms

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contav_lib.corpus.mini import clip_score, clip_specimen
-from contav_lib.corpus.score import INSTRUMENTS, Note, Score
-from contav_lib.corpus.sound import RATE, play, render
-from contav_lib.corpus.sound_font import GUARD, HEADER, SOUND_FONT, mended_sound_font
-from contav_lib.corpus.specimen import ROOM_SECONDS, draw_specimen
+from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
+from contav_lib.minimusic.generate import clip_score, clip_specimen
+from contav_lib.minimusic.sound_font import GUARD, HEADER, SOUND_FONT, mended_sound_font
+from contav_lib.minimusic.specimen import ROOM_SECONDS, draw_specimen
+from contav_lib.minimusic.synth import RATE, play, render
 
 HELD_A = Score("clarinet", 71, (Note(4.0, 4.0, 69, 90),), 12.0)
 

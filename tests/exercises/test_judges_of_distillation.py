@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib.lesson import check
 from contav_lib.losses import contrastive_loss
+from contav_lib.teaching.check import check
 
 POSITIVES = np.array([[True, False, True], [False, True, False], [True, False, True]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contav_lib.lesson import check
+from contav_lib.teaching.check import check
 
 NAN = float("nan")
 MATRIX = np.array([[6.0, NAN, NAN, NAN], [6.5, 7.0, NAN, NAN], [3.0, 4.0, 8.0, NAN], [2.5, 5.0, 4.5, 7.5]])

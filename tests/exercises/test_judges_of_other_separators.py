@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from contav_lib.lesson import check
 from contav_lib.separators import separator_class
 from contav_lib.separators.clauses import CLAUSES
 from contav_lib.separators.contract import ContractBroken, check_separator
+from contav_lib.teaching.check import check
 
 SIZES = {
     "iquery": dict(width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24),

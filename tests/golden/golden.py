@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from contav_lib.separators import IQuery
-from contav_lib.separators.official import PREDICTOR_NAMES, UNET_NAMES, our_name
+from contav_lib.separators.iquery_official import PREDICTOR_NAMES, UNET_NAMES, our_name
 
 
 class Golden:

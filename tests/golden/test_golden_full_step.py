@@ -5,9 +5,9 @@ import torch
 from golden import assert_near, iquery_from_states, load, our_parameter
 
 from contav_lib import audio
-from contav_lib.batches import Batch
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.contav import ContAV
-from contav_lib.tasks import Task
+from contav_lib.mixtures.clip_store import Batch
 
 LAMBDAS = {"distillation": "mask_distl", "instance": "ins_contra", "class_": "cls_contra"}
 TERMS = {

@@ -5,7 +5,7 @@ import torch
 from golden import load
 
 from contav_lib import audio
-from contav_lib.metrics import bss_eval, plain_sdr, score_mixtures
+from contav_lib.evaluation.metrics import bss_eval, plain_sdr, score_mixtures
 
 TOLERANCE = 1e-5  # dB
 

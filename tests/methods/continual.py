@@ -1,9 +1,9 @@
 """What the tests of methods share: a small separator, a second task with memory, a method in the middle of it."""
 
-from contav_lib.batches import Sampler
+from contav_lib.continual.tasks import Task
 from contav_lib.methods import method_class
+from contav_lib.mixtures.clip_store import Sampler
 from contav_lib.separators import IQuery
-from contav_lib.tasks import Task
 
 
 def make_separator(num_classes: int = 2) -> IQuery:

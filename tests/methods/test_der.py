@@ -4,9 +4,9 @@ import pytest
 import torch
 from continual import batch_of, first_task, losses, make_separator, old_batch, second_task
 
-from contav_lib.batches import Sampler
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.der import DER
-from contav_lib.tasks import Task
+from contav_lib.mixtures.clip_store import Sampler
 
 FIRST = first_task()
 

@@ -8,7 +8,7 @@ from continual import batch_of, first_task, losses, make_separator, old_batch, s
 
 from contav_lib import Config, run
 from contav_lib.methods import method, method_class
-from contav_lib.storage import load_tensors, without_prefix
+from contav_lib.utils.storage import load_tensors, without_prefix
 
 method_class("finetune")  # so that all are registered
 METHODS = sorted(name for name, cls in method.METHODS.items() if cls.__module__.startswith("contav_lib"))

@@ -5,9 +5,9 @@ import torch
 from continual import batch_of, first_task, learning, losses, make_separator, second_task
 from torch import nn
 
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.ewc import EWC, estimate_fisher, normalised, penalty
 from contav_lib.separators import Separation
-from contav_lib.tasks import Task
 
 
 class Linear(nn.Module):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from continual import batch_of, first_task, make_separator, second_task
 
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.adapters import Adapters, LowRank
 from contav_lib.methods.freeze import Freeze
 from contav_lib.separators import CoSeparation, SoundOfPixels
-from contav_lib.tasks import Task
 
 
 def train(chosen, separator, bank, task, steps=3):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from continual import batch_of, first_task, learning, losses, make_separator, old_batch, second_task
 
+from contav_lib.continual.tasks import Task
 from contav_lib.methods.lwf import LwF, mean_looks
-from contav_lib.tasks import Task
 
 
 def test_every_mixture_gets_one_question_about_an_old_class(make_bank):

@@ -7,12 +7,12 @@ import torch
 from continual import batch_of, first_task, learning, losses, make_separator, old_batch, second_task
 
 from contav_lib import Config, run
+from contav_lib.continual.tasks import Task
 from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.methods.contav import ContAV
 from contav_lib.methods.teacher import Teacher
 from contav_lib.separators import IQuery
-from contav_lib.storage import load_tensors
-from contav_lib.tasks import Task
+from contav_lib.utils.storage import load_tensors
 
 
 @pytest.fixture

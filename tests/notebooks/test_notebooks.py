@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from contav_lib.reproduce import NOTEBOOKS
+from contav_lib.teaching.notebooks import NOTEBOOKS
 
 ROOM = NOTEBOOKS / "listening_room.ipynb"  # an app, not a lesson
 PATHS = sorted(set(NOTEBOOKS.glob("*.ipynb")) - {ROOM})
@@ -39,7 +39,7 @@ def main_job(tmp_path_factory):
     """The main job on `smoke`, in a home of its own: what it printed, and the folder of executed notebooks."""
     home = tmp_path_factory.mktemp("smoke")
     job = subprocess.run(
-        [sys.executable, "-m", "contav_lib.reproduce", "--profile", "smoke"],
+        [sys.executable, "-m", "contav_lib.teaching.notebooks", "--profile", "smoke"],
         env=os.environ | {"CONTAV_HOME": str(home)},
         capture_output=True,
         text=True,

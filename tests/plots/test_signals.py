@@ -6,8 +6,8 @@ import torch
 from matplotlib.colors import to_hex
 
 from contav_lib import audio
+from contav_lib.continual.tasks import make_schedule, split_classes
 from contav_lib.plots import signals
-from contav_lib.tasks import make_schedule, split_classes
 
 
 def pixels(figure) -> np.ndarray:

@@ -6,8 +6,8 @@ from samples import SMALL, make_prepared
 from small_separators import inputs, make
 from torch.nn import functional
 
-from contav_lib.batches import ClipBank
 from contav_lib.losses import separation_loss
+from contav_lib.mixtures.clip_store import ClipBank
 from contav_lib.separators import CoSeparation
 from contav_lib.separators.coseparation import Up
 

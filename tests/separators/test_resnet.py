@@ -5,11 +5,11 @@ import sys
 
 import torch
 
-from contav_lib.separators.resnet import Block, ResNet
+from contav_lib.separators.layers.resnet import Block, ResNet
 
 BACKWARD = """
 import torch
-from contav_lib.separators.resnet import Block
+from contav_lib.separators.layers.resnet import Block
 for width in (4, 6, 8):
     block = Block(width, 2 * width, 2).to(memory_format=torch.channels_last)
     for side in (2, 4, 8, 16, 32):

@@ -9,7 +9,7 @@ from small_separators import SIZES, inputs, make
 
 from contav_lib.separators import IQuery, load_separator, save_separator
 from contav_lib.separators.separator import load_weights
-from contav_lib.storage import StorageError, load_tensors, save_tensors
+from contav_lib.utils.storage import StorageError, load_tensors, save_tensors
 
 every_separator = pytest.mark.parametrize("name", SIZES)
 

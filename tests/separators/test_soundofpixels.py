@@ -6,7 +6,7 @@ from samples import SMALL, make_prepared
 from small_separators import inputs, make
 from torch.nn import functional
 
-from contav_lib.batches import ClipBank
+from contav_lib.mixtures.clip_store import ClipBank
 from contav_lib.separators import SoundOfPixels
 from contav_lib.separators.separator import Separator
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from contav_lib.separators.unet import UNet, with_frequency_codes
+from contav_lib.separators.layers.unet import UNet, with_frequency_codes
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import pytest
 
 from contav_lib import run
-from contav_lib.lesson_plan import which_seeds
-from contav_lib.results_file import read_results
-from contav_lib.studies import __main__ as program
-from contav_lib.studies import conditions
-from contav_lib.studies.generalisation import generalisation
+from contav_lib.experiments.plans import which_seeds
+from contav_lib.experiments.results_file import read_results
+from contav_lib.experiments.studies import __main__ as program
+from contav_lib.experiments.studies import conditions
+from contav_lib.experiments.studies.generalisation import generalisation
 
 
 def plan_of(tiny, variants):
@@ -29,7 +29,7 @@ def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monke
     path = tmp_path / "learning.csv"
     assert program.main(["learning", "--seeds", "6", "7", "--save", str(path)]) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.studies learning --seeds 6 7 --save {path}"
+    assert command == f"python -m contav_lib.experiments.studies learning --seeds 6 7 --save {path}"
     assert table.index.tolist() == ["a, without", "a"]
     apart = table["sdr_mean"]["a"] - table["sdr_mean"]["a, without"]
     assert table.loc["a", "sdr_added_difference"] == pytest.approx(apart)
@@ -55,5 +55,5 @@ def test_measurements_of_stored_separators_are_saved(study, home, tiny, tmp_path
     path = tmp_path / "table.csv"
     assert program.main([study, "--seeds", "1", "--save", str(path)]) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.studies {study} --seeds 1 --save {path}"
+    assert command == f"python -m contav_lib.experiments.studies {study} --seeds 1 --save {path}"
     assert "fine-tuning" in table.index

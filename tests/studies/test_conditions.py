@@ -2,8 +2,8 @@
 
 import pytest
 
-from contav_lib.lesson_plan import forgetting
-from contav_lib.studies import conditions
+from contav_lib.experiments.plans import forgetting
+from contav_lib.experiments.studies import conditions
 
 
 def changed(config, usual):

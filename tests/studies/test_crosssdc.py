@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contav_lib import Config, studies
-from contav_lib.mixture_scores import MixtureScores
+from contav_lib.evaluation.mixture_scores import MixtureScores
 
 
 def settings(config):

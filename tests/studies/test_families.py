@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from contav_lib.mixture_scores import MixtureScores
-from contav_lib.studies.families import Family, against_row, family_differences
-from contav_lib.tables import paired_differences
+from contav_lib.evaluation.mixture_scores import MixtureScores
+from contav_lib.experiments.studies.families import Family, against_row, family_differences
+from contav_lib.experiments.tables import paired_differences
 
 
 def runs(*scores):

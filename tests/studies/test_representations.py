@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from contav_lib import run
-from contav_lib.studies import cka_to_end, linear_cka, probe_accuracy, representations
-from contav_lib.studies.representations import features, ridge_classifier
-from contav_lib.studies.retest import bank_of
+from contav_lib.experiments.studies import cka_to_end, linear_cka, probe_accuracy, representations
+from contav_lib.experiments.studies.representations import features, ridge_classifier
+from contav_lib.experiments.studies.retest import bank_of
 
 
 def test_cka_does_not_see_rotation_scale_and_shift():

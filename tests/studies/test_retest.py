@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from contav_lib import Config, studies
-from contav_lib.evaluation import fixed_mixtures
-from contav_lib.experiment import load_banks
-from contav_lib.studies.retest import bank_of, tasks_of
+from contav_lib.evaluation.evaluate import fixed_mixtures
+from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.studies.retest import bank_of, tasks_of
 
 
 @pytest.mark.parametrize("question", ["same_class", "class_from_vision"])

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from contav_lib.corpus.score import INSTRUMENTS
-from contav_lib.vision import measure_tiny
-from contav_lib.vision.tiny import TinyEncoder
+from contav_lib.encoders.tiny import TinyEncoder
+from contav_lib.minimusic import measure_tiny
+from contav_lib.minimusic.composition import INSTRUMENTS
 
 
 def test_nearest_mean_accuracy_of_clear_and_of_swapped_classes():

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib.corpus.player import draw
-from contav_lib.corpus.score import INSTRUMENTS, compose
+from contav_lib.encoders import tiny
 from contav_lib.media import read_frames, write_video
-from contav_lib.paths import shipped
-from contav_lib.storage import load_tensors
-from contav_lib.vision import tiny
-from contav_lib.vision.measure_tiny import thumbnails, untrained
-from contav_lib.vision.train_tiny import moments
+from contav_lib.minimusic.composition import INSTRUMENTS, compose
+from contav_lib.minimusic.drawing import draw
+from contav_lib.minimusic.measure_tiny import thumbnails, untrained
+from contav_lib.minimusic.train_tiny import moments
+from contav_lib.utils.paths import shipped
+from contav_lib.utils.storage import load_tensors
 
 CLIPS, FOR_PROBE = 8, 5  # clips a class, and how many of them the linear probes learn from
 CLASSES = list(INSTRUMENTS)

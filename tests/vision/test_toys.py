@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from contav_lib.corpus import player, score
-from contav_lib.corpus.player import motion
-from contav_lib.vision import train_tiny
-from contav_lib.vision.toys import GESTURES, POSES, Toy, draw_toy
+from contav_lib.minimusic import composition as score
+from contav_lib.minimusic import drawing as player
+from contav_lib.minimusic import train_tiny
+from contav_lib.minimusic.drawing import motion
+from contav_lib.minimusic.toys import GESTURES, POSES, Toy, draw_toy
 
 
 def toy(number: int) -> Toy:

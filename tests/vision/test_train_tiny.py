@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib.corpus.score import Note, Score
-from contav_lib.vision import train_tiny
-from contav_lib.vision.tiny import TinyEncoder
+from contav_lib.encoders.tiny import TinyEncoder
+from contav_lib.minimusic import train_tiny
+from contav_lib.minimusic.composition import Note, Score
 
 
 def test_moments_are_what_happened_since_the_picture_before():

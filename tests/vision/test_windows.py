@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from contav_lib.vision.tiny import TinyEncoder
-from contav_lib.vision.windows import feature_map
+from contav_lib.encoders.tiny import TinyEncoder
+from contav_lib.encoders.windows import feature_map
 
 
 class Brightness:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contav_lib import metrics, run
-from contav_lib.result import Result
+from contav_lib import run
+from contav_lib.evaluation import metrics
+from contav_lib.experiments.result import Result
 from contav_lib.widgets.forgetting_explorer import LIVE, ForgettingExplorer
 
 NAN = float("nan")

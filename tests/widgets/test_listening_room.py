@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from contav_lib.result import Result
+from contav_lib.experiments.result import Result
 from contav_lib.widgets.listening_room import ListeningRoom
 from contav_lib.widgets.shelf import find_shelves
 

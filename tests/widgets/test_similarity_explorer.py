@@ -12,8 +12,8 @@ import torch
 import traitlets
 from PIL import Image
 
+from contav_lib.analysis.similarity import HeardSources
 from contav_lib.losses import contrastive_loss
-from contav_lib.similarity import HeardSources
 from contav_lib.widgets.similarity_explorer import SimilarityExplorer
 
 PAIR = ("audio", "object")

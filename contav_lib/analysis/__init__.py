@@ -1,0 +1,1 @@
+"""A look inside trained separators: features of sources, similarities, recognition of classes."""

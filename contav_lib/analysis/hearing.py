@@ -1,0 +1,121 @@
+"""Let an experiment's separator listen to the same test mixtures after each task: what it made of every source then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from contav_lib.analysis.similarity import MOST_SOURCES, HeardSources
+from contav_lib.audio import SAMPLE_RATE
+from contav_lib.config import Config
+from contav_lib.continual.tasks import make_schedule
+from contav_lib.datasets.load import videos_folder
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import load_banks, task_mixtures
+from contav_lib.mixtures.clip_store import ClipBank, Draw
+from contav_lib.utils.devices import mixed_precision, pick_device
+
+_USUAL_SOURCES = 300  # not more than so many unless asked for
+_CHUNK = 16  # mixtures heard at once
+_PICTURES_A_SECOND = 2.0
+_PICTURE_SIDE = 160  # pixels of the longer side
+
+
+@torch.inference_mode()
+def hear(result: Result, mixtures: int | None = None, device: str = "auto") -> HeardSources:
+    """The sources of an experiment's fixed test mixtures, sorted by class, as its separator heard them after each task.
+
+    Args:
+        result: of the experiment; it may still be running: then as far as it has come.
+        mixtures: fixed test mixtures of each task; two a class by default, fewer where that makes over 300 sources.
+        device: where to compute.
+
+    Raises:
+        ValueError: nothing is learned yet, too many sources, or no such device.
+    """
+    config = Config.from_json(result.config)
+    learned = int(np.isfinite(result.over_all_seen()).sum())
+    if not learned:
+        raise ValueError(f"{result.folder} holds no model yet: its first task is still being learned. Try again later.")
+    (bank,) = load_banks(config, "test", device=pick_device(device))
+    labels = [result.classes[number] for number in bank.classes.tolist()]
+    schedule = make_schedule(labels, result.tasks, exemplars=0)[:learned]
+    most = max(1, _USUAL_SOURCES // (config.num_sources * learned))
+    counts = [mixtures or min(2 * len(task.classes), most) for task in schedule]
+    if (total := config.num_sources * sum(counts)) > MOST_SOURCES:
+        raise ValueError(
+            f"mixtures={mixtures} makes {total} sources, and more than {MOST_SOURCES} can't be shown. "
+            f"Ask for {MOST_SOURCES // (config.num_sources * learned)} mixtures a task or fewer."
+        )
+    draws = [task_mixtures(config, bank, task, count) for task, count in zip(schedule, counts, strict=True)]
+    features = _features_after_each_task(result, bank, draws)
+    draw = Draw(*(torch.cat([getattr(part, field.name) for part in draws]) for field in fields(Draw)))
+    clips = draw.clips.flatten()
+    order = bank.classes[clips].argsort(stable=True)
+    return HeardSources.from_features(
+        {name: value[:, order] for name, value in features.items()},
+        bank.classes[clips][order],
+        result.tasks[:learned],
+        videos=clips[order],
+        names=[bank.ids[clip] for clip in clips[order].tolist()],
+        temperature=config.method_settings.get("temperature", 0.05),
+        sound=lambda row: _sound(bank, draw, int(order[row])),
+        picture=lambda row: _picture(config, bank, draw, int(order[row])),
+    )
+
+
+def _features_after_each_task(result: Result, bank: ClipBank, draws: Sequence[Draw]) -> dict[str, torch.Tensor]:
+    """By modality `[T, R, D]`; the sources of tasks not yet learned are NaN."""
+    batches = [[bank.batch(draw[start : start + _CHUNK]) for start in range(0, len(draw), _CHUNK)] for draw in draws]
+    rows = sum(draw.clips.numel() for draw in draws)
+    steps = []
+    for task in range(len(draws)):
+        separator = result.separator(task, bank.device)
+        with mixed_precision(bank.device):
+            heard = [
+                separator(batch.mixture, batch.visual, batch.classes).features
+                for part in batches[: task + 1]
+                for batch in part
+            ]
+        steps.append({name: _padded([part[name] for part in heard], rows) for name in heard[0]})
+    return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}
+
+
+def _padded(parts: Sequence[torch.Tensor], rows: int) -> torch.Tensor:
+    """Batches of features `[B, N, D]` one below the other, `[rows, D]`, NaN where there are no more."""
+    table = torch.cat([part.flatten(0, 1) for part in parts]).float().cpu()
+    return torch.cat([table, table.new_full((rows - len(table), table.shape[1]), float("nan"))])
+
+
+def _sound(bank: ClipBank, draw: Draw, place: int) -> torch.Tensor:
+    """The true sound of a source, as loud as in its own video."""
+    sources = draw.clips.shape[1]
+    mixture, number = divmod(place, sources)
+    batch = bank.batch(draw[mixture : mixture + 1], keep_waveforms=True)
+    return (batch.sources[0, number] * sources).cpu()
+
+
+def _picture(config: Config, bank: ClipBank, draw: Draw, place: int) -> np.ndarray | None:
+    """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
+    path = _videos(config.data, tuple(config.clips_per_class)).get(bank.ids[draw.clips.flatten()[place]])
+    if path is None or not path.is_file():
+        return None
+    from contav_lib.media import read_frames
+
+    frames = read_frames(path, _PICTURES_A_SECOND, _PICTURE_SIDE)
+    middle = draw.starts.flatten()[place].item() / SAMPLE_RATE + bank.spectrogram.seconds / 2
+    return frames[min(int(middle * _PICTURES_A_SECOND), len(frames) - 1)].numpy()
+
+
+@cache
+def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Path]:
+    """A data set's videos by clip id; none where the folder is not there."""
+    from contav_lib.datasets.clip import find_clips
+
+    try:
+        return {clip.id: clip.path for clip in find_clips(videos_folder(data, clips_per_class))}
+    except ValueError:
+        return {}

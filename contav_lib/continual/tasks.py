@@ -1,0 +1,139 @@
+"""The class-incremental schedule: which classes each task brings, which clips stand for the old ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from contav_lib.continual.exemplars import choose_exemplars
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task.
+
+    Attributes:
+        index: 0 for the first task.
+        classes: numbers of the classes it brings; a class's number is its place in the order of learning.
+        seen: numbers of all classes up to and including this task.
+        clips: training clips (places in the list given to `make_schedule`) of the classes to train on.
+        memory: training clips kept as exemplars of old classes.
+        kept: training clips kept when the task has ended: the memory, and exemplars of its own classes.
+        tasks_at_hand: how many tasks' clips there are to train on: 1, but all tasks so far for joint training.
+    """
+
+    index: int
+    classes: tuple[int, ...]
+    seen: tuple[int, ...]
+    clips: tuple[int, ...]
+    memory: tuple[int, ...]
+    tasks_at_hand: int = 1
+    kept: tuple[int, ...] = ()
+
+
+def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
+    """Split classes, in their order, into tasks of equal size (the first ones take one more where it doesn't divide).
+
+    Raises:
+        ValueError: a class stands there twice, or there are fewer classes than tasks.
+    """
+    twice = sorted({label for label in classes if list(classes).count(label) > 1})
+    if twice:
+        raise ValueError(
+            f"Tasks have disjoint classes (eq. 3), but {', '.join(twice)} stands more than once in {list(classes)}."
+        )
+    if not 1 <= num_tasks <= len(classes):
+        raise ValueError(
+            f"{len(classes)} classes can't be split into {num_tasks} tasks: each needs at least one. "
+            f"Set tasks to 1 .. {len(classes)}, or take more classes."
+        )
+    return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
+
+
+def clips_needed(
+    tasks: Sequence[Sequence[str]], num_sources: int, validate_on_new: bool = False
+) -> dict[str, dict[str, int]]:
+    """The fewest clips with which mixtures of different clips can be made, by split and class.
+
+    Training and test mixtures are of a task's own classes, validation mixtures of all classes seen by then.
+
+    Args:
+        tasks: labels by task.
+        num_sources: N.
+        validate_on_new: validation mixtures are of a task's own classes, too.
+    """
+    needed: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
+    for task in tasks:
+        for split, classes in needed.items():
+            mixed = len(task) + (len(classes) if split == "validation" and not validate_on_new else 0)
+            classes |= dict.fromkeys(task, ceil(num_sources / mixed))
+    return needed
+
+
+def make_schedule(
+    labels: Sequence[str],
+    tasks: Sequence[Sequence[str]],
+    exemplars: int,
+    joint: bool = False,
+    seed: int = 0,
+    choice: str = "random",
+    features: np.ndarray | None = None,
+    sound_values: int = 0,
+) -> list[Task]:
+    """The tasks, with their training clips and their memory.
+
+    Exemplars of a class are chosen when its task ends and kept for good. They depend on the seed and the class's place only,
+    so the same seed remembers the same clips whatever the method.
+
+    Args:
+        labels: label of each training clip.
+        tasks: labels by task, in the order of learning.
+        exemplars: how many clips to keep of each old class.
+        joint: train every task on the clips of all classes seen so far; no memory then.
+        seed: of a random choice.
+        choice, features, sound_values: see `choose_exemplars`; features `[clips, D]` of all training clips, not needed for
+            "random".
+
+    Raises:
+        ValueError: a class has no training clip, or fewer than the exemplars asked for.
+    """
+    order = [label for task in tasks for label in task]
+    clips_of = {label: [i for i, other in enumerate(labels) if other == label] for label in order}
+    if exemplars < 0:
+        raise ValueError(f"exemplars={exemplars}: the number of exemplars a class can't be negative.")
+    for label, clips in clips_of.items():
+        if not clips:
+            raise ValueError(
+                f"There is no training clip of {label!r}. There are clips of: {', '.join(sorted(set(labels)))}."
+            )
+        if exemplars > len(clips):
+            raise ValueError(
+                f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips. "
+                f"Set exemplars to {len(clips)} or less, or add training clips of this class."
+            )
+    if features is None:
+        features = np.zeros((len(labels), 1))
+    schedule, seen, memory = [], 0, []
+    for index, task in enumerate(tasks):
+        known = [*order[:seen], *task] if joint else task
+        kept = list(memory)
+        for number, label in enumerate(task, start=seen):
+            if not joint:
+                random = np.random.default_rng([seed, number])
+                chosen = choose_exemplars(choice, exemplars, features[clips_of[label]], random, sound_values)
+                kept += [clips_of[label][row] for row in chosen]
+        schedule.append(
+            Task(
+                index=index,
+                classes=tuple(range(seen, seen + len(task))),
+                seen=tuple(range(seen + len(task))),
+                clips=tuple(clip for label in known for clip in clips_of[label]),
+                memory=tuple(memory),
+                tasks_at_hand=index + 1 if joint else 1,
+                kept=tuple(kept),
+            )
+        )
+        memory = kept
+        seen += len(task)
+    return schedule

@@ -1,0 +1,1 @@
+"""Clips of real or generated videos: found in a folder, split, prepared once and kept."""

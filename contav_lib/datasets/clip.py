@@ -1,0 +1,163 @@
+"""Clips and where they lie: a folder of videos by class, and which clip is for training, validation or test."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contav_lib.utils.registry import did_you_mean
+from contav_lib.utils.storage import StorageError, read_json
+
+# "melody", where there is one: test clips of instruments that are in training, too, so that only their music is new.
+SPLITS = ("train", "validation", "test", "melody")
+OPTIONAL_SPLIT = "melody"
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".avi")
+_HELD_OUT = 0.1  # share of the clips for validation, and again for test, where no lists say
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One video of one class."""
+
+    id: str  # "violin/violin_0003"
+    label: str  # "violin"
+    split: str  # one of `SPLITS`
+    path: Path
+
+
+def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:
+    """The clips of a folder laid out as `root/<class>/<name>.mp4` (or .mkv, .webm, .mov, .avi).
+
+    Where `root/splits/` holds `train.json`, `validation.json` and `test.json` (and perhaps `melody.json`, see `SPLITS`), each
+    `{"videos": {"accordion": ["accordion_0000", ...], ...}}`, the clips listed there are taken. Otherwise every video
+    is taken, and a hash of its id decides its split: about 80 % training, 10 % validation, 10 % test, at least one of
+    each for a class of 3 clips or more. Adding videos later hardly changes where the others belong.
+
+    Args:
+        root: the folder.
+        classes: the classes wanted, in the order wanted; all, sorted by name, by default.
+
+    Returns:
+        The clips by class, then by split, then by id.
+
+    Raises:
+        ValueError: no such folder, no clips, an unknown class, a listed file that is missing, an id that occurs twice,
+            a name that leads out of the folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise ValueError(f"{root}: there is no such folder. Give the folder that holds one folder of videos per class.")
+    clips = _listed(root) if (root / "splits").is_dir() else _by_hash(root)
+    if not clips:
+        raise ValueError(
+            f"{root}: holds no clips. Videos ({', '.join(VIDEO_SUFFIXES)}) belong in one folder per class, "
+            f"such as {root / 'violin' / 'violin_0000.mp4'}."
+        )
+    by_class: dict[str, list[Clip]] = {}
+    for clip in sorted(clips, key=lambda clip: (clip.label, SPLITS.index(clip.split), clip.id)):
+        by_class.setdefault(clip.label, []).append(clip)
+    spellings: dict[str, str] = {}
+    for label in by_class:
+        if (other := spellings.setdefault(label.casefold(), label)) != label:
+            raise ValueError(
+                f"{root}: the classes {other!r} and {label!r} differ only in upper and lower case. Give both folders one name "
+                "if they are one class, or quite different names if they are two."
+            )
+    wanted = list(by_class) if classes is None else list(classes)
+    for label in wanted:
+        if label not in by_class:
+            raise ValueError(f"{root}: has no class {label!r}; {did_you_mean(label, by_class)}")
+        if wanted.count(label) > 1:
+            raise ValueError(f"The class {label!r} is asked for twice; name every class once.")
+    return [clip for label in wanted for clip in by_class[label]]
+
+
+def inside(root: Path, *parts: str) -> Path:
+    """`root/parts...`, refused with a ValueError where it leads out of `root` ("..", an absolute path, a link)."""
+    path = root.joinpath(*parts)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{'/'.join(parts)!r} leads out of the folder {root}; only what lies inside it is read.")
+    return path
+
+
+def _listed(root: Path) -> list[Clip]:
+    clips: dict[str, Clip] = {}
+    missing = []
+    videos: dict[str, dict[str, Path]] = {}  # per class
+    for split, label, name in _entries(root / "splits"):
+        if label not in videos:
+            videos[label] = _videos(inside(root, label))
+        clip_id = f"{label}/{name}"
+        if clip_id in clips:
+            raise ValueError(f"{root / 'splits'}: {clip_id!r} is listed twice; a clip belongs to one split, once.")
+        if name in videos[label]:
+            clips[clip_id] = Clip(clip_id, label, split, inside(root, label, videos[label][name].name))
+        else:
+            inside(root, label, name)
+            missing.append(clip_id)
+    if missing:
+        raise ValueError(
+            f"{root}: {len(missing)} clips of the lists in {root / 'splits'} have no video file: "
+            f"{', '.join(missing[:10])}{' ...' if len(missing) > 10 else ''}. Get them or take them off the lists."
+        )
+    return list(clips.values())
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """(split, class, name) for every clip in the lists."""
+    for split in SPLITS:
+        path = folder / f"{split}.json"
+        if split == OPTIONAL_SPLIT and not path.exists():
+            continue
+        try:
+            videos = read_json(path)["videos"]
+            entries = [(split, label, name) for label, names in videos.items() for name in names]
+        except (StorageError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f'{path}: is missing or not a list of the form {{"videos": {{"violin": ["violin_0000"]}}}}. Write all three '
+                f"lists, or remove the folder {folder} to have the videos shared out by the kit."
+            ) from error
+        if not all(isinstance(name, str) for _, _, name in entries):
+            raise ValueError(f"{path}: names of clips must be texts in quotes.")
+        yield from entries
+
+
+def _by_hash(root: Path) -> list[Clip]:
+    clips = []
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            videos = _videos(inside(root, folder.name))
+            splits = _hash_splits([f"{folder.name}/{name}" for name in videos])
+            clips += [
+                Clip(clip_id, folder.name, split, inside(root, folder.name, path.name))
+                for (clip_id, split), path in zip(splits.items(), videos.values(), strict=True)
+            ]
+    return clips
+
+
+def _videos(folder: Path) -> dict[str, Path]:
+    """The videos of one folder by name without suffix."""
+    videos: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
+            if path.stem in videos:
+                raise ValueError(f"{folder}: {videos[path.stem].name} and {path.name} have one id; rename one of them.")
+            videos[path.stem] = path
+    return videos
+
+
+def _hash_splits(ids: list[str]) -> dict[str, str]:
+    """The split of each clip of one class."""
+    if len(ids) < 3:
+        return dict.fromkeys(ids, "train")
+    draw = {clip_id: int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
+    by_draw = sorted(ids, key=draw.get)
+    tests = sum(draw[clip_id] < _HELD_OUT for clip_id in ids)
+    tests = min(max(tests, 1), len(ids) - 2)
+    validations = sum(draw[clip_id] < 2 * _HELD_OUT for clip_id in ids) - tests
+    validations = min(max(validations, 1), len(ids) - tests - 1)
+    place = {clip_id: at for at, clip_id in enumerate(by_draw)}
+    return {
+        clip_id: "test" if place[clip_id] < tests else "validation" if place[clip_id] < tests + validations else "train"
+        for clip_id in ids
+    }

@@ -1,0 +1,296 @@
+"""Prepared clips: every video decoded and encoded once, kept on disk as tensors that load in no time."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors.torch import load
+from tqdm import tqdm
+
+from contav_lib import media
+from contav_lib.datasets.clip import SPLITS, Clip, inside
+from contav_lib.encoders.encoder import Encoder
+from contav_lib.media import MediaError
+from contav_lib.utils.storage import StorageError, read_json, reading, save_tensors, write_json
+
+FRAME_RATE = 8.0  # pictures a second for motion
+_FORMAT = 1  # changes when the content of the cache files does
+_MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
+_SILENCE = 1e-3  # a clip whose loudest sample stays below is silent: -60 dB of full scale
+_SAVE_EVERY = 50  # clips between two writes of the manifest: what an interrupted run loses at most
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what prepared clips hold, apart from their videos."""
+
+    format: int
+    encoder: str
+    encoder_version: str
+    weights_hash: str
+    audio_rate: int  # Hz
+    frame_rate: float  # pictures a second for motion
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedClip:
+    """One clip as training sees it."""
+
+    id: str
+    label: str
+    split: str
+    waveform: torch.Tensor  # [samples], float32 in [-1, 1]
+    object: torch.Tensor  # [seconds, 512], float32: one picture a second
+    motion: torch.Tensor  # [8, 768], float32: 16 pictures over the whole video
+    dense_motion: torch.Tensor  # [steps, 768], float32: one every `motion_step` seconds
+    motion_step: float  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Prepared clips in memory."""
+
+    clips: list[PreparedClip]
+    audio_rate: int  # Hz
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels, in the order of the clips."""
+        return list(dict.fromkeys(clip.label for clip in self.clips))
+
+    def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
+        """The clips of one split (one of `SPLITS`) and of some classes; all by default."""
+        if split is not None and split not in SPLITS:
+            raise ValueError(f"There is no split {split!r}; there are {', '.join(SPLITS)}.")
+        return [
+            clip
+            for clip in self.clips
+            if (split is None or clip.split == split) and (labels is None or clip.label in labels)
+        ]
+
+    def describe(self) -> str:
+        """A table of text: clips per class and split, and minutes of sound."""
+        width = max([len("class"), *map(len, self.classes)])
+        rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'melody':>6} {'minutes':>8}"]
+        for label in [*self.classes, None]:
+            clips = [clip for clip in self.clips if label in (None, clip.label)]
+            counts = [sum(clip.split == split for clip in clips) for split in SPLITS]
+            minutes = sum(len(clip.waveform) for clip in clips) / self.audio_rate / 60
+            rows.append(f"{label or 'all':{width}}  " + " ".join(f"{n:6d}" for n in counts) + f" {minutes:8.1f}")
+        return "\n".join(rows)
+
+
+def prepare(
+    clips: Sequence[Clip],
+    encoder: Encoder,
+    cache: str | Path,
+    *,
+    audio_rate: int = 11025,
+    frame_rate: float = FRAME_RATE,
+    workers: int | None = None,
+    progress: bool = True,
+    on_error: Literal["raise", "skip"] = "raise",
+) -> Corpus:
+    """Decode and encode every clip that is not yet prepared, and load them all.
+
+    `cache/<class>/<name>.safetensors` holds one clip, `cache/manifest.json` says what it was made from. A clip is made
+    again when its video, the encoder or a rate has changed, or when its cache file is damaged (a warning names it).
+    An interrupted run goes on where it stopped.
+
+    Args:
+        clips: from `find_clips`.
+        encoder: a frozen picture encoder.
+        cache: the folder for prepared clips.
+        audio_rate: of the waveforms, in Hz.
+        frame_rate: pictures a second for dense motion, which has one step every 2 pictures.
+        workers: clips worked on at the same time; one per processor core by default.
+        progress: show a progress bar.
+        on_error: "raise" ends with an error that lists every unusable file, when all others are prepared;
+            "skip" warns with the list and leaves them out.
+
+    Raises:
+        MediaError: files that cannot be decoded, lack sound or pictures, or are silent; all of them are listed.
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is {on_error!r}; it must be 'raise' or 'skip'.")
+    cache = Path(cache)
+    recipe = Recipe(_FORMAT, encoder.name, encoder.version, encoder.weights_hash, audio_rate, float(frame_rate))
+    known = _known(cache, recipe)
+    todo = [clip for clip in clips if not _is_current(clip, known.get(clip.id), cache)]
+    problems = _make(todo, encoder, recipe, cache, known, workers, progress)
+    usable = [clip for clip in clips if clip.id not in problems]
+    for clip in usable:  # labels and splits follow the clips given, without decoding anything again
+        known[clip.id].update(label=clip.label, split=clip.split)
+    _write_manifest(cache, recipe, known)
+    if problems:
+        listing = f"{len(problems)} of {len(clips)} clips cannot be used:\n" + "\n".join(
+            f"- {problems[clip.id]}" for clip in clips if clip.id in problems
+        )
+        if on_error == "raise":
+            raise MediaError(
+                f"{listing}\nRepair these files, or remove them (those the kit made itself are then made again)."
+            )
+        warnings.warn(f"{listing}\nThey are left out.", stacklevel=2)
+    return Corpus([_load(clip.id, known[clip.id], cache, recipe) for clip in usable], audio_rate)
+
+
+def load_corpus(cache: str | Path) -> Corpus:
+    """All prepared clips of a cache folder. Needs no videos and no decoder.
+
+    Raises:
+        StorageError: the folder has no manifest, or a damaged one.
+        ValueError: a cache file is missing or damaged, or of another version of the kit.
+    """
+    cache = Path(cache)
+    recipe, clips = _read_manifest(cache)
+    if recipe.format != _FORMAT:
+        raise ValueError(f"{cache / 'manifest.json'}: was written by another version. Prepare the clips again.")
+    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate)
+
+
+def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
+    """What clips were prepared for, and what is known of each.
+
+    Raises:
+        StorageError: there is no manifest, or it holds something else.
+    """
+    path = cache / "manifest.json"
+    manifest = read_json(path)
+    with reading(path):
+        for clip, entry in manifest["clips"].items():
+            if lacking := {"label", "split", "source", "sha256"} - entry.keys():
+                raise ValueError(f"{clip} lacks {', '.join(sorted(lacking))}")
+        return Recipe(**manifest["recipe"]), manifest["clips"]
+
+
+def _known(cache: Path, recipe: Recipe) -> dict[str, dict]:
+    """The manifest's entries, none when it was written for another recipe."""
+    path = cache / "manifest.json"
+    if not path.exists():
+        return {}
+    try:
+        written_for, clips = _read_manifest(cache)
+    except StorageError as error:
+        warnings.warn(f"{path} is damaged ({error.__cause__}); all clips are prepared again.", stacklevel=3)
+        return {}
+    return clips if written_for == recipe else {}
+
+
+def _write_manifest(cache: Path, recipe: Recipe, known: dict[str, dict]) -> None:
+    write_json(cache / "manifest.json", {"recipe": asdict(recipe), "clips": dict(sorted(known.items()))})
+
+
+def _is_current(clip: Clip, entry: dict | None, cache: Path) -> bool:
+    if entry is None or not clip.path.is_file() or entry["source"] != _source(clip.path):
+        return False
+    path = _file(cache, clip.id)
+    if not path.is_file() or _sha256(path.read_bytes()) != entry["sha256"]:
+        warnings.warn(f"{path} is missing or damaged; it is made again from {clip.path}.", stacklevel=3)
+        return False
+    return True
+
+
+def _make(
+    todo: list[Clip],
+    encoder: Encoder,
+    recipe: Recipe,
+    cache: Path,
+    known: dict[str, dict],
+    workers: int | None,
+    progress: bool,
+) -> dict[str, str]:
+    """Prepare the clips `todo`, note them in `known`; what was wrong with those that cannot be used, by id."""
+    problems: dict[str, str] = {}
+    if not todo:
+        return problems
+    threads_before = torch.get_num_threads()
+    # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
+    pool = ThreadPoolExecutor(workers or os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        jobs = {pool.submit(_prepare_clip, clip, encoder, recipe, cache): clip.id for clip in todo}
+        finished = tqdm(as_completed(jobs), "preparing clips", len(jobs), disable=not progress, unit="clip")
+        for count, job in enumerate(finished, 1):
+            try:
+                known[jobs[job]] = job.result()
+            except MediaError as error:
+                problems[jobs[job]] = str(error)
+                known.pop(jobs[job], None)
+            if count % _SAVE_EVERY == 0:
+                _write_manifest(cache, recipe, known)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads_before)
+        _write_manifest(cache, recipe, known)
+    return problems
+
+
+def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> dict:
+    """Make one cache file; its entry in the manifest."""
+    source = _source(clip.path) if clip.path.is_file() else None
+    waveform = media.read_audio(clip.path, recipe.audio_rate)
+    if waveform.abs().max() < _SILENCE:
+        raise MediaError(f"{clip.path}: is silent from beginning to end.")
+    tensors = {
+        "waveform": (waveform.clamp(-1, 1) * 32767).round().to(torch.int16),
+        **look(clip.path, encoder, recipe.frame_rate),
+    }
+    path = _file(cache, clip.id)
+    save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
+    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+    digest = _sha256(path.read_bytes())
+    return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes}
+
+
+def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
+    """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
+
+    Raises:
+        MediaError: the file can't be read, or has no pictures.
+    """
+    frames = media.read_frames(path, frame_rate, encoder.longest_side)
+    count = len(frames)
+    each_second = np.arange(0, count, frame_rate).astype(int)
+    spread = np.linspace(0, count - 1, _MOTION_FRAMES).round().astype(int)
+    paired = torch.cat([frames, frames[-1:]]) if count % 2 else frames
+    return {
+        "object": encoder.objects(frames[each_second]).half(),
+        "motion": encoder.motion(frames[spread]).half(),
+        "dense_motion": encoder.motion(paired).half(),
+    }
+
+
+def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedClip:
+    path = _file(cache, clip_id)
+    content = path.read_bytes() if path.is_file() else b""
+    if _sha256(content) != entry["sha256"]:
+        raise ValueError(f"{path} is missing or damaged. Prepare the clips again: only this one is made anew.")
+    tensors = load(content)
+    return PreparedClip(
+        id=clip_id,
+        label=entry["label"],
+        split=entry["split"],
+        waveform=tensors.pop("waveform").float() / 32767,
+        motion_step=2 / recipe.frame_rate,
+        **{name: tensor.float() for name, tensor in tensors.items()},
+    )
+
+
+def _file(cache: Path, clip_id: str) -> Path:
+    return inside(cache, f"{clip_id}.safetensors")
+
+
+def _source(path: Path) -> dict[str, int]:
+    """What tells a changed video from the one that was prepared."""
+    state = path.stat()
+    return {"bytes": state.st_size, "modified": state.st_mtime_ns}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

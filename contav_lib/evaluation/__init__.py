@@ -1,0 +1,1 @@
+"""How good a separator is: metrics, the task matrix, intervals."""

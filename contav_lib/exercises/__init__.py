@@ -1,1 +1,0 @@
-"""The judges of the notebooks' exercises, one file a notebook; see `contav_lib.lesson.exercise`."""

@@ -1,0 +1,89 @@
+"""Many experiments, side by side on all cores."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+
+import torch
+from tqdm.auto import tqdm
+
+from contav_lib.config import Config
+from contav_lib.datasets.load import load_data
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import Experiment, alone, is_finished, run, steps_of
+from contav_lib.methods import method_class
+from contav_lib.training.history import StepCounter
+from contav_lib.utils import paths
+
+
+def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
+    """Run independent experiments side by side, one a core (one after the other on a GPU); stored ones return at once.
+
+    Args:
+        configs: the experiments.
+        workers: processes; all cores by default.
+
+    Returns:
+        their results, in the order given.
+    """
+    todo = list({config.name: config for config in configs if not is_finished(config)}.values())
+    if todo:
+        load_data_once(todo)
+        workers = min(workers or os.cpu_count() or 1, len(todo))
+        if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
+            for config in sorted(todo, key=lambda config: (config.seed, _is_long(config))):  # a stop leaves whole seeds
+                run(config)
+        else:
+            _run_in_processes(sorted(todo, key=_is_long, reverse=True), workers)  # at the end no core idles
+    return [run(config) for config in configs]
+
+
+def _is_long(config: Config) -> bool:
+    return method_class(config.method).joint
+
+
+def load_data_once(configs: Iterable[Config]) -> None:
+    """Prepare the data of all experiments, so that processes side by side find it done."""
+    for data, clips_per_class in {(config.data, config.clips_per_class) for config in configs}:
+        load_data(data, clips_per_class)
+
+
+def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
+    steps = sum(map(steps_of, configs))
+    # "spawn", for a forked child of a process that has used torch's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
+        queue = manager.Queue()
+        jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
+        try:
+            with tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
+                todo = set(jobs)
+                while todo:
+                    done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
+                    _drain(queue, bar)
+                    for job in done:
+                        job.result()  # a failed experiment ends the waiting
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # those at work go on to their end, no other begins
+            raise
+
+
+def _drain(queue, bar: tqdm) -> None:
+    while not queue.empty():
+        bar.update(queue.get())
+    bar.refresh()
+
+
+def _one_thread_each() -> None:
+    torch.set_num_threads(1)
+
+
+def _run_quietly(config: Config, queue) -> None:
+    folder = paths.runs() / config.name
+    with alone(folder):
+        if not is_finished(config):
+            experiment = Experiment(config, folder, (), progress=False)
+            queue.put(steps_of(config) - experiment.steps_to_do())  # done before a stop
+            experiment.history.callbacks += (StepCounter(queue.put),)
+            experiment.run()

@@ -1,0 +1,122 @@
+"""The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from contav_lib.config import Config
+from contav_lib.datasets.load import MUSIC_ORDER
+from contav_lib.experiments.parallel import run_all
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import is_finished
+
+Name = TypeVar("Name")
+Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
+Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
+
+DISTILLATION = dict(method="contav", instance=0.0, class_=0.0)  # CrossSDC left out, all else the same
+FIRST_TASK = tuple(MUSIC_ORDER[:5])
+
+
+def single_task(profile: str, seeds: Seeds) -> Plan:
+    """Notebook 02: one task of five classes, with the motion of the crop itself and with that of the whole video.
+
+    On `lab` longer than a task among four: here nothing else is to be learned in the time.
+    """
+    variants = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
+    longer = dict(steps=1000) if profile == "lab" else {}
+    return over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1, **longer)
+
+
+def forgetting(profile: str, seeds: Seeds) -> Plan:
+    """Notebook 03: four tasks with no help, with a small memory, and with all old clips kept."""
+    variants = {
+        "fine-tuning": dict(method="finetune"),
+        "replay": dict(method="replay"),
+        "upper bound": dict(method="joint"),
+    }
+    return over_seeds(profile, seeds, variants)
+
+
+def ablation(profile: str, seeds: Seeds) -> Plan:
+    """Notebook 04: what distillation and the contrastive losses add to the same memory, one by one and together."""
+    variants = {
+        "replay": dict(method="replay"),
+        "distillation only": DISTILLATION,
+        "ContAV-Sep": dict(method="contav"),
+    }
+    return over_seeds(profile, seeds, variants)
+
+
+def other_separators(profile: str) -> Plan:
+    """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav_lib.experiments.compare`."""
+    variants = {name: dict(separator=name) for name in ("iquery", "coseparation", "soundofpixels")}
+    return over_seeds(profile, 1, variants, method="contav")
+
+
+def all_lessons(profile: str, seeds: Seeds) -> list[Config]:
+    """The experiments of all notebooks; one that two notebooks share comes once."""
+    plans = (
+        forgetting(profile, seeds),
+        ablation(profile, seeds),
+        single_task(profile, seeds),
+        other_separators(profile),
+    )
+    everything = [config for plan in plans for configs in plan.values() for config in configs]
+    return list({config.name: config for config in everything}.values())
+
+
+def run_plan(plan: Mapping[Name, list[Config]], only_stored: bool = False) -> dict[Name, list[Result]]:
+    """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names.
+
+    Args:
+        only_stored: run nothing; leave out the names whose results are not all there.
+    """
+    if only_stored:
+        plan = {name: configs for name, configs in plan.items() if all(map(is_finished, configs))}
+    results = iter(run_all([config for configs in plan.values() for config in configs]))
+    return {name: [next(results) for _ in configs] for name, configs in plan.items()}
+
+
+def over_seeds(profile: str, seeds: Seeds, variants: Mapping[str, Mapping], **common) -> Plan:
+    """One experiment a variant and seed.
+
+    Args:
+        seeds: how many (0, 1, ...), or which.
+        variants: settings by what a reader calls them; `common` holds for all.
+
+    Raises:
+        ValueError: no seed, one given twice, or settings that `Config.profile` refuses.
+    """
+    numbers = which_seeds(seeds)
+    return {
+        name: [Config.profile(profile, **common, **settings, seed=seed) for seed in numbers]
+        for name, settings in variants.items()
+    }
+
+
+def which_seeds(seeds: Seeds) -> list[int]:
+    """Seeds one by one: 3 means 0, 1 and 2.
+
+    Raises:
+        ValueError: no seed, one given twice, or something else than whole numbers.
+    """
+    numbers = range(seeds) if isinstance(seeds, int) else seeds if isinstance(seeds, Iterable) else []
+    numbers = [number if isinstance(number, int) else None for number in numbers]
+    if not numbers or None in numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"seeds={seeds!r}: give at least one seed, and each only once: how many, as in 3, or which, as in [0, 2]."
+        )
+    return numbers
+
+
+def add_seeds(parser: ArgumentParser) -> None:
+    """Give a command line the option `--seeds`: one number says how many, several say which; read it by `seeds_given`."""
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"
+    )
+
+
+def seeds_given(numbers: Sequence[int]) -> Seeds:
+    """What the numbers after `--seeds` mean."""
+    return numbers[0] if len(numbers) == 1 else numbers

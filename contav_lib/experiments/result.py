@@ -1,0 +1,143 @@
+"""Results on disk: what an experiment measured, and what it learned."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from contav_lib.continual.prototypes import Prototypes, load_prototypes
+from contav_lib.evaluation import metrics
+from contav_lib.evaluation.mixture_scores import MixtureScores, read_mixture_scores, seen_mixtures, task_mixtures
+from contav_lib.evaluation.task_matrix import read_scores
+from contav_lib.experiments.examples import read_examples
+from contav_lib.separators import Separator, load_separator
+from contav_lib.training.history import read_history
+from contav_lib.utils.storage import read_json
+
+
+class Result:
+    """One experiment's folder, read on demand.
+
+    `config.json` the settings; `matrix.json` mean scores, `mixtures.json` those of single mixtures; `history.jsonl` the
+    course of training; `checkpoints/task_<t>.safetensors` the separator and the class prototypes after each task;
+    `examples/` a few separated mixtures as FLAC. Tasks are counted from 1 in file names and from 0 in code.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.config: dict[str, Any] = read_json(self.folder / "config.json")
+        self._scores = read_scores(self.folder / "matrix.json")
+
+    @property
+    def tasks(self) -> list[list[str]]:
+        """Labels by task, in the order of learning."""
+        return self._scores["tasks"]
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels; a class's number is its place here."""
+        return [label for task in self.tasks for label in task]
+
+    def matrix(self, metric: str = "sdr") -> np.ndarray:
+        """R `[T, T]`: score on task j's fixed test mixtures after learning task i, in dB; NaN where not measured."""
+        return np.array(self._pick("matrix", metric), dtype=float)
+
+    def over_all_seen(self, metric: str = "sdr") -> np.ndarray:
+        """`[T]`: score after each task on fixed mixtures across all classes seen by then, in dB (the paper's Figure 3)."""
+        return np.array(self._pick("seen", metric), dtype=float)
+
+    def mixture_scores(self) -> MixtureScores:
+        """Scores of every test mixture across all classes, after the last task: `metrics.SCORES`, `[M, N]` each.
+
+        Raises:
+            StorageError: `mixtures.json` is missing, damaged, or not complete.
+        """
+        return seen_mixtures(self._mixtures)
+
+    def task_mixture_scores(self, task: int) -> MixtureScores:
+        """SDR of every one of a task's own test mixtures: `sdr` `[T, M, N]`, a row a task learned, NaN before its own.
+
+        Raises:
+            StorageError: as `mixture_scores`.
+        """
+        return task_mixtures(self._mixtures, task)
+
+    def class_matrix(self) -> np.ndarray:
+        """SDR in dB of each class after each task: `[T, classes]`, NaN before its task is learned.
+
+        Each is the mean over the class's sources in its own task's fixed mixtures; forgetting of a class is what its column
+        loses.
+        """
+        columns = []
+        for number, task in enumerate(self.tasks):
+            mixtures = self.task_mixture_scores(number)
+            of_class = [np.where(mixtures.labels == label, mixtures.scores["sdr"], np.nan) for label in task]
+            columns += [_nanmean(values.reshape(len(values), -1)) for values in of_class]
+        return np.stack(columns, axis=1)
+
+    @cached_property
+    def _mixtures(self) -> dict[str, Any]:
+        return read_mixture_scores(self.folder / "mixtures.json", len(self.tasks))
+
+    def summary(self) -> dict[str, float]:
+        """The experiment in six numbers, all in dB.
+
+        `sdr`, `sir`, `sar`, `sdr_improvement`: on mixtures over all classes after the last task. `forgetting` and
+        `backward_transfer`: of SDR, on the fixed same-task mixtures.
+        """
+        last = {name: float(self.over_all_seen(name)[-1]) for name in ("sdr", "sir", "sar", "sdr_improvement")}
+        sdr = self.matrix("sdr")
+        return {**last, "forgetting": metrics.forgetting(sdr), "backward_transfer": metrics.backward_transfer(sdr)}
+
+    @property
+    def dropped(self) -> int:
+        """Test mixtures left out of the last task's means because a source in them is silent."""
+        return self._scores["dropped"]
+
+    @property
+    def minutes(self) -> float:
+        """Time that training and testing took, with all its stops; what a stop threw away is not counted."""
+        return sum(record.get("seconds", 0.0) for record in self.history()) / 60
+
+    def history(self) -> list[dict[str, Any]]:
+        """All records of the history; see `contav_lib.training.history.History`."""
+        return read_history(self.folder / "history.jsonl")
+
+    def separator(self, task: int = -1, device: torch.device | str = "cpu") -> Separator:
+        """The separator as it was after a task (the last one by default), in eval mode."""
+        return load_separator(self._checkpoint(task), device)
+
+    def prototypes(self, task: int = -1, device: torch.device | str = "cpu") -> Prototypes:
+        """What the classes learned up to a task (the last one by default) look like.
+
+        Raises:
+            StorageError: the checkpoint is missing, damaged, or from a version that kept none.
+        """
+        return load_prototypes(self._checkpoint(task), device)
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Stored example mixtures: `task`, `labels`, and FLAC files under `mixture`, `truth` and `separated` (by task)."""
+        return read_examples(self.folder / "examples")
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in self.summary().items())
+        return f"Result({self.folder.name}: {numbers})"
+
+    def _checkpoint(self, task: int) -> Path:
+        count = len(self.tasks)
+        if not -count <= task < count:
+            raise ValueError(f"task={task}: there are {count} tasks, counted from 0; -1 is the last one.")
+        return self.folder / "checkpoints" / f"task_{range(count)[task] + 1}.safetensors"
+
+    def _pick(self, table: str, metric: str) -> list:
+        if metric not in self._scores[table]:
+            raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
+        return self._scores[table][metric]
+
+
+def _nanmean(rows: np.ndarray) -> np.ndarray:
+    """Mean of each row of `[T, K]` without its NaN; NaN where there is nothing else."""
+    count = np.count_nonzero(~np.isnan(rows), axis=1)
+    return np.divide(np.nansum(rows, axis=1), count, out=np.full(len(rows), np.nan), where=count > 0)

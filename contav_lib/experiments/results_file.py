@@ -1,0 +1,80 @@
+"""Tables of results as CSV files that say which command made them, so that published numbers can be checked."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.tables import SUMMARY
+from contav_lib.utils.storage import reading, write_atomically
+
+
+def command(module: str, arguments: Sequence[str] | None) -> str:
+    """The command line of a program of the kit, as one would type it; None for the arguments of this process."""
+    return f"python -m {module} {shlex.join(sys.argv[1:] if arguments is None else arguments)}".strip()
+
+
+def save_results(
+    path: Path,
+    made_by: str,
+    results: Mapping[str, Sequence[Result]],
+    table: pd.DataFrame,
+    others: pd.DataFrame | None = None,
+) -> None:
+    """Write a table to CSV: first `# <the command line>`, then one row a method.
+
+    Args:
+        path: of the file.
+        made_by: the command line.
+        results: experiments by the method's readable name, one a seed, in the order of the table's rows.
+        table: of `tables.measures_table` or `comparison.compare`; written after the columns `name` and `separator`. Last
+            come the values of single seeds: `<key of Result.summary()>_seed_<seed>`, in dB.
+        others: rows by `name` that are no experiments, with columns like the table's; written first.
+
+    Raises:
+        StorageError: the file can't be written.
+    """
+    frame = table.reset_index()
+    frame.insert(0, "name", list(results))
+    frame.insert(1, "separator", [runs[0].config["separator"] for runs in results.values()])
+    by_seed = [
+        {f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs}
+        for runs in results.values()
+    ]
+    frame = pd.concat([frame, pd.DataFrame(by_seed)], axis=1)
+    if others is not None:
+        frame = pd.concat([others.reset_index(), frame])[frame.columns]
+    save_table(path, made_by, frame)
+
+
+def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:
+    """Write any table to CSV: first `# <the command line>`, then its columns without its index.
+
+    Args:
+        path: of the file.
+        made_by: the command line.
+        table: with a column `name`, so that `read_results` reads it.
+
+    Raises:
+        StorageError: the file can't be written.
+    """
+    text = f"# {' '.join(made_by.split())}\n" + table.to_csv(index=False)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_results(path: Path) -> tuple[str, pd.DataFrame]:
+    """What `save_results` or `save_table` wrote: the command line, and the table, its rows by `name`.
+
+    Raises:
+        StorageError: the file is missing or something else.
+    """
+    with reading(path, "Make it again by the command that its first line names."):
+        with path.open(encoding="utf-8") as file:
+            first = file.readline()
+            if not first.startswith("# python -m "):
+                raise ValueError("the first line is not '# python -m ...'")
+            table = pd.read_csv(file)
+        return first[2:].strip(), table.set_index("name")

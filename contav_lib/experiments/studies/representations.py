@@ -1,0 +1,177 @@
+"""What becomes of old representations: are they still alike (CKA), and do they still tell the classes apart (linear probes)?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import one_hot
+
+from contav_lib.config import Config
+from contav_lib.evaluation.evaluate import Sight
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import task_mixtures
+from contav_lib.experiments.studies.retest import bank_of, batches, tasks_of
+from contav_lib.mixtures.clip_store import Batch, ClipBank, Draw
+from contav_lib.separators import Separator
+from contav_lib.utils.devices import mixed_precision
+
+_PENALTY = 0.01  # of the ridge, a sample; features have unit variance
+
+
+def representations(results: Mapping[str, Sequence[Result]], mixtures: int = 40) -> pd.DataFrame:
+    """Similarity of old and final features, and what linear probes read from them, beside the SDR.
+
+    Args:
+        results: by name, one a seed, of two tasks or more; the same number of tasks for all.
+        mixtures: of each old task, for the similarities.
+
+    Returns:
+        a row a name and modality, means over seeds: `cka_task_<k>` (`cka_to_end`); `probe_untrained`, `probe_learned`,
+        `probe_final` (`probe_accuracy` on test clips of old classes: before training, right after their task, at the end);
+        `sdr_learned` and `sdr_final` of the old tasks' own mixtures in dB, the same for all modalities.
+
+    Raises:
+        ValueError: an experiment of one task.
+    """
+    tables = {}
+    for name, runs in results.items():
+        rows = []
+        for run in runs:
+            cka, probes, sdr = cka_to_end(run, mixtures), probe_accuracy(run), run.matrix()
+            old = len(run.tasks) - 1
+            of_run = {f"cka_task_{task + 1}": cka[task] for task in cka}
+            untrained, learned, final = (
+                {modality: accuracy[0, :old].mean() for modality, accuracy in probes.items()},
+                {modality: accuracy[1:].diagonal()[:old].mean() for modality, accuracy in probes.items()},
+                {modality: accuracy[-1, :old].mean() for modality, accuracy in probes.items()},
+            )
+            of_run |= dict(probe_untrained=untrained, probe_learned=learned, probe_final=final)
+            scores = dict(sdr_learned=sdr.diagonal()[:old].mean(), sdr_final=sdr[-1, :old].mean())
+            rows.append(pd.DataFrame(of_run).assign(**scores))
+        tables[name] = sum(rows) / len(rows)
+    return pd.concat(tables, names=["name", "modality"])
+
+
+def linear_cka(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Linear CKA of two representations of the same samples: 1 when equal up to rotation and scale, about 0 when unrelated.
+
+    From few samples the plain estimate is far too high (it finds 0.3 in noise of half as many values as samples), so the
+    unbiased estimate of HSIC is used; it may fall a little below 0.
+
+    Args:
+        x, y: `[R, D]` and `[R, D']` of R samples, 4 at least.
+
+    Returns:
+        NaN where a representation is the same for all samples.
+
+    Raises:
+        ValueError: fewer than 4 samples, or not the same number.
+
+    References:
+        Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019.
+        Song et al., Feature Selection via Dependence Maximization, JMLR 2012, eq. 5.
+        Nguyen et al., Do Wide and Deep Networks Learn the Same Things?, ICLR 2021, eq. 3.
+    """
+    if len(x) != len(y) or len(x) < 4:
+        raise ValueError(f"CKA needs the same samples twice, 4 or more: there are {len(x)} and {len(y)}.")
+    centred = ((part - part.mean(0)).double() for part in (x, y))  # for precision alone: HSIC does not see it
+    first, second = ((part @ part.T).fill_diagonal_(0) for part in centred)
+    spread = (_hsic(first, first) * _hsic(second, second)).clamp(min=0).sqrt()
+    return float(_hsic(first, second) / spread) if spread > 0 else float("nan")
+
+
+def _hsic(k: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
+    """Unbiased HSIC of two Gram matrices `[R, R]` with zero diagonal, but for a factor of R alone."""
+    count = len(k)
+    means = k.sum() * m.sum() / ((count - 1) * (count - 2))
+    return (k * m).sum() + means - 2 * (k.sum(0) @ m.sum(0)) / (count - 2)
+
+
+def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]]:
+    """CKA between features right after a task and after the last one, by old task, counted from 0, and modality.
+
+    Both separators are asked for the true classes in fixed test mixtures of the old task.
+
+    Args:
+        result: of two tasks or more.
+        mixtures: how many of each task; each source is a sample.
+
+    Raises:
+        ValueError: one task only, or too few samples.
+    """
+    _require_old_tasks(result)
+    config = Config.from_json(result.config)
+    bank = bank_of(result, "test")
+    final = result.separator(device=bank.device)
+    similarities = {}
+    for task in tasks_of(result, bank)[:-1]:
+        draw = task_mixtures(config, bank, task, mixtures)
+        then, now = (features(each, bank, draw) for each in (result.separator(task.index, bank.device), final))
+        similarities[task.index] = {name: linear_cka(then[name], now[name]) for name in then}
+    return similarities
+
+
+def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
+    """Shares 0 .. 1 of test clips whose class a linear probe reads from the features, by modality, `[1 + T, T]`.
+
+    Row 0 is of the untrained separator, row t of the one after task t; column j counts the test clips of task j's classes.
+    Each probe is a ridge classifier, trained on all training clips of all classes, so all of one modality answer the same
+    question. Each clip is heard alone, and the separator is not told its class: it is asked for class 0 throughout, or the
+    probe would read the query.
+    """
+    _require_old_tasks(result)
+    config = Config.from_json(result.config)
+    train, test = bank_of(result, "train"), bank_of(result, "test")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        untrained = config.make_separator(len(result.tasks[0])).to(train.device).eval()
+    draws = {
+        bank: bank.draw(torch.arange(len(bank)).unsqueeze(1), torch.Generator().manual_seed(0))
+        for bank in (train, test)
+    }
+    task_of = torch.tensor([task for task, labels in enumerate(result.tasks) for _ in labels])[test.classes]
+    rows: dict[str, list[np.ndarray]] = {}
+    for separator in (untrained, *(result.separator(task, train.device) for task in range(len(result.tasks)))):
+        learned, asked = (features(separator, bank, draw, _class_untold) for bank, draw in draws.items())
+        for name in learned:
+            hits = ridge_classifier(learned[name], train.classes, asked[name]) == test.classes
+            accuracy = torch.bincount(task_of, hits.double()) / torch.bincount(task_of)
+            rows.setdefault(name, []).append(accuracy.numpy())
+    return {name: np.stack(accuracies) for name, accuracies in rows.items()}
+
+
+def _class_untold(batch: Batch) -> Batch:
+    return replace(batch, classes=torch.zeros_like(batch.classes))
+
+
+def ridge_classifier(features: torch.Tensor, classes: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+    """Classes `[Q]` of the samples `asked` `[Q, D]`, by ridge regression of one-hot classes `[R]` on `features` `[R, D]`."""
+    mean, deviation = features.mean(0), features.std(0).clamp(min=1e-6)
+    known, unknown = ((part - mean) / deviation for part in (features.double(), asked.double()))
+    targets = one_hot(classes).double()
+    shares = targets.mean(0)
+    penalty = _PENALTY * len(known) * torch.eye(known.shape[1], dtype=torch.double)
+    weights = torch.linalg.solve(known.T @ known + penalty, known.T @ (targets - shares))
+    return (unknown @ weights + shares).argmax(1)
+
+
+@torch.inference_mode()
+def features(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | None = None) -> dict[str, torch.Tensor]:
+    """Features of all sources in the mixtures of a draw, by modality, `[M * N, D]`, float32 on the CPU.
+
+    Args:
+        sight: changes what the separator is shown or asked for; None leaves it as it is.
+    """
+    parts = []
+    for batch in batches(bank, draw, 64):
+        batch = sight(batch) if sight else batch
+        with mixed_precision(bank.device):
+            parts.append(separator(batch.mixture, batch.visual, batch.classes).features)
+    return {name: torch.cat([part[name].flatten(0, 1) for part in parts]).float().cpu() for name in parts[0]}
+
+
+def _require_old_tasks(result: Result) -> None:
+    if len(result.tasks) < 2:
+        raise ValueError("One task has no old classes: give a result of two tasks or more.")

@@ -1,0 +1,78 @@
+"""Stored separators asked again: on another split, on other mixtures, with other questions than in their own test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from contav_lib.config import Config
+from contav_lib.continual.tasks import Task, make_schedule
+from contav_lib.datasets.load import load_data
+from contav_lib.evaluation.evaluate import Sight, evaluate, fixed_mixtures
+from contav_lib.evaluation.metrics import mean_scores
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import load_banks
+from contav_lib.mixtures.clip_store import Batch, ClipBank, Draw
+from contav_lib.utils.devices import pick_device
+
+
+def bank_of(result: Result, split: str) -> ClipBank:
+    """The clips of one split of an experiment's data, on the GPU where there is one.
+
+    Raises:
+        ValueError: the data have no such split.
+    """
+    config = Config.from_json(result.config)
+    if not load_data(config.data, config.clips_per_class).select(split, result.classes):
+        raise ValueError(
+            f"There is no clip of the split {split!r} in data={config.data!r}: "
+            "MiniMUSIC has it; for your own videos, list clips in splits/."
+        )
+    return load_banks(config, split, device=pick_device())[0]
+
+
+def tasks_of(result: Result, bank: ClipBank) -> list[Task]:
+    """An experiment's tasks, with their clips in a bank of any split; nothing is remembered."""
+    return make_schedule([result.classes[number] for number in bank.classes.tolist()], result.tasks, exemplars=0)
+
+
+def batches(bank: ClipBank, draw: Draw, size: int = 16) -> Iterator[Batch]:
+    """The mixtures of a draw, `size` at a time."""
+    for first in range(0, len(draw), size):
+        yield bank.batch(draw[first : first + size])
+
+
+def scored_again(
+    results: Mapping[str, Sequence[Result]],
+    mixtures: int = 200,
+    same_class: bool = False,
+    class_from_vision: bool = False,
+) -> pd.DataFrame:
+    """SDR improvement in dB on test mixtures of all classes, asked in another way than when the experiment was tested.
+
+    Args:
+        results: by what a reader calls them, one a seed.
+        mixtures: how many, the same for all results.
+        same_class: mixtures of two clips of one class, which only their pictures can tell apart.
+        class_from_vision: the separator is not told the class: it is asked for the class that each clip looks most like.
+
+    Returns:
+        one row a name, one column a seed.
+    """
+    rows = {}
+    for name, runs in results.items():
+        rows[name] = {}
+        for run in runs:
+            bank = bank_of(run, "test")
+            sources = run.config["num_sources"]
+            draw = fixed_mixtures(bank, range(len(run.classes)), mixtures, 0, sources, same_class)
+            sight = by_looks(run, bank) if class_from_vision else None
+            scores = mean_scores(evaluate(run.separator(device=bank.device), bank, draw, sight))
+            rows[name][f"seed {run.config['seed']}"] = scores["sdr_improvement"]
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def by_looks(result: Result, bank: ClipBank) -> Sight:
+    """Replaces the classes of a batch by those that its clips look most like (see `prototypes`)."""
+    nearest = result.prototypes(device=bank.device).recognise(bank.looks()).nearest
+    return lambda batch: replace(batch, classes=nearest[batch.videos])

@@ -1,0 +1,284 @@
+"""Results as tables: methods with their spread over seeds, and differences that seeds can or can't decide."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from contav_lib.evaluation.intervals import SIGNIFICANCE, Interval, clip_weights, holm, interval, resampled_means
+from contav_lib.evaluation.metrics import SCORES
+from contav_lib.experiments.result import Result
+
+Name = TypeVar("Name", bound=Hashable)  # what a method is called in a table
+
+SUMMARY = {
+    "sdr": "SDR",
+    "sir": "SIR",
+    "sar": "SAR",
+    "sdr_improvement": "SDR improvement",
+    "forgetting": "forgetting",
+    "backward_transfer": "backward transfer",
+}
+
+# Pian et al. 2024, Tables 1 and 2, MUSIC-21, by separator: SDR, SIR, SAR in dB. Other data, other sizes: for orientation only.
+PAPER = {
+    "iquery": {
+        "fine-tuning": (3.46, 9.30, 10.57),
+        "LwF": (3.45, 8.78, 10.66),
+        "EWC": (3.67, 9.58, 10.30),
+        "PLOP": (3.82, 10.06, 10.22),
+        "EWF": (3.98, 9.68, 11.52),
+        "LwF + memory": (6.76, 12.77, 12.60),
+        "EWC + memory": (6.65, 13.01, 11.73),
+        "PLOP + memory": (7.03, 13.30, 11.90),
+        "EWF + memory": (5.35, 11.35, 11.81),
+        "AV-CIL": (6.86, 13.13, 12.31),
+        "distillation only": (6.32, 12.99, 11.82),
+        "distillation + instance": (6.01, 11.92, 11.74),
+        "distillation + class": (6.86, 13.12, 12.25),
+        "ContAV-Sep": (7.33, 13.55, 13.01),
+        "upper bound": (10.36, 16.64, 14.68),
+    },
+    "coseparation": {
+        "fine-tuning": (1.93, 8.75, 9.75),
+        "LwF": (2.32, 7.84, 10.28),
+        "EWC": (2.01, 8.36, 9.61),
+        "PLOP": (3.24, 9.17, 9.59),
+        "EWF": (2.61, 7.77, 10.85),
+        "LwF + memory": (3.85, 9.62, 10.74),
+        "EWC + memory": (3.31, 9.55, 9.80),
+        "PLOP + memory": (3.88, 9.92, 9.99),
+        "EWF + memory": (3.63, 9.07, 10.58),
+        "AV-CIL": (3.61, 9.76, 9.68),
+        "ContAV-Sep": (4.06, 10.06, 11.07),
+        "upper bound": (7.30, 14.34, 11.90),
+    },
+}
+
+
+def summaries(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+    """`Result.summary()` of every experiment, in dB: one row a method and seed, in the order given."""
+    rows = [
+        {"method": name, "seed": result.config["seed"], **result.summary()}
+        for name, runs in results.items()
+        for result in runs
+    ]
+    return pd.DataFrame(rows)
+
+
+def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) -> pd.DataFrame:
+    """Final scores by method, in dB, as text: the mean, with +- standard deviation where there are several seeds.
+
+    Args:
+        results: experiments by method, one a seed.
+        paper: set the paper's numbers beside, where it has the method.
+    """
+    rows = {}
+    for name, runs in results.items():
+        rows[name] = {"separator": runs[0].config["separator"]}
+        for score in SUMMARY:
+            rows[name] |= _mean_and_std(score, pd.Series([run.summary()[score] for run in runs]))
+    return as_text(pd.DataFrame.from_dict(rows, orient="index"), paper)
+
+
+def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
+    """The table of `results_table`, from numbers: one row a method, columns `<score>_mean` and `<score>_std` in dB.
+
+    A score that a row lacks is left empty.
+
+    Args:
+        paper: as for `results_table`; needs a column `separator`.
+    """
+    rows = {}
+    for name, row in numbers.iterrows():
+        rows[name] = {
+            label: _with_spread(row.get(f"{score}_mean"), row.get(f"{score}_std")) for score, label in SUMMARY.items()
+        }
+        if paper:
+            published = PAPER.get(row["separator"], {}).get(name, ())
+            rows[name]["paper, MUSIC-21: SDR / SIR / SAR"] = " / ".join(f"{number:.2f}" for number in published)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measure of one method, or the difference of two methods.
+
+    Attributes:
+        values: in dB, by seed.
+        resampled: the same in each of R draws of the test clips, a row a draw and a column a seed; no row for a measure
+            that is no mean over mixtures.
+    """
+
+    values: pd.Series
+    resampled: pd.DataFrame
+
+    def __sub__(self, other: "Measured") -> "Measured":
+        """The difference in the seeds that both have."""
+        values = (self.values - other.values).dropna()
+        return Measured(values, (self.resampled - other.resampled)[values.index])
+
+    def interval(self) -> Interval:
+        """The mean over seeds with its 95 % interval, over seeds and test clips where mixtures have scores."""
+        return interval(self.values.to_numpy(), self.resampled.to_numpy())
+
+
+def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, Measured]:
+    """One key of `Result.summary()` of every method; all share the draws of the test clips.
+
+    Raises:
+        ValueError: the results were tested on different mixtures.
+    """
+    measured = {}
+    weights = _weights(results) if score in SCORES else None
+    for name, runs in results.items():
+        seeds = [run.config["seed"] for run in runs]
+        values = pd.Series([run.summary()[score] for run in runs], seeds, dtype=float)
+        means = np.empty((0, len(runs)))
+        if weights is not None:
+            means = resampled_means(np.stack([run.mixture_scores().of(score) for run in runs]), weights)
+        measured[name] = Measured(values, pd.DataFrame(means, columns=seeds))
+    return measured
+
+
+def _weights(results: Mapping[Name, Sequence[Result]]) -> np.ndarray:
+    """How often each test mixture counts in each draw of the clips: `[R, M]`."""
+    clips = {name: run.mixture_scores().clips for name, runs in results.items() for run in runs}
+    first = next(iter(clips))
+    for name, mixed in clips.items():
+        if not np.array_equal(mixed, clips[first]):
+            raise ValueError(
+                f"{name!r} and {first!r} were tested on different mixtures. Compare results with the same data, "
+                "classes, tasks, num_sources and test_mixtures."
+            )
+    return clip_weights(clips[first])
+
+
+def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
+    """Each method minus `against`, seed by seed, in dB, with the 95 % interval of the mean difference and a verdict.
+
+    The same seed means the same first weights and exemplars, and the same batches where both have a memory or neither, and
+    the test mixtures are always the same: a pair shares much of its luck. What is left is measured over seeds and test clips
+    (`contav_lib.evaluation.intervals`); for forgetting and backward transfer over seeds alone, by Student's t.
+
+    Args:
+        results: experiments by method, the same seeds for each.
+        against: the method to compare with.
+        score: a key of `Result.summary()`.
+
+    Returns:
+        one row a method: `difference`; `low` and `high`, its own 95 % interval, not corrected for other comparisons; `p`, of
+        no difference; `p_holm`, the same corrected for all methods in this call (Holm 1979); `seeds`; `verdict`: "higher" or
+        "lower" when `p_holm` is below 0.05, else "not decided". With one seed, interval and p are NaN.
+
+    Raises:
+        ValueError: `against` is not among the results, shares no seed with a method, or was tested on other mixtures.
+    """
+    if against not in results:
+        raise ValueError(f"There are no results of {against!r}; there are {', '.join(results)}.")
+    return _differences(measure(results, score), against)
+
+
+def _differences(measured: Mapping[Name, Measured], against: Name) -> pd.DataFrame:
+    rows = []
+    others = [name for name in measured if name != against]
+    for name in others:
+        apart = measured[name] - measured[against]
+        if apart.values.empty:
+            raise ValueError(f"{name!r} and {against!r} have no seed in common: run both with the same seeds.")
+        found = apart.interval()
+        rows.append((found.mean, found.mean - found.half, found.mean + found.half, found.p, len(apart.values)))
+    # An index that is a row of a comparison stays one object a cell.
+    index = pd.Index(others, dtype=object, name="method", tupleize_cols=False)
+    return with_verdicts(pd.DataFrame(rows, index, ["difference", "low", "high", "p", "seeds"]))
+
+
+def with_verdicts(differences: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p-values of a family of comparisons by Holm, and decide: what `paired_differences` returns.
+
+    Args:
+        differences: one row a comparison: `difference`, `low`, `high`, `p`, `seeds`.
+    """
+    corrected = holm(differences["p"])
+    direction = np.where(differences["difference"] > 0, "higher", "lower")
+    verdict = np.where(corrected < SIGNIFICANCE, direction, "not decided")
+    columns = {name: differences[name] for name in ("difference", "low", "high", "p")}
+    return pd.DataFrame({**columns, "p_holm": corrected, "seeds": differences["seeds"], "verdict": verdict})
+
+
+def measures_table(results: Mapping[Name, Sequence[Result]], references: Mapping[Name, str]) -> pd.DataFrame:
+    """All measures as numbers, in dB, one row a method, and their differences to some of the methods.
+
+    Args:
+        results: experiments by method, one a seed.
+        references: methods to compare with, each with its name in the columns; those without results are left out.
+
+    Returns:
+        for each key of `Result.summary()`: `<key>_mean`, `<key>_std` over seeds (NaN with one), `<key>_ci95` (half the 95 %
+        interval); then for each reference `<key>_vs_<name>_mean`, `..._std`, `..._ci95`, `..._p` and `..._p_holm`, as in
+        `paired_differences`.
+    """
+    index = pd.Index(list(results), dtype=object, name="method", tupleize_cols=False)
+    plain, against = {}, {}
+    for key in SUMMARY:
+        measured = measure(results, key)
+        plain |= _columns(key, measured)
+        for reference, title in references.items():
+            if reference in results:
+                apart = {name: measured[name] - measured[reference] for name in results if name != reference}
+                against |= _columns(f"{key}_vs_{title}", apart)
+                differences = _differences(measured, reference)
+                against |= {f"{key}_vs_{title}_{column}": differences[column] for column in ("p", "p_holm")}
+    return pd.DataFrame({**plain, **against}, index)
+
+
+def _columns(title: str, measured: Mapping[Name, Measured]) -> dict[str, pd.Series]:
+    index = pd.Index(list(measured), dtype=object, tupleize_cols=False)
+    rows = [{**_mean_and_std(title, each.values), f"{title}_ci95": each.interval().half} for each in measured.values()]
+    return dict(pd.DataFrame(rows, index).items())
+
+
+def _mean_and_std(title: str, values: pd.Series) -> dict[str, float]:
+    """Over seeds; a run that was not measured is no run less: NaN."""
+    return {f"{title}_mean": values.mean(skipna=False), f"{title}_std": values.std(ddof=1, skipna=False)}
+
+
+def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
+    """The rows of `paired_differences` as a Markdown list, one sentence a method.
+
+    Args:
+        against: as given to `paired_differences`.
+        what: the score's name in the text, such as "final SDR".
+    """
+    lines = []
+    family = differences["p"].count()
+    for name, row in differences.iterrows():
+        line = f"- **{name}** against {against}, {what}: {row['difference']:+.2f} dB"
+        if row["seeds"] < 2:
+            line += " with one seed, which decides nothing; run three or more."
+        else:
+            line += (
+                f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds), "
+                f"p {_probability(row['p_holm'])} (Holm over {_count(family)}): **{row['verdict']}**."
+            )
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def half_interval(values: np.ndarray) -> float:
+    """Half the 95 % interval of the values' mean, by Student's t; NaN for fewer than two."""
+    return interval(values).half
+
+
+def _count(comparisons: int) -> str:
+    return "1 comparison" if comparisons == 1 else f"{comparisons} comparisons"
+
+
+def _probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _with_spread(mean: float | None, deviation: float | None) -> str:
+    return "" if pd.isna(mean) else f"{mean:.2f}" + ("" if pd.isna(deviation) else f" ± {deviation:.2f}")

@@ -1,0 +1,224 @@
+"""Use a learned separator on videos: whole, of any length, and without being told what they show."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.nn.functional import pad
+
+from contav_lib import audio
+from contav_lib.config import Config
+from contav_lib.continual.prototypes import UNKNOWN
+from contav_lib.datasets.prepare import FRAME_RATE, PreparedClip, look
+from contav_lib.encoders.tiny import TinyEncoder
+from contav_lib.evaluation.evaluate import separate_batch
+from contav_lib.experiments.result import Result
+from contav_lib.media import MediaError, read_audio
+from contav_lib.mixtures.clip_store import ClipBank, Draw, Spectrogram
+from contav_lib.separators import Separator
+from contav_lib.utils.devices import pick_device
+from contav_lib.utils.registry import did_you_mean
+
+MOST_VIDEOS = 4
+_CHUNK = 16  # crops separated at once
+_TOLERANCE = 0.5  # seconds by which lengths may differ: coders pad
+
+
+@dataclass(frozen=True, eq=False)
+class Separated:
+    """What `separate` gives back; lists and rows are in the order of the videos.
+
+    Attributes:
+        labels: the class that each video's sound was asked for as.
+        unknown: whether a video was recognised as none of the classes learned; its label is the nearest one then.
+        confidence: see `prototypes.Recognition`; 1 where the class was told.
+        sounds: what was separated, `[N, samples]`, as loud as in the mixture.
+        mixture: `[samples]`. rate: samples a second.
+    """
+
+    labels: list[str]
+    unknown: list[bool]
+    confidence: list[float]
+    sounds: torch.Tensor
+    mixture: torch.Tensor
+    rate: int = audio.SAMPLE_RATE
+
+    def stems(self) -> dict[str, torch.Tensor]:
+        """The mixture and the separated sounds by readable names, for `StemPlayer`."""
+        names = [label.replace("_", " ") for label in self.labels]
+        names = [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
+        return {"mixture": self.mixture, **dict(zip(names, self.sounds, strict=True))}
+
+
+@torch.no_grad()
+def separate(
+    result: Result,
+    videos: Sequence[str | Path],
+    classes: Sequence[str] | None = None,
+    *,
+    sound: str | Path | None = None,
+    task: int = -1,
+    device: str = "auto",
+) -> Separated:
+    """Separate what several videos sing together.
+
+    The separator answers for crops of the length it was trained on. Each crop overlaps half of the one before and is
+    faded into it, so that no crop's edge can be heard.
+
+    Args:
+        result: of `run`; the pictures are encoded as its embedded data set's were.
+        videos: two to four video files; their sounds are mixed.
+        classes: labels, one a video. None: each video's class is recognised by its pictures. One that looks like none
+            of the classes learned is asked for as the nearest, flagged in `Separated.unknown`, with a warning.
+        sound: a recording of all that the videos show, separated in place of their own sounds; then one video will do.
+        task: the separator as it was after this task (from 0), the last one by default.
+        device: where to compute.
+
+    Raises:
+        ValueError: no video or too many, a class that is not learned, lengths of sounds or pictures that differ by more
+            than half a second.
+        MediaError: a file can't be read, or lacks sound or pictures.
+        StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
+    """
+    if not isinstance(result, Result):
+        raise ValueError(f"result={result!r}: give a Result, such as Result(<folder of an experiment>).")
+    config = Config.from_json(result.config)
+    separator = result.separator(task, pick_device(device))
+    known = result.classes[: separator.num_classes]
+    files = _files(videos, 2 if sound is None else 1)
+    if classes is not None:
+        _check_labels(classes, files, known)
+    clips = _read(files, sound)
+    padded = [_padded(clip, config.spectrogram) for clip in clips]
+    bank = ClipBank(padded, {"": 0}, config.spectrogram, config.motion, pick_device(device))
+    if classes is None:
+        found = result.prototypes(task, bank.device).recognise(bank.looks())
+        numbers, unknown, confidence = found.nearest, (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
+        _warn_of_strangers(files, [known[number] for number in numbers.tolist()], unknown)
+    else:
+        numbers = torch.tensor([known.index(label) for label in classes], device=bank.device)
+        unknown, confidence = [False] * len(files), [1.0] * len(files)
+    sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
+    return Separated(
+        labels=[known[number] for number in numbers.tolist()],
+        unknown=unknown,
+        confidence=confidence,
+        sounds=_separate_whole(separator, bank, numbers, sounds.shape[1]).cpu(),
+        mixture=sounds.mean(0),
+    )
+
+
+def _files(videos: Sequence[str | Path], fewest: int) -> list[Path]:
+    """The videos as paths, when their number is right."""
+    if not isinstance(videos, list | tuple) or not all(isinstance(video, str | Path) for video in videos):
+        raise ValueError(f"videos={videos!r}: give a list of video files.")
+    if not fewest <= len(videos) <= MOST_VIDEOS:
+        raise ValueError(
+            f"Number of videos given: {len(videos)}; {fewest} to {MOST_VIDEOS} can be separated"
+            + ("." if fewest == 1 else ", or a single one with sound=<a recording of all that is heard>.")
+        )
+    return [Path(video) for video in videos]
+
+
+def _check_labels(classes: Sequence[str], files: Sequence[Path], known: Sequence[str]) -> None:
+    if not isinstance(classes, list | tuple) or len(classes) != len(files):
+        raise ValueError(f"classes={classes!r}: one label a video is needed, {len(files)} in a list.")
+    for label in classes:
+        if label not in known:
+            raise ValueError(f"This separator has not learned {label!r}; {did_you_mean(str(label), known)}")
+
+
+def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]:
+    """The videos as clips of the same length; with `sound`, all have it as theirs: the mean of N alike is that sound."""
+    encoder = TinyEncoder()
+    pictures = [look(file, encoder) for file in files]
+    heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
+    seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
+    seconds |= {
+        Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
+        for file, seen in zip(files, pictures, strict=True)
+    }
+    if max(seconds.values()) - min(seconds.values()) > _TOLERANCE:
+        lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
+        raise ValueError(
+            f"What is seen and heard together must be equally long; these are not: {lengths}. Cut the longer ones."
+        )
+    shortest = min(map(len, heard.values()))
+    for path, waveform in heard.items():
+        if not waveform.isfinite().all():
+            raise MediaError(
+                f"{path}: holds samples that are infinite or not a number; save it again from a good recording."
+            )
+    if not any(waveform.any() for waveform in heard.values()):
+        raise MediaError(f"{', '.join(map(str, heard))}: nothing but silence; there is nothing to separate.")
+    return [
+        PreparedClip(
+            id=str(file),
+            label="",
+            split="",
+            waveform=heard[file if sound is None else Path(sound)][:shortest],
+            motion_step=2 / FRAME_RATE,
+            **{name: value.float() for name, value in seen.items()},
+        )
+        for file, seen in zip(files, pictures, strict=True)
+    ]
+
+
+def _padded(clip: PreparedClip, sizes: Spectrogram) -> PreparedClip:
+    """The clip with silence behind it, so that there is a whole crop wherever `crop_starts` puts one."""
+    missing = max(sizes.samples - len(clip.waveform), sizes.hop - 1)
+    return replace(clip, waveform=pad(clip.waveform, (0, missing)))
+
+
+def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: Sequence[bool]) -> None:
+    strangers = [f"{file} (nearest: {label})" for file, label, odd in zip(files, nearest, unknown, strict=True) if odd]
+    if strangers:
+        warnings.warn(
+            f"None of the classes learned is recognised in {', '.join(strangers)}. The nearest class is asked for, which "
+            "may give any sound. If you know what it is, say so with classes=[...].",
+            stacklevel=4,
+        )
+
+
+def _separate_whole(separator: Separator, bank: ClipBank, numbers: torch.Tensor, length: int) -> torch.Tensor:
+    """`[N, length]`: all crops separated, each faded into the next."""
+    answered = bank.spectrogram.hop * (bank.spectrogram.frames - 1)  # a crop's last hop does not come back
+    starts = crop_starts(length, answered)
+    clips = torch.arange(len(bank)).expand(len(starts), -1)
+    draw = Draw(
+        clips, starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape), torch.zeros_like(clips, dtype=torch.bool)
+    )
+    pieces = []
+    for start in range(0, len(draw), _CHUNK):
+        batch = bank.batch(draw[start : start + _CHUNK], keep_waveforms=True)
+        pieces.append(separate_batch(separator, replace(batch, classes=numbers.expand(len(batch.classes), -1)), bank))
+    return overlap_add(torch.cat(pieces), starts.to(bank.device))[:, :length]
+
+
+def crop_starts(length: int, crop: int) -> torch.Tensor:
+    """Where crops begin, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
+    last = max(length - crop, 0)
+    step = max(crop // 2, 1)
+    return (torch.arange(-(-last // step) + 1) * step).clamp(max=last)
+
+
+def overlap_add(pieces: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+    """Put overlapping pieces together, each faded in and out. What all of them agree on comes out unchanged.
+
+    Args:
+        pieces: `[K, N, crop]`.
+        starts: their places `[K]`, at most a crop apart.
+
+    Returns:
+        `[N, samples]`.
+    """
+    crop = pieces.shape[-1]
+    # Never 0, for which single precision would be too coarse where crops are long.
+    fade = torch.hann_window(crop + 2, periodic=False, dtype=torch.float64, device=pieces.device)[1:-1].to(pieces)
+    place = (starts.unsqueeze(1) + torch.arange(crop, device=pieces.device)).flatten()
+    faded = (pieces * fade).transpose(0, 1).flatten(1)
+    total = faded.new_zeros(len(faded), int(place.max()) + 1).index_add(1, place, faded)
+    weight = fade.new_zeros(total.shape[1]).index_add(0, place, fade.repeat(len(pieces)))
+    return total / weight

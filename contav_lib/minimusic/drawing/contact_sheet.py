@@ -1,0 +1,30 @@
+"""All 20 players at a glance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from contav_lib.minimusic.composition import compose
+from contav_lib.minimusic.drawing import PLAYERS, draw
+
+COLUMNS, WIDTH, HEIGHT, CAPTION = 5, 160, 120, 18
+
+
+def contact_sheet(seed: int = 0) -> Image.Image:
+    """One picture of each class with its name beneath, 5 in a row; another seed shows other clips."""
+    rows = -(-len(PLAYERS) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, label in enumerate(sorted(PLAYERS)):
+        rng = np.random.default_rng([seed, place])
+        score = compose(label, rng, duration=4.0)
+        pictures = draw(score, rng)
+        loudest = max(score.notes, key=lambda note: note.velocity)
+        shown = min(math.ceil(loudest.start * 8), len(pictures) - 1)
+        left, top = place % COLUMNS * WIDTH, place // COLUMNS * (HEIGHT + CAPTION)
+        sheet.paste(Image.fromarray(pictures[shown]), (left, top))
+        pen.text((left + WIDTH / 2, top + HEIGHT + CAPTION / 2), label.replace("_", " "), "black", font, "mm")
+    return sheet

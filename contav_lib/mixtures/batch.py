@@ -1,0 +1,130 @@
+"""What a separator is given: spectrogram sizes, a batch of mixtures, and the draw that says what is mixed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from contav_lib import audio
+from contav_lib.utils.storage import with_prefix, without_prefix
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """Sizes of the spectrogram; the defaults are the paper's.
+
+    Attributes:
+        window, hop: STFT, in samples. frames: T. bins: F, log-spaced.
+        align_corners: see `audio.warp`.
+    """
+
+    window: int = 1022
+    hop: int = 256
+    frames: int = 256
+    bins: int = 256
+    align_corners: bool = True
+
+    @property
+    def samples(self) -> int:
+        """Samples of a crop that give just `frames` frames: 65,535 in the paper, about 6 s."""
+        return self.hop * self.frames - 1
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / audio.SAMPLE_RATE
+
+
+@dataclass
+class Batch:
+    """B mixtures of N sources, ready for a separator.
+
+    Attributes:
+        mixture: log-frequency magnitude `[B, 1, F, T]`.
+        ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
+        visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
+        classes, videos: numbers `[B, N]`.
+        is_memory: bool `[B, N]`, True for a source of an old class; on the CPU, so that picking them never waits for a GPU.
+        spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
+        sources: the waveforms in the mixture `[B, N, L]`; likewise.
+    """
+
+    mixture: torch.Tensor
+    ratio_masks: torch.Tensor
+    weights: torch.Tensor
+    visual: Mapping[str, torch.Tensor]
+    classes: torch.Tensor
+    videos: torch.Tensor
+    is_memory: torch.Tensor
+    spectrogram: torch.Tensor | None = None
+    sources: torch.Tensor | None = None
+
+    @property
+    def num_sources(self) -> int:
+        return self.ratio_masks.shape[1]
+
+    def memory_index(self) -> torch.Tensor:
+        """Places `[K]` of the memory sources among the `B * N`."""
+        return self.is_memory.flatten().nonzero().squeeze(1).to(self.classes.device)
+
+    def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
+        """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
+        there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
+        parts = {
+            name: value[there]
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor) and name != "is_memory"  # which lies on the CPU
+        }
+        visual = {name: value[there] for name, value in self.visual.items()}
+        return replace(self, **{**parts, "visual": visual, "is_memory": self.is_memory[rows]})
+
+    def cat(self, other: "Batch") -> "Batch":
+        """These mixtures, then those of another batch with as many sources; without waveforms."""
+        mine, others = self.tensors(), other.tensors()
+        return Batch.from_tensors({name: torch.cat([mine[name], others[name]]) for name in mine})
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Everything but the waveforms, by name; the visual features as `visual.<name>`."""
+        plain = {name: value for name, value in vars(self).items() if name not in ("visual", "spectrogram", "sources")}
+        return plain | with_prefix("visual.", self.visual)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> "Batch":
+        """The batch that `tensors` took apart."""
+        plain = {name: value for name, value in tensors.items() if not name.startswith("visual.")}
+        return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_memory": plain["is_memory"].cpu()})
+
+    def ask(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
+        """The same mixtures with one more question each: what would belong to this old class `[B]`?
+
+        The answer has no true mask; what an old model answers is what can be compared with it.
+
+        Args:
+            classes: old classes `[B]`.
+            seen: visual features that go with the question, by name as in `visual`, each `[B, 1, ...]`; those of the
+                mixture's first source where None.
+        """
+        seen = seen or {name: value[:, :1] for name, value in self.visual.items()}
+        visual = {name: torch.cat([value, seen[name]], 1) for name, value in self.visual.items()}
+        return replace(
+            self,
+            visual=visual,
+            classes=torch.cat([self.classes, classes.unsqueeze(1)], 1),
+            videos=torch.cat([self.videos, self.videos[:, :1]], 1),
+            is_memory=torch.cat([self.is_memory, torch.ones(len(classes), 1, dtype=torch.bool)], 1),
+        )
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
+
+    clips: torch.Tensor
+    starts: torch.Tensor
+    gains: torch.Tensor
+    is_memory: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, rows: slice) -> "Draw":
+        return Draw(self.clips[rows], self.starts[rows], self.gains[rows], self.is_memory[rows])

@@ -1,0 +1,260 @@
+"""Mix-and-separate batches, made on the device: draw clips, crop, scale, mix, transform.
+
+All waveforms and features lie on the device, one behind the other. A `Draw` says which clips are mixed, where they are
+cropped and how loud; it is a few integers, made on the CPU, so that the same seed gives the same mixtures on any device.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from zlib import crc32
+
+import torch
+from torch.nn.functional import normalize
+
+from contav_lib import audio
+from contav_lib.datasets.prepare import PreparedClip
+from contav_lib.mixtures.batch import Batch, Draw, Spectrogram
+
+MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
+
+
+class ClipBank:
+    """Prepared clips on the device, and batches from them.
+
+    Args:
+        clips: prepared clips.
+        class_numbers: number of each label.
+        spectrogram: sizes.
+        motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
+            authors do.
+        device: where everything lies.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[PreparedClip],
+        class_numbers: Mapping[str, int],
+        spectrogram: Spectrogram,
+        motion: str = "aligned",
+        device: torch.device | str = "cpu",
+    ):
+        if motion not in ("aligned", "whole"):
+            raise ValueError(f"motion is 'aligned' or 'whole', not {motion!r}.")
+        if not clips:
+            raise ValueError("A clip bank needs at least one clip.")
+        self.ids = [clip.id for clip in clips]
+        self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
+        self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
+        self._waveforms = _Ragged([clip.waveform for clip in clips], device)
+        self._lengths = self._waveforms.lengths.cpu()
+        self._objects = _Ragged([clip.object for clip in clips], device)
+        self._dense_motion = _Ragged([clip.dense_motion for clip in clips], device)
+        self._whole_motion = torch.stack([clip.motion for clip in clips]).to(device)
+        self._motion_step = torch.tensor([clip.motion_step for clip in clips], device=device)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def nbytes(self, clip: int) -> int:
+        """Bytes of a clip: its sound and its features."""
+        parts = (self._waveforms, self._objects, self._dense_motion)
+        return sum(part.nbytes(clip) for part in parts) + self._whole_motion[clip].nbytes
+
+    def draw(
+        self, groups: torch.Tensor, generator: torch.Generator, gain: float = 0.0, is_memory: torch.Tensor | None = None
+    ) -> Draw:
+        """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
+        room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
+        starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
+        gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
+        return Draw(
+            groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_memory is None else is_memory
+        )
+
+    def batch(self, draw: Draw, keep_waveforms: bool = False) -> Batch:
+        """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
+        sizes = self.spectrogram
+        clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
+        waveforms = self._crops(draw) * draw.gains.to(self.device).unsqueeze(-1)
+        _, sources = audio.mix(waveforms.clamp(-1, 1))
+        spectrograms = audio.stft(sources, sizes.window, sizes.hop)
+        spectrogram = sum(spectrograms.unbind(1))  # the STFT is linear: the mixture's is the sum of its sources'
+        mixture, magnitudes = (
+            audio.warp(values, sizes.bins, sizes.align_corners)
+            for values in (audio.magnitude(spectrogram).unsqueeze(1) + audio.EPSILON, audio.magnitude(spectrograms))
+        )
+        return Batch(
+            mixture=mixture,
+            ratio_masks=audio.ratio_masks(magnitudes, mixture),
+            weights=audio.loss_weights(mixture),
+            visual=self._visual(clips, starts),
+            classes=self.classes[draw.clips].to(self.device),
+            videos=clips,
+            is_memory=draw.is_memory,
+            spectrogram=spectrogram if keep_waveforms else None,
+            sources=sources if keep_waveforms else None,
+        )
+
+    def describe(self) -> torch.Tensor:
+        """What each clip looks and sounds like, `[clips, D]`: the mean object feature and the mean log-frequency spectrum of a
+        few random crops, each of unit length. No separator is asked, so that all methods find the same clips alike."""
+        rows = []
+        for chunk in torch.arange(len(self)).unsqueeze(1).split(64):
+            crops = [self.batch(self.draw(chunk, torch.Generator().manual_seed(crop))) for crop in range(4)]
+            looks = torch.stack([crop.visual["object"][:, 0] for crop in crops]).mean(0)
+            sounds = torch.stack([crop.mixture[:, 0].log1p().mean(2) for crop in crops]).mean(0)
+            rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
+        return torch.cat(rows).cpu()
+
+    def looks(self) -> torch.Tensor:
+        """What each clip shows, `[clips, D]`: the mean of its pictures' object features, each of unit length."""
+        lengths = self._objects.lengths
+        of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
+        pictures = normalize(self._objects.values, dim=1)
+        sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
+        return sums / lengths.unsqueeze(1)
+
+    def _crops(self, draw: Draw) -> torch.Tensor:
+        """Waveforms `[B, N, samples]` of a draw, as they were recorded."""
+        clips, starts, samples = draw.clips.to(self.device), draw.starts.to(self.device), self.spectrogram.samples
+        ends = draw.starts + samples
+        if (ends <= self._lengths[draw.clips]).all():  # asked on the CPU: no wait for a GPU
+            return self._waveforms.slices(clips, starts, samples)
+        return self._waveforms.take(clips, starts, samples)
+
+    def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
+        first = starts / audio.SAMPLE_RATE
+        seconds = self._waveforms.lengths[clips].unsqueeze(-1) / audio.SAMPLE_RATE
+        # As the authors: of the frames taken once a second, the largest values over the three round the crop's middle.
+        second = (first + self.spectrogram.seconds / 2).long() - 1
+        objects = self._objects.take(clips, second, 3, tile=False).amax(2)
+        if self.motion == "whole":
+            motion = self._whole_motion[clips]
+        else:
+            middles = (torch.arange(MOTION_STEPS, device=self.device) + 0.5) * self.spectrogram.seconds / MOTION_STEPS
+            # Where the sound of a short clip starts again, its motion does, too.
+            times = (first.unsqueeze(-1) + middles) % seconds
+            place = times / self._motion_step[clips].unsqueeze(-1) - 0.5
+            motion = self._dense_motion.interpolate(clips, place)
+        return {
+            "object": objects,
+            "motion": motion.transpose(2, 3),
+            "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
+        }
+
+
+def with_picture_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
+    """The clips as a worse camera would have filmed them: with Gaussian noise in the features of their pictures.
+
+    Args:
+        clips: not changed.
+        noise: standard deviation, in those of each feature over these clips. Each picture has noise of its own, fixed by the
+            clip's id: it is the same whenever the clip is seen.
+    """
+    if not noise:
+        return list(clips)
+    names = ("object", "motion", "dense_motion")
+    spread = {name: noise * torch.cat([getattr(clip, name) for clip in clips]).std(0, correction=0) for name in names}
+    noisy = []
+    for clip in clips:
+        generator = torch.Generator().manual_seed(crc32(clip.id.encode()))
+        added = {name: spread[name] * torch.randn(getattr(clip, name).shape, generator=generator) for name in names}
+        noisy.append(replace(clip, **{name: getattr(clip, name) + added[name] for name in names}))
+    return noisy
+
+
+class Sampler:
+    """Draws training mixtures for one task. Each batch depends on the seed, the task and its number only.
+
+    Args:
+        bank: all training clips.
+        clips, memory: places in the bank, as in `Task`.
+        num_sources: N.
+        memory_share: chance that a source comes from the memory; None: it follows from the repeats.
+        same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
+            tell apart.
+        gain: see `ClipBank.draw`.
+        seed: of this task's batches.
+        clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
+            in the authors' code, which is not in the paper); only their ratio counts.
+    """
+
+    def __init__(
+        self,
+        bank: ClipBank,
+        clips: Sequence[int],
+        memory: Sequence[int],
+        num_sources: int,
+        memory_share: float | None,
+        same_class_share: float,
+        gain: float,
+        seed: int,
+        clip_repeats: int = 1,
+        exemplar_repeats: int = 20,
+    ):
+        self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
+        self.pool = torch.tensor([*clips, *memory])
+        self.is_memory = torch.arange(len(self.pool)) >= len(clips)
+        if len(self.pool) < num_sources:
+            raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
+        if memory_share is None:
+            repeated = exemplar_repeats * len(memory)
+            memory_share = repeated / (repeated + clip_repeats * len(clips))
+        # A chance a clip, such that the memory's together make up its share.
+        new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
+        self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
+        self.same_class_share = same_class_share
+
+    def draw(self, number: int, size: int) -> Draw:
+        """The draw of batch `number`: `size` mixtures; a clip is never mixed with itself."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
+        classes = self.bank.classes[self.pool]
+        same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
+        for _ in range(self.num_sources - 1):
+            free = torch.ones(size, len(self.pool)).scatter(1, chosen, 0)
+            alike = free * (classes == classes[chosen[:, :1]])
+            # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
+            allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
+            chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
+        chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
+        return self.bank.draw(self.pool[chosen], generator, self.gain, self.is_memory[chosen])
+
+    def batch(self, number: int, size: int) -> Batch:
+        return self.bank.batch(self.draw(number, size))
+
+
+class _Ragged:
+    """Sequences of different lengths, one behind the other in a single tensor."""
+
+    def __init__(self, rows: Sequence[torch.Tensor], device: torch.device | str):
+        lengths = torch.tensor([len(row) for row in rows])
+        self.values = torch.cat(list(rows)).to(device)
+        self.lengths = lengths.to(device)
+        self.offsets = (lengths.cumsum(0) - lengths).to(device)
+
+    def nbytes(self, row: int) -> int:
+        """Bytes of a sequence."""
+        return int(self.lengths[row]) * self.values[:1].nbytes
+
+    def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
+        """`count` values from `starts` on, `[..., count, ...]`; beyond the ends: tiled, or the nearest value repeated."""
+        place = starts.unsqueeze(-1) + torch.arange(count, device=self.values.device)
+        length = self.lengths[rows].unsqueeze(-1)
+        place = place % length if tile else place.clamp(min=0).minimum(length - 1)
+        return self.values[self.offsets[rows].unsqueeze(-1) + place]
+
+    def slices(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
+        """What `take` gives where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
+        every = self.values.unfold(0, count, 1)  # a view: row i is the slice that begins at i
+        return every[self.offsets[rows] + starts]
+
+    def interpolate(self, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Values at fractional places `[..., S]`, linear between neighbours, the nearest one beyond the ends."""
+        length = self.lengths[rows].unsqueeze(-1)
+        place = place.clamp(min=0).minimum((length - 1).to(place.dtype))
+        low = place.long()
+        high = (low + 1).minimum(length - 1)
+        offset = self.offsets[rows].unsqueeze(-1)
+        part = (place - low).unsqueeze(-1)
+        return self.values[offset + low] * (1 - part) + self.values[offset + high] * part

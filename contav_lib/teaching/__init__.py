@@ -1,0 +1,1 @@
+"""Exercises that check themselves, and the notebooks executed from top to bottom."""

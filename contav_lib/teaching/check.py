@@ -1,0 +1,83 @@
+"""What the notebooks use to talk with a learner: checks of answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import torch
+
+from contav_lib.utils.registry import find_by_name, import_all
+
+Judge = Callable[..., str]
+EXERCISES: dict[str, Judge] = {}
+
+
+class NotYet(Exception):
+    """Raised by a judge for a wrong answer; its message says why it is wrong, without giving the answer away."""
+
+
+def exercise(name: str) -> Callable[[Judge], Judge]:
+    """Function decorator: register the judge of the exercise `name`, in a file of `contav_lib/teaching/exercises/`.
+
+    A judge takes the answer, and by name whatever else it needs. It returns a sentence that explains why the answer is
+    right, or raises `NotYet`.
+    """
+
+    def register(judge: Judge) -> Judge:
+        EXERCISES[name] = judge
+        return judge
+
+    return register
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a check cell shows."""
+
+    verdict: str  # "Right", "Not yet" or "Waiting"
+    text: str
+
+    _LOOKS = {"Right": ("✓", "#0072B2"), "Not yet": ("✗", "#D55E00"), "Waiting": ("…", "#767676")}
+
+    def __repr__(self) -> str:
+        return f"{self._LOOKS[self.verdict][0]} {self.verdict}: {self.text}"
+
+    def _repr_html_(self) -> str:
+        sign, colour = self._LOOKS[self.verdict]
+        return (
+            f'<div style="border-left: 5px solid {colour}; padding: 0.4em 0.8em">'
+            f'<b style="color: {colour}">{sign} {self.verdict}.</b> {escape(self.text)}</div>'
+        )
+
+
+def check(name: str, answer: object, **given: object) -> Feedback:
+    """Say whether an answer to an exercise is right, and if not, why. Never raises for a wrong answer.
+
+    Args:
+        name: the exercise's name.
+        answer: the learner's; `...` means that there is none yet.
+        given: what the judge needs to know beside the answer.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    import_all("contav_lib.teaching.exercises")
+    judge = find_by_name(EXERCISES, name, "exercise")
+    if answer is ...:
+        return Feedback("Waiting", "write your answer in place of the three dots, and run the cell again.")
+    try:
+        return Feedback("Right", judge(answer, **given))
+    except NotYet as wrong:
+        return Feedback("Not yet", str(wrong))
+    except (TypeError, ValueError, AttributeError) as error:
+        return Feedback("Not yet", f"this answer is of another kind than the question asks for ({error}).")
+
+
+def require_number(answer: object) -> float:
+    """The answer as a number; `NotYet` for anything else."""
+    if isinstance(answer, torch.Tensor | np.ndarray | np.generic) and np.prod(answer.shape) == 1:
+        answer = answer.item()
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        raise NotYet(f"a number is asked for, and this is a {type(answer).__name__}.")
+    return float(answer)

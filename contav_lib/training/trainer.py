@@ -1,0 +1,203 @@
+"""The training loop: forward, losses, backward, step, record; with checkpoints that a crash can't hurt.
+
+Every random choice is a function of the seed, the task and the step, so a run that was stopped and resumed ends with the
+same weights, bit for bit on the CPU, as one that never was.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import ceil, isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from contav_lib.continual.tasks import Task
+from contav_lib.evaluation.evaluate import validation_sdr
+from contav_lib.methods import Method
+from contav_lib.mixtures.batch import Batch
+from contav_lib.mixtures.clip_store import ClipBank, Draw, Sampler
+from contav_lib.separators import Separation, Separator, load_weights
+from contav_lib.training.history import History, TermRecorder
+from contav_lib.training.optimizers import Optimizers
+from contav_lib.utils.devices import mixed_precision
+from contav_lib.utils.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
+
+if TYPE_CHECKING:
+    from contav_lib.config import Config
+
+
+class NonFiniteLoss(FloatingPointError):
+    """A loss term or a gradient became infinite or NaN; the message names step, term and clips."""
+
+
+@dataclass
+class Best:
+    """The weights with the highest validation SDR so far, or the last ones (`Config.select_on`)."""
+
+    sdr: float = float("-inf")
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+class Trainer:
+    """Teaches a separator a task by a method.
+
+    Args:
+        config: see `contav_lib.config.Config`.
+        separator: as it is before the task: `learn` grows it.
+        method: the method.
+        train, validation: banks of clips.
+        folder: where `progress.safetensors` goes, the state of the task at hand.
+        history: takes the records.
+    """
+
+    def __init__(
+        self,
+        config: "Config",
+        separator: Separator,
+        method: Method,
+        train: ClipBank,
+        validation: ClipBank,
+        folder: Path,
+        history: History,
+    ):
+        self.config, self.separator, self.method = config, separator, method
+        self.train_bank, self.validation_bank = train, validation
+        self.progress_file, self.history = folder / "progress.safetensors", history
+
+    def learn(self, task: Task, validation: Draw) -> None:
+        """Train on one task, from its start or from where the last checkpoint left it; keep the best weights.
+
+        Args:
+            validation: fixed validation mixtures, by which the best weights are chosen.
+
+        Raises:
+            NonFiniteLoss: a loss term or a gradient is infinite or NaN.
+            StorageError: a checkpoint can't be written; the one before is whole.
+        """
+        config = self.config
+        self.method.begin_task(task, self.separator)
+        self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
+        self.separator.to(self.train_bank.device).train()
+        self.method.after_growing(task, self.separator)
+        sampler = self._sampler(task)
+
+        def remembered(number: int) -> Batch:
+            return self._sampler(replace(task, clips=(), memory=task.kept)).batch(number, config.batch_size)
+
+        steps = config.steps_in_task(task)
+        optimizers = Optimizers(config, self.separator, steps, first_task=config.starts_fresh(task))
+        start, best = self._resume(task, optimizers)
+        self.history.rewind(task.index, start)
+        terms, clock = TermRecorder(), time.perf_counter()
+        validate_every = ceil(steps / config.validations)
+
+        for step in range(start, steps):
+            batch = self.method.prepare(sampler.batch(step, config.batch_size))
+            with mixed_precision(self.train_bank.device):
+                separation = self.separator(batch.mixture, batch.visual, batch.classes)
+            losses = self._losses(batch, separation)
+            sum(losses.values()).backward()
+            optimizers.step(step)
+            self.method.after_step(self.separator, remembered)
+            terms.add(step, losses)
+
+            done = step + 1
+            validate = done % validate_every == 0 or done == steps
+            save = done % config.checkpoint_every == 0 and done < steps
+            if done % config.record_every == 0 or validate or save:
+                means, bad = terms.flush()
+                if bad:
+                    at, names = bad
+                    raise NonFiniteLoss(
+                        self._explain(task, sampler, at, f"the loss term {' and '.join(map(repr, names))}")
+                    )
+                if not self._weights_are_finite():  # the next loss would show it, but the weights might be kept before
+                    raise NonFiniteLoss(self._explain(task, sampler, step, "the gradient"))
+                seconds, clock = time.perf_counter() - clock, time.perf_counter()
+                self._record("train", task, done, losses=means, seconds=round(seconds, 3))
+            if validate:
+                best = self._validate(task, done, validation, best)
+            if save:
+                self._save(task, done, optimizers, best)
+        self.separator.load_state_dict(best.weights)
+        batches = partial(sampler.batch, size=config.batch_size)
+        self.method.end_task(task, self.separator, batches, remembered)
+        self.separator.eval()
+
+    def _losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+        own, added = self.separator.losses(batch, separation), self.method.losses(batch, separation)
+        if same := own.keys() & added.keys():
+            raise ValueError(
+                f"Method {self.method.name!r} names a loss term {' and '.join(map(repr, same))}, as separator "
+                f"{self.separator.name!r} does; give it another name."
+            )
+        return own | added
+
+    def _sampler(self, task: Task) -> Sampler:
+        config = self.config
+        return Sampler(
+            self.train_bank,
+            task.clips,
+            task.memory,
+            num_sources=config.num_sources,
+            memory_share=config.memory_share,
+            same_class_share=config.same_class_share,
+            gain=config.gain,
+            seed=config.seed * 1_000 + task.index,
+            clip_repeats=config.clip_repeats,
+            exemplar_repeats=config.exemplar_repeats,
+        )
+
+    def _validate(self, task: Task, done: int, draw: Draw, best: Best) -> Best:
+        sdr = validation_sdr(self.separator, self.validation_bank, draw)
+        self.separator.train()
+        self._record("validation", task, done, sdr=sdr)
+        chosen = sdr > best.sdr or isnan(best.sdr) or not best.weights
+        if chosen or self.config.select_on == "last":
+            return Best(sdr, {name: value.detach().clone() for name, value in self.separator.state_dict().items()})
+        return best
+
+    def _record(self, kind: str, task: Task, done: int, **values: object) -> None:
+        self.history.add({"kind": kind, "task": task.index, "step": done, **values})
+
+    def _save(self, task: Task, done: int, optimizers: Optimizers, best: Best) -> None:
+        tensors = {
+            **with_prefix("separator.", self.separator.state_dict()),
+            **with_prefix("optimizers.", optimizers.state_dict()),
+            **with_prefix("method.", self.method.state_dict()),
+            **with_prefix("best.", best.weights),
+        }
+        sdr = best.sdr if best.weights else None
+        save_tensors(self.progress_file, tensors, {"task": task.index, "step": done, "best_sdr": sdr})
+
+    def _resume(self, task: Task, optimizers: Optimizers) -> tuple[int, Best]:
+        """Steps done and the best weights so far, after loading the last checkpoint if it is of this task.
+
+        Raises:
+            StorageError: the checkpoint is damaged, or of another experiment.
+        """
+        if not self.progress_file.exists():
+            return 0, Best()
+        tensors, at = load_tensors(self.progress_file, self.train_bank.device)
+        with reading(self.progress_file, "Remove it and run again: the task at hand begins anew."):
+            if at["task"] != task.index:
+                return 0, Best()
+            load_weights(self.separator, without_prefix("separator.", tensors), self.progress_file)
+            optimizers.load_state_dict(without_prefix("optimizers.", tensors))
+            self.method.load_state_dict(without_prefix("method.", tensors))
+            best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
+            return at["step"], best
+
+    def _weights_are_finite(self) -> bool:
+        largest = [parameter.detach().abs().max() for parameter in self.separator.parameters()]
+        return bool(torch.stack(largest).isfinite().all())
+
+    def _explain(self, task: Task, sampler: Sampler, step: int, what: str) -> str:
+        clips = sampler.draw(step, self.config.batch_size).clips.unique().tolist()
+        return (
+            f"At step {step} of task {task.index + 1}, {what} is not finite. "
+            f"Its batch mixed: {', '.join(self.train_bank.ids[clip] for clip in clips)}. "
+            "Listen to these clips; if they are sound, lower learning_rate or set clip_gradient."
+        )
