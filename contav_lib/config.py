@@ -43,8 +43,8 @@ class Config:
         same_class_share: chance that a training mixture is of one class only.
         num_sources: N, sources in a mixture: 2, 3 or 4.
         gain: training sources are scaled by 1 - gain to 1 + gain.
-        motion: "aligned" or "whole", see `ClipBank`.
-        picture_noise: how bad the pictures are, see `with_picture_noise`; 0 leaves them as they are.
+        motion: "aligned" or "whole", see `ClipStore`.
+        visual_noise: how bad the pictures are, see `with_visual_noise`; 0 leaves them as they are.
         window, hop, frames, bins, align_corners: see `Spectrogram`.
 
         batch_size: mixtures a step.
@@ -82,7 +82,7 @@ class Config:
     num_sources: int = 2
     gain: float = 0.5
     motion: str = "whole"
-    picture_noise: float = 0.0
+    visual_noise: float = 0.0
     window: int = 1022
     hop: int = 256
     frames: int = 256
@@ -182,7 +182,7 @@ class Config:
         self._require("gain", 0 <= self.gain < 1, "must be 0 or more and below 1")
         for name in ("learning_rate", "later_learning_rate"):
             self._require(name, getattr(self, name) > 0, "must be above 0")
-        for name in ("weight_decay", "warmup_steps", "clip_gradient", "picture_noise"):
+        for name in ("weight_decay", "warmup_steps", "clip_gradient", "visual_noise"):
             self._require(name, getattr(self, name) >= 0, "can't be negative")
         self._require("seed", 0 <= self.seed < 2**32, f"must be 0 .. {2**32 - 1}")
         fine = len(self.clips_per_class) == 3 and min(self.clips_per_class) >= 1
@@ -216,7 +216,7 @@ class Config:
     def steps_in_task(self, task: Task) -> int:
         """Training steps of a task. An epoch has whole batches only, as in the authors' code, but one at least."""
         if self.steps:
-            return self.steps * task.tasks_at_hand
+            return self.steps * task.num_tasks_in_data
         clips = self.clip_repeats * len(task.clips) + self.exemplar_repeats * len(task.memory)
         return self.epochs * max(clips // self.batch_size, 1)
 

@@ -16,7 +16,7 @@ from contav_lib.encoders.tiny import TinyEncoder
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result
 from contav_lib.media import MediaError, read_audio
-from contav_lib.mixtures.clip_store import ClipBank, Draw, Spectrogram
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, Spectrogram
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import pick_device
 from contav_lib.utils.registry import did_you_mean
@@ -27,7 +27,7 @@ _TOLERANCE = 0.5  # seconds by which lengths may differ: coders pad
 
 
 @dataclass(frozen=True, eq=False)
-class Separated:
+class SeparationResult:
     """What `separate` gives back; lists and rows are in the order of the videos.
 
     Attributes:
@@ -61,7 +61,7 @@ def separate(
     sound: str | Path | None = None,
     task: int = -1,
     device: str = "auto",
-) -> Separated:
+) -> SeparationResult:
     """Separate what several videos sing together.
 
     The separator answers for crops of the length it was trained on. Each crop overlaps half of the one before and is
@@ -71,7 +71,7 @@ def separate(
         result: of `run`; the pictures are encoded as its embedded data set's were.
         videos: two to four video files; their sounds are mixed.
         classes: labels, one a video. None: each video's class is recognised by its pictures. One that looks like none
-            of the classes learned is asked for as the nearest, flagged in `Separated.unknown`, with a warning.
+            of the classes learned is asked for as the nearest, flagged in `SeparationResult.unknown`, with a warning.
         sound: a recording of all that the videos show, separated in place of their own sounds; then one video will do.
         task: the separator as it was after this task (from 0), the last one by default.
         device: where to compute.
@@ -92,16 +92,16 @@ def separate(
         _check_labels(classes, files, known)
     clips = _read(files, sound)
     padded = [_padded(clip, config.spectrogram) for clip in clips]
-    bank = ClipBank(padded, {"": 0}, config.spectrogram, config.motion, pick_device(device))
+    bank = ClipStore(padded, {"": 0}, config.spectrogram, config.motion, pick_device(device))
     if classes is None:
-        found = result.prototypes(task, bank.device).recognise(bank.looks())
+        found = result.prototypes(task, bank.device).recognise(bank.object_embeddings())
         numbers, unknown, confidence = found.nearest, (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
         _warn_of_strangers(files, [known[number] for number in numbers.tolist()], unknown)
     else:
         numbers = torch.tensor([known.index(label) for label in classes], device=bank.device)
         unknown, confidence = [False] * len(files), [1.0] * len(files)
     sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
-    return Separated(
+    return SeparationResult(
         labels=[known[number] for number in numbers.tolist()],
         unknown=unknown,
         confidence=confidence,
@@ -182,12 +182,12 @@ def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: S
         )
 
 
-def _separate_whole(separator: Separator, bank: ClipBank, numbers: torch.Tensor, length: int) -> torch.Tensor:
+def _separate_whole(separator: Separator, bank: ClipStore, numbers: torch.Tensor, length: int) -> torch.Tensor:
     """`[N, length]`: all crops separated, each faded into the next."""
     answered = bank.spectrogram.hop * (bank.spectrogram.frames - 1)  # a crop's last hop does not come back
     starts = crop_starts(length, answered)
     clips = torch.arange(len(bank)).expand(len(starts), -1)
-    draw = Draw(
+    draw = MixtureSpec(
         clips, starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape), torch.zeros_like(clips, dtype=torch.bool)
     )
     pieces = []

@@ -13,7 +13,7 @@ from samples import CLASSES, SMALL, make_prepared, write_tone
 
 from contav_lib import Config, Result, paths, run
 from contav_lib.datasets.load import load_data
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.training.trainer import Trainer
 
 TESTS = Path(__file__).parent
@@ -35,13 +35,13 @@ def _seeded():
 
 
 @pytest.fixture
-def make_bank() -> Callable[..., ClipBank]:
+def make_bank() -> Callable[..., ClipStore]:
     """`make_bank(clips_per_class, classes)`: a bank of small prepared clips, class after class."""
 
-    def make(count: int = 3, classes: int = 4, seconds: float = 4.0, motion: str = "aligned") -> ClipBank:
+    def make(count: int = 3, classes: int = 4, seconds: float = 4.0, motion: str = "aligned") -> ClipStore:
         labels = [f"class{number}" for number in range(classes)]
         clips = [make_prepared(k * count + i, label, seconds) for k, label in enumerate(labels) for i in range(count)]
-        return ClipBank(clips, {label: number for number, label in enumerate(labels)}, SMALL, motion)
+        return ClipStore(clips, {label: number for number, label in enumerate(labels)}, SMALL, motion)
 
     return make
 

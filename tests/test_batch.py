@@ -45,9 +45,9 @@ def test_tensors_are_all_there_is(make_bank):
 
 def test_a_question_is_one_column_more_and_no_source(make_bank):
     (batch,) = batches(make_bank(), 1)
-    asked = batch.ask(torch.tensor([0, 1, 0, 1, 0]))
+    asked = batch.with_query(torch.tensor([0, 1, 0, 1, 0]))
     assert asked.num_sources == 2 and asked.ratio_masks is batch.ratio_masks
-    assert asked.classes[:, 2].tolist() == [0, 1, 0, 1, 0] and asked.is_memory[:, 2].all()
+    assert asked.classes[:, 2].tolist() == [0, 1, 0, 1, 0] and asked.is_old_class[:, 2].all()
     assert torch.equal(asked.videos[:, 2], batch.videos[:, 0])
     assert len(asked.memory_index()) == len(batch.memory_index()) + 5
 
@@ -55,6 +55,6 @@ def test_a_question_is_one_column_more_and_no_source(make_bank):
 def test_a_question_can_come_with_a_picture_of_its_own(make_bank):
     (batch,) = batches(make_bank(), 1)
     seen = {name: torch.ones_like(value[:, :1]) for name, value in batch.visual.items()}
-    asked = batch.ask(torch.tensor([0, 1, 0, 1, 0]), seen)
+    asked = batch.with_query(torch.tensor([0, 1, 0, 1, 0]), seen)
     for name, value in batch.visual.items():
         assert torch.equal(asked.visual[name], torch.cat([value, seen[name]], 1))

@@ -5,7 +5,7 @@ import torch
 from samples import CLASSES, RATE, SMALL, make_prepared
 
 from contav_lib import audio
-from contav_lib.mixtures.clip_store import ClipBank, Draw, Sampler, with_picture_noise
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, Sampler, with_visual_noise
 
 
 def sampler(bank, memory=(), **options):
@@ -16,7 +16,7 @@ def sampler(bank, memory=(), **options):
 
 def draw_of(clips, starts, gains=1.0):
     clips, starts = torch.tensor(clips), torch.tensor(starts)
-    return Draw(clips, starts, torch.full(clips.shape, gains), torch.zeros_like(clips, dtype=torch.bool))
+    return MixtureSpec(clips, starts, torch.full(clips.shape, gains), torch.zeros_like(clips, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("sources", [2, 3, 4])
@@ -29,7 +29,7 @@ def test_shapes(make_bank, sources):
         "motion": (5, sources, 768, 8),
         "motion_mask": (5, sources, 8),
     }
-    assert batch.classes.shape == batch.videos.shape == batch.is_memory.shape == (5, sources)
+    assert batch.classes.shape == batch.videos.shape == batch.is_old_class.shape == (5, sources)
     assert batch.num_sources == sources and batch.spectrogram is None and batch.sources is None
     kept = make_bank().batch(sampler(make_bank(), num_sources=sources).draw(0, 5), keep_waveforms=True)
     assert kept.sources.shape == (5, sources, SMALL.samples) and kept.spectrogram.shape == (5, 257, SMALL.frames)
@@ -63,8 +63,8 @@ def test_too_few_clips_for_a_mixture_are_refused(make_bank):
 def test_the_share_of_memory_is_as_set(make_bank, share):
     bank = make_bank(count=20, classes=4)
     drawn = sampler(bank, memory=tuple(range(10)), memory_share=share).draw(0, 20_000)
-    assert drawn.is_memory.float().mean().item() == pytest.approx(share, abs=0.025)
-    assert torch.equal(drawn.is_memory, drawn.clips < 10)
+    assert drawn.is_old_class.float().mean().item() == pytest.approx(share, abs=0.025)
+    assert torch.equal(drawn.is_old_class, drawn.clips < 10)
 
 
 @pytest.mark.parametrize(("exemplars", "share"), [(5, 4 / 12.4), (10, 8 / 16.4), (15, 12 / 20.4)])
@@ -73,8 +73,8 @@ def test_the_authors_repeats_give_their_shares(make_bank, exemplars, share):
     repeats = dict(clip_repeats=40, exemplar_repeats=800)
     drawn = Sampler(bank, range(210), range(210, 210 + exemplars), 2, None, 0.0, 0.0, seed=0, **repeats).draw(0, 20_000)
     # An exemplar is never mixed with itself, which takes a little off the memory's share.
-    assert drawn.is_memory.float().mean().item() == pytest.approx(share - 0.006, abs=0.008)
-    new = drawn.clips[~drawn.is_memory].bincount(minlength=225)[:210].float()
+    assert drawn.is_old_class.float().mean().item() == pytest.approx(share - 0.006, abs=0.008)
+    new = drawn.clips[~drawn.is_old_class].bincount(minlength=225)[:210].float()
     assert new.min() > 0.5 * new.mean() and new.max() < 1.6 * new.mean()
 
 
@@ -90,7 +90,7 @@ def test_only_the_ratio_of_the_repeats_counts(make_bank):
 
 def test_without_memory_all_clips_come_equally_often(make_bank):
     drawn = sampler(make_bank()).draw(0, 12_000)
-    assert not drawn.is_memory.any()
+    assert not drawn.is_old_class.any()
     counts = drawn.clips.flatten().bincount().float() / 24_000
     assert torch.allclose(counts, torch.full_like(counts, 1 / 12), atol=0.01)
 
@@ -107,7 +107,7 @@ def test_the_share_of_mixtures_of_one_class(make_bank, share):
 def test_a_class_with_one_exemplar_is_mixed_with_another(make_bank):
     bank = make_bank(count=3, classes=2)
     drawn = Sampler(bank, [3, 4, 5], [0], 2, 0.5, 1.0, 0.0, seed=0).draw(0, 500)
-    with_memory = drawn.clips[drawn.is_memory.any(1)]
+    with_memory = drawn.clips[drawn.is_old_class.any(1)]
     assert len(with_memory) and (bank.classes[with_memory].sum(1) == 1).all()
 
 
@@ -139,7 +139,7 @@ def test_what_is_too_loud_is_clipped(make_bank):
 
 def test_crops_are_what_was_recorded_up_to_the_last_sample():
     clips = [make_prepared(0, "banjo", seconds=3), make_prepared(1, "cello", seconds=2)]
-    bank = ClipBank(clips, {"banjo": 0, "cello": 1}, SMALL)
+    bank = ClipStore(clips, {"banjo": 0, "cello": 1}, SMALL)
     starts = [len(clips[0].waveform) - SMALL.samples, 7]
     inside = bank.batch(draw_of([[0, 1]], [starts]), keep_waveforms=True).sources[0]
     over = bank.batch(draw_of([[0, 1]], [[starts[0] + 1, 7]]), keep_waveforms=True).sources[0]  # one sample is tiled
@@ -151,7 +151,7 @@ def test_crops_are_what_was_recorded_up_to_the_last_sample():
 
 def test_short_clips_are_tiled():
     short = make_prepared(0, "banjo", seconds=0.3)
-    bank = ClipBank([short, make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL)
+    bank = ClipStore([short, make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL)
     drawn = bank.draw(torch.tensor([[0, 1]]), torch.Generator().manual_seed(0))
     assert drawn.starts[0, 0] == 0
     heard = bank.batch(drawn, keep_waveforms=True).sources[0, 0] * 2
@@ -168,7 +168,7 @@ def test_aligned_motion_is_the_motion_of_the_crop(make_bank):
 
 
 def test_aligned_motion_of_a_tiled_clip_starts_again_with_the_sound():
-    bank = ClipBank(
+    bank = ClipStore(
         [make_prepared(0, "banjo", seconds=0.5), make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL
     )
     motion = bank.batch(draw_of([[0, 1]], [[0, 0]])).visual["motion"][0, 0, 0]
@@ -178,8 +178,8 @@ def test_aligned_motion_of_a_tiled_clip_starts_again_with_the_sound():
 
 def test_noise_in_the_pictures_is_as_large_as_asked_and_always_the_same():
     clips = [make_prepared(number, "banjo") for number in range(40)]
-    assert with_picture_noise(clips, 0) == clips
-    noisy, again = (with_picture_noise(clips, 2.0) for _ in range(2))
+    assert with_visual_noise(clips, 0) == clips
+    noisy, again = (with_visual_noise(clips, 2.0) for _ in range(2))
     for name in ("object", "motion", "dense_motion"):
         before, after, repeated = (
             torch.stack([getattr(clip, name) for clip in each]) for each in (clips, noisy, again)
@@ -188,9 +188,7 @@ def test_noise_in_the_pictures_is_as_large_as_asked_and_always_the_same():
         added = (after - before).flatten(0, 1).std(0) / before.flatten(0, 1).std(0)
         assert added.mean().item() == pytest.approx(2, rel=0.05)
     assert torch.equal(noisy[0].waveform, clips[0].waveform)
-    assert torch.equal(
-        with_picture_noise(clips[:1] * 2, 2.0)[0].object, with_picture_noise(clips[:1] * 2, 2.0)[1].object
-    )
+    assert torch.equal(with_visual_noise(clips[:1] * 2, 2.0)[0].object, with_visual_noise(clips[:1] * 2, 2.0)[1].object)
 
 
 def test_whole_motion_is_the_videos(make_bank):
@@ -208,14 +206,14 @@ def test_the_object_is_the_strongest_of_three_pictures_round_the_middle(make_ban
 
 def test_memory_is_marked_and_picked(make_bank):
     batch = sampler(make_bank(), memory=(0, 1), memory_share=0.3).batch(0, 40)
-    assert torch.equal(batch.is_memory, batch.videos < 2)
-    assert torch.equal(batch.videos.flatten()[batch.memory_index()], batch.videos[batch.is_memory])
-    part = batch[batch.is_memory.any(1).nonzero().squeeze(1)]
+    assert torch.equal(batch.is_old_class, batch.videos < 2)
+    assert torch.equal(batch.videos.flatten()[batch.memory_index()], batch.videos[batch.is_old_class])
+    part = batch[batch.is_old_class.any(1).nonzero().squeeze(1)]
     chosen = (batch.videos < 2).any(1)
     assert 0 < len(part.classes) == chosen.sum() < 40
     assert torch.equal(part.mixture, batch.mixture[chosen])
     assert torch.equal(part.visual["motion"], batch.visual["motion"][chosen])
-    assert torch.equal(part.videos, batch.videos[chosen]) and part.is_memory.any(1).all()
+    assert torch.equal(part.videos, batch.videos[chosen]) and part.is_old_class.any(1).all()
 
 
 def test_a_draw_can_be_sliced(make_bank):
@@ -227,6 +225,6 @@ def test_a_draw_can_be_sliced(make_bank):
 
 def test_bad_banks_are_refused():
     with pytest.raises(ValueError, match="at least one clip"):
-        ClipBank([], {}, SMALL)
+        ClipStore([], {}, SMALL)
     with pytest.raises(ValueError, match="'aligned' or 'whole', not 'none'"):
-        ClipBank([make_prepared(0, CLASSES[0])], {CLASSES[0]: 0}, SMALL, motion="none")
+        ClipStore([make_prepared(0, CLASSES[0])], {CLASSES[0]: 0}, SMALL, motion="none")

@@ -9,7 +9,7 @@ from scipy import stats
 
 from contav_lib import compare
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.experiments.compare import BEYOND, TABLE_1, Row, by_memory, main, readable, rows_of, run_comparison
+from contav_lib.experiments.compare import BEYOND, TABLE_1, Row, by_memory, main, rows_of, run_comparison, with_titles
 from contav_lib.experiments.results_file import read_results
 from contav_lib.experiments.run import load_banks
 from contav_lib.experiments.tables import as_text
@@ -165,7 +165,7 @@ def test_rows_have_readable_names():
         Row("lwf", 0, (("distillation", 0.0),), title="LwF, plain"),
     ]
     names = ["LwF", "LwF + memory", "replay + 4 exemplars", "ContAV-Sep, temperature=0.2", "LwF, plain"]
-    assert list(readable(dict.fromkeys(rows, []))) == names
+    assert list(with_titles(dict.fromkeys(rows, []))) == names
 
 
 def test_a_row_can_have_settings_of_its_own(home, settings):

@@ -32,7 +32,7 @@ OTHER = dict(
     num_sources=3,
     gain=0.1,
     motion="whole",
-    picture_noise=0.5,
+    visual_noise=0.5,
     window=2048,
     hop=128,
     frames=64,
@@ -100,9 +100,9 @@ def test_an_unknown_profile_is_refused_with_the_nearest():
 
 
 def test_single_settings_are_changed_by_name():
-    config = Config.profile("lab", seed=3, distillation=0.5, class_=0.0, width=20, tasks=2)
+    config = Config.profile("lab", seed=3, distillation=0.5, class_weight=0.0, width=20, tasks=2)
     assert (config.seed, config.tasks) == (3, 2)
-    assert config.make_method().distillation == 0.5 and config.make_method().class_ == 0
+    assert config.make_method().distillation == 0.5 and config.make_method().class_weight == 0
     assert config.separator_settings["width"] == 20
     untouched = Config.profile("lab")
     assert untouched.make_method().distillation != 0.5 and untouched.separator_settings["width"] != 20
@@ -190,7 +190,7 @@ def test_settings_of_another_version_say_so():
         (dict(method="ewc", online="no"), "online='no': online is True or False"),
         (dict(distillation=float("inf")), "distillation=inf: distillation is a number"),
         (dict(contrast_when="latter"), "contrast_when='latter': did you mean 'later'"),
-        (dict(method="lwf", asks=1), "asks=1: asks is text in quotes"),
+        (dict(method="lwf", old_queries=1), "old_queries=1: asks is text in quotes"),
         (dict(width=-3), "makes no iquery"),
         (dict(heads=5), "makes no iquery.*5 heads do not divide"),
         (dict(exemplars=0), "exemplars=0: method 'contav' makes no sense without a memory"),

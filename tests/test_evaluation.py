@@ -4,10 +4,10 @@ import pytest
 import torch
 from samples import SMALL, make_prepared
 
-from contav_lib.evaluation.evaluate import SIGHTS, evaluate, fixed_mixtures, separate_batch, validation_sdr
+from contav_lib.evaluation.evaluate import VISUAL_ABLATIONS, evaluate, fixed_mixtures, separate_batch, validation_sdr
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.mixtures.clip_store import ClipBank
-from contav_lib.separators import Separation
+from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.separators import SeparatorOutput
 
 
 class Oracle(torch.nn.Module):
@@ -20,7 +20,7 @@ class Oracle(torch.nn.Module):
     def forward(self, mixture, visual, classes):
         rows = slice(self.at, self.at + len(mixture))
         self.at += len(mixture)
-        return Separation(self.masks[rows], {})
+        return SeparatorOutput(self.masks[rows], {})
 
 
 def test_mixtures_depend_on_classes_and_seed_only(make_bank):
@@ -29,9 +29,9 @@ def test_mixtures_depend_on_classes_and_seed_only(make_bank):
     one = fixed_mixtures(bank, (0, 1, 2), 10, seed=5)
     torch.manual_seed(2)
     two = fixed_mixtures(bank, (0, 1, 2), 10, seed=5)
-    for name in ("clips", "starts", "gains", "is_memory"):
+    for name in ("clips", "starts", "gains", "is_old_class"):
         assert torch.equal(getattr(one, name), getattr(two, name))
-    assert (one.gains == 1).all() and not one.is_memory.any()
+    assert (one.gains == 1).all() and not one.is_old_class.any()
     assert not torch.equal(fixed_mixtures(bank, (0, 1, 2), 10, seed=6).clips, one.clips)
 
 
@@ -81,7 +81,7 @@ def test_separated_waveforms_have_the_length_of_the_reconstruction(make_bank):
 def test_a_silent_crop_has_no_score(make_bank):
     clips = [make_prepared(number, "banjo") for number in range(2)]
     clips[1].waveform.zero_()
-    bank = ClipBank(clips, {"banjo": 0}, SMALL)
+    bank = ClipStore(clips, {"banjo": 0}, SMALL)
     drawn = fixed_mixtures(bank, (0,), 2, seed=0)
     assert evaluate(Oracle(bank.batch(drawn).ratio_masks), bank, drawn)["sdr"].isnan().all()
 
@@ -89,17 +89,17 @@ def test_a_silent_crop_has_no_score(make_bank):
 def test_sights_change_the_picture_and_nothing_else(make_bank):
     bank = make_bank()
     batch = bank.batch(fixed_mixtures(bank, (0, 1, 2), 3, seed=0))
-    assert SIGHTS["everything given"] is None
+    assert VISUAL_ABLATIONS["everything given"] is None
     changed = {
         "object swapped": ["object"],
         "motion swapped": ["motion"],
         "object and motion swapped": ["object", "motion"],
     }
     for name, modalities in changed.items():
-        seen = SIGHTS[name](batch)
+        seen = VISUAL_ABLATIONS[name](batch)
         for modality, value in batch.visual.items():
             expected = value.flip(1) if modality in modalities else value
             assert torch.equal(seen.visual[modality], expected)
         assert torch.equal(seen.classes, batch.classes) and torch.equal(seen.mixture, batch.mixture)
-    blind = SIGHTS["no picture"](batch).visual
+    blind = VISUAL_ABLATIONS["no picture"](batch).visual
     assert not blind["object"].any() and not blind["motion"].any() and not blind["motion_mask"].any()

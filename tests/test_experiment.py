@@ -14,7 +14,7 @@ from contav_lib.continual import exemplars
 from contav_lib.continual.tasks import make_schedule, split_classes
 from contav_lib.experiments.run import (
     Experiment,
-    alone,
+    experiment_lock,
     is_finished,
     learning_order,
     load_banks,
@@ -138,8 +138,8 @@ def test_side_by_side_equals_one_after_another(home, tiny, reference):
     assert [result.folder.name for result in results] == [config.name for config in configs]
     assert results[0].summary() == reference.summary()
     assert_equal_weights(results[0], reference)
-    alone = run(configs[1], fresh=True, progress=False)
-    assert alone.summary() == results[1].summary()
+    experiment_lock = run(configs[1], fresh=True, progress=False)
+    assert experiment_lock.summary() == results[1].summary()
 
 
 def test_the_upper_bound_and_more_sources(home, tiny):
@@ -224,7 +224,7 @@ def test_clips_are_told_by_looks_and_sound_where_these_are_held_against_each_oth
 
     monkeypatch.setitem(exemplars.CHOICES, "audiovisual", chosen)
     tasks = schedule_of(config, train)
-    assert split == [(train.looks().shape[1], config.bins)] * 4 and len(set(tasks[-1].kept)) == 4
+    assert split == [(train.object_embeddings().shape[1], config.bins)] * 4 and len(set(tasks[-1].kept)) == 4
 
 
 def test_steps_are_counted_beforehand(home, tiny):
@@ -249,7 +249,7 @@ def test_what_another_process_runs_is_waited_for(home, tiny, capsys):
     began = threading.Event()
 
     def other():
-        with alone(folder):
+        with experiment_lock(folder):
             began.set()
             time.sleep(1)
 

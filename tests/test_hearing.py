@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib.analysis.hearing import hear
+from contav_lib.analysis.hearing import extract_features
 from contav_lib.continual.tasks import make_schedule
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks, task_mixtures
@@ -14,7 +14,7 @@ from contav_lib.experiments.run import load_banks, task_mixtures
 
 @pytest.fixture
 def sources(reference, home):
-    return hear(reference)
+    return extract_features(reference)
 
 
 def test_features_are_what_the_separator_says_of_the_fixed_mixtures(sources, reference, tiny):
@@ -52,12 +52,12 @@ def test_without_the_videos_there_is_no_picture(sources, monkeypatch):
 
 
 def test_fewer_mixtures_are_fewer_sources(reference, home):
-    assert len(hear(reference, mixtures=1).names) == 4
+    assert len(extract_features(reference, mixtures=1).names) == 4
 
 
 def test_too_many_sources_are_refused_with_advice(reference, home):
     with pytest.raises(ValueError, match="Ask for 100 mixtures a task or fewer"):
-        hear(reference, mixtures=1000)
+        extract_features(reference, mixtures=1000)
 
 
 def test_a_run_that_has_measured_nothing_yet_has_nothing_to_listen_to(reference, home, tmp_path):
@@ -67,4 +67,4 @@ def test_a_run_that_has_measured_nothing_yet_has_nothing_to_listen_to(reference,
         (tmp_path / name).write_text((reference.folder / name).read_text())
     (tmp_path / "matrix.json").write_text(json.dumps(scores))
     with pytest.raises(ValueError, match="holds no model yet"):
-        hear(Result(tmp_path))
+        extract_features(Result(tmp_path))

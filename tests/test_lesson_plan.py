@@ -37,7 +37,7 @@ def test_notebooks_share_the_replay_experiments():
 def test_ablation_takes_out_one_part_at_a_time():
     settings = {name: configs[0].method_settings for name, configs in lesson_plan.ablation("smoke", 1).items()}
     full = settings["ContAV-Sep"]
-    assert settings["distillation only"] == full | {"instance": 0.0, "class_": 0.0}
+    assert settings["distillation only"] == full | {"instance_weight": 0.0, "class_weight": 0.0}
 
 
 @pytest.mark.parametrize("seeds", [0, [], [1, 1], 1.5, ["a"]])

@@ -81,7 +81,7 @@ def test_the_shares_on_the_page_are_what_is_drawn(make_bank):
                           clip_repeats=config.clip_repeats, exemplar_repeats=config.exemplar_repeats)  # fmt: skip
         drawn = sampler.draw(0, 20_000)
         first, second = bank.classes[drawn.clips].T
-        assert drawn.is_memory.float().mean().item() == pytest.approx(float(row["share of memory"]), abs=0.015)
+        assert drawn.is_old_class.float().mean().item() == pytest.approx(float(row["share of memory"]), abs=0.015)
         assert (first == second).float().mean().item() == pytest.approx(float(row["same class by chance"]), abs=0.01)
 
 

@@ -5,7 +5,7 @@ import pytest
 from contav_lib import Config
 from contav_lib.experiments import search as searching
 from contav_lib.experiments.plans import DISTILLATION
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 
@@ -32,13 +32,13 @@ def test_the_best_try_comes_first_and_is_scored_on_validation_clips(small, monke
         table["chosen"].sum() == 1
         and table.loc[table["chosen"], "validation_sdr"].item() >= table["validation_sdr"][0] - 0.5
     )
-    seen, batch = set(), ClipBank.batch
+    seen, batch = set(), ClipStore.batch
 
     def watched(self, draw, **options):
         seen.update(clip.split("/")[1][:3] for clip in self.ids)
         return batch(self, draw, **options)
 
-    monkeypatch.setattr(ClipBank, "batch", watched)
+    monkeypatch.setattr(ClipStore, "batch", watched)
     assert searching.search(["lwf"], "smoke").equals(table)  # stored results are scored again, the same
     assert seen == {"val"}
 
@@ -59,7 +59,7 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
     chosen = table[table["chosen"]]
     assert chosen.loc["lwf", "validation_sdr"] == pytest.approx(6.6)
     assert chosen.loc["lwf", "settings"] == dict(
-        asks="plain", distillation=0.3
+        old_queries="plain", distillation=0.3
     )  # 6.6: within half a dB of the best, 7.0
     assert chosen.loc["ewc", "settings"] == dict(strength=1.0)
 
@@ -69,7 +69,9 @@ def test_a_control_has_a_name_and_as_many_tries_of_its_own(small):
     assert table["method"].tolist() == ["distillation only"] * 4 and table["chosen"].sum() == 1
     weights = [settings.pop("distillation") for settings in table["settings"]]
     assert len(set(weights)) == 4 and 0.3 in weights
-    assert all(settings == dict(method="contav", instance=0.0, class_=0.0) for settings in table["settings"])
+    assert all(
+        settings == dict(method="contav", instance_weight=0.0, class_weight=0.0) for settings in table["settings"]
+    )
 
 
 def test_what_is_chosen_may_only_be_one_of_the_tries():

@@ -8,7 +8,7 @@ from samples import CLASSES, RATE, write_tone
 from contav_lib import Result, separate, separating
 from contav_lib.inference import crop_starts, overlap_add
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
-from contav_lib.separators import Separation
+from contav_lib.separators import SeparatorOutput
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def shares(monkeypatch):
             asked.append(classes)
             masks = torch.full((*classes.shape, *mixture.shape[2:]), 0.25)
             masks[:, 0] = 0.75
-            return Separation(masks, {})
+            return SeparatorOutput(masks, {})
 
     monkeypatch.setattr(Result, "separator", lambda self, task, device: Shares())
     return asked

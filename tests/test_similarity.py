@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from contav_lib.analysis.similarity import MOST_SOURCES, HeardSources
+from contav_lib.analysis.similarity import MOST_SOURCES, SourceFeatures
 from contav_lib.losses import contrastive_loss
 
 TASKS = [["cello", "flute"], ["violin"]]
@@ -11,12 +11,12 @@ CLASSES = [1, 0, 2, 1, 0, 2]
 PAIR = ("audio", "object")
 
 
-def heard(**changes) -> HeardSources:
+def heard(**changes) -> SourceFeatures:
     """Six sources of three classes, heard by two models; the first does not know class 2. Sources 0 and 3 are one video."""
     features = {name: torch.randn(2, 6, 5) for name in ("audio", "object", "motion")}
     for value in features.values():
         value[0, [2, 5]] = float("nan")
-    return HeardSources.from_features(
+    return SourceFeatures.from_features(
         **dict(features=features, classes=CLASSES, tasks=TASKS, videos=[7, 1, 2, 7, 4, 5]) | changes
     )
 
@@ -90,7 +90,7 @@ def test_a_loss_table_adds_up_to_the_contrastive_loss(rule, old):
 
 
 def test_one_model_and_plain_numbers_will_do():
-    sources = HeardSources.from_features({"a": torch.randn(3, 4), "b": torch.randn(3, 4)}, [0, 1, 1], [["x", "y"]])
+    sources = SourceFeatures.from_features({"a": torch.randn(3, 4), "b": torch.randn(3, 4)}, [0, 1, 1], [["x", "y"]])
     assert sources.models == ["after task 1"] and sources.names == ["x 1", "y 1", "y 2"]
     assert sources.pairs == [("a", "b")] and sources.videos.tolist() == [0, 1, 2]
 

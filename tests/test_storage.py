@@ -9,10 +9,10 @@ import torch
 from contav_lib.utils import storage
 from contav_lib.utils.storage import (
     StorageError,
+    file_errors,
     load_tensors,
     read_json,
     read_metadata,
-    reading,
     save_tensors,
     write_atomically,
     write_json,
@@ -104,12 +104,12 @@ def test_metadata_are_read_of_whole_files_only(tmp_path):
 @pytest.mark.parametrize("take_apart", [lambda c: c["seed"], lambda c: c[3], lambda c: c.x, lambda c: int("a"), len])
 def test_content_of_another_form_is_told_with_the_files_name_and_a_remedy(tmp_path, take_apart):
     told = pytest.raises(StorageError, match=r"file\.json is missing, damaged, or not.*Dance\.$")
-    with told, reading(tmp_path / "file.json", "Dance."):
+    with told, file_errors(tmp_path / "file.json", "Dance."):
         take_apart(None if take_apart is len else {})
 
 
 def test_what_a_reader_within_has_said_is_not_said_again(tmp_path):
-    with pytest.raises(StorageError) as caught, reading(tmp_path / "outer.json"):
+    with pytest.raises(StorageError) as caught, file_errors(tmp_path / "outer.json"):
         read_json(tmp_path / "inner.json")
     assert "outer" not in str(caught.value)
 

@@ -50,7 +50,7 @@ def test_more_exemplars_keep_the_first_ones():
 def test_joint_training_sees_all_clips_so_far_and_needs_no_memory():
     tasks = schedule(exemplars=1, joint=True)
     assert [len(task.clips) for task in tasks] == [10, 20, 30, 40]
-    assert [task.tasks_at_hand for task in tasks] == [1, 2, 3, 4] and schedule()[3].tasks_at_hand == 1
+    assert [task.num_tasks_in_data for task in tasks] == [1, 2, 3, 4] and schedule()[3].num_tasks_in_data == 1
     assert all(task.memory == () for task in tasks)
     assert tasks[0].clips == schedule()[0].clips
 

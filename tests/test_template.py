@@ -5,7 +5,7 @@ from samples import SMALL, make_prepared
 from contav_lib.evaluation.evaluate import evaluate, fixed_mixtures
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.template import OTHERS, ClassSpectrum, class_spectra
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 
 LOW, HIGH, WIDE = (torch.tensor(row, dtype=torch.float) for row in ([3, 1, 0, 0], [0, 0, 1, 3], [1, 1, 1, 1]))
 SPECTRA = torch.stack([LOW / 4, HIGH / 4, WIDE / 4])
@@ -66,7 +66,7 @@ def test_tones_apart_are_separated_by_their_spectra():
     time = torch.arange(len(clips[0].waveform)) / 11_025
     for number, clip in enumerate(clips):
         clip.waveform.copy_(0.3 * torch.sin(2 * torch.pi * (200, 3000)[number // 3] * (1 + 0.02 * number) * time))
-    bank = ClipBank(clips, {"low": 0, "high": 1}, SMALL)
+    bank = ClipStore(clips, {"low": 0, "high": 1}, SMALL)
     mixtures = fixed_mixtures(bank, [0, 1], 8, seed=0)
     told = mean_scores(evaluate(ClassSpectrum(class_spectra(bank)), bank, mixtures))
     assert told["sdr_improvement"] > 6

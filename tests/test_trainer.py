@@ -237,7 +237,7 @@ def test_the_history_tells_the_course(reference):
         ("test", 6),
     ]
     terms = [set(record["losses"]) for record in records if record["kind"] == "train" and record["task"] == 1]
-    assert set().union(*terms) == {"separation", "distillation", "instance", "class_"}
+    assert set().union(*terms) == {"separation", "distillation", "instance_aware", "class_aware"}
 
 
 def test_learning_rates_follow_their_schedules(tiny):

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contav_lib.analysis.similarity import MOST_SOURCES, HeardSources
+from contav_lib.analysis.similarity import MOST_SOURCES, SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.config import Config
 from contav_lib.continual.tasks import make_schedule
 from contav_lib.datasets.load import videos_folder
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks, task_mixtures
-from contav_lib.mixtures.clip_store import ClipBank, Draw
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
 from contav_lib.utils.devices import mixed_precision, pick_device
 
 _USUAL_SOURCES = 300  # not more than so many unless asked for
@@ -25,7 +25,7 @@ _PICTURE_SIDE = 160  # pixels of the longer side
 
 
 @torch.inference_mode()
-def hear(result: Result, mixtures: int | None = None, device: str = "auto") -> HeardSources:
+def extract_features(result: Result, mixtures: int | None = None, device: str = "auto") -> SourceFeatures:
     """The sources of an experiment's fixed test mixtures, sorted by class, as its separator heard them after each task.
 
     Args:
@@ -52,10 +52,10 @@ def hear(result: Result, mixtures: int | None = None, device: str = "auto") -> H
         )
     draws = [task_mixtures(config, bank, task, count) for task, count in zip(schedule, counts, strict=True)]
     features = _features_after_each_task(result, bank, draws)
-    draw = Draw(*(torch.cat([getattr(part, field.name) for part in draws]) for field in fields(Draw)))
+    draw = MixtureSpec(*(torch.cat([getattr(part, field.name) for part in draws]) for field in fields(MixtureSpec)))
     clips = draw.clips.flatten()
     order = bank.classes[clips].argsort(stable=True)
-    return HeardSources.from_features(
+    return SourceFeatures.from_features(
         {name: value[:, order] for name, value in features.items()},
         bank.classes[clips][order],
         result.tasks[:learned],
@@ -67,7 +67,7 @@ def hear(result: Result, mixtures: int | None = None, device: str = "auto") -> H
     )
 
 
-def _features_after_each_task(result: Result, bank: ClipBank, draws: Sequence[Draw]) -> dict[str, torch.Tensor]:
+def _features_after_each_task(result: Result, bank: ClipStore, draws: Sequence[MixtureSpec]) -> dict[str, torch.Tensor]:
     """By modality `[T, R, D]`; the sources of tasks not yet learned are NaN."""
     batches = [[bank.batch(draw[start : start + _CHUNK]) for start in range(0, len(draw), _CHUNK)] for draw in draws]
     rows = sum(draw.clips.numel() for draw in draws)
@@ -90,7 +90,7 @@ def _padded(parts: Sequence[torch.Tensor], rows: int) -> torch.Tensor:
     return torch.cat([table, table.new_full((rows - len(table), table.shape[1]), float("nan"))])
 
 
-def _sound(bank: ClipBank, draw: Draw, place: int) -> torch.Tensor:
+def _sound(bank: ClipStore, draw: MixtureSpec, place: int) -> torch.Tensor:
     """The true sound of a source, as loud as in its own video."""
     sources = draw.clips.shape[1]
     mixture, number = divmod(place, sources)
@@ -98,7 +98,7 @@ def _sound(bank: ClipBank, draw: Draw, place: int) -> torch.Tensor:
     return (batch.sources[0, number] * sources).cpu()
 
 
-def _picture(config: Config, bank: ClipBank, draw: Draw, place: int) -> np.ndarray | None:
+def _picture(config: Config, bank: ClipStore, draw: MixtureSpec, place: int) -> np.ndarray | None:
     """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
     path = _videos(config.data, tuple(config.clips_per_class)).get(bank.ids[draw.clips.flatten()[place]])
     if path is None or not path.is_file():

@@ -9,7 +9,7 @@ from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN, Prototypes
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
 
@@ -52,7 +52,7 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
     kept, rows = None, []
     for task in range(len(result.tasks)):
         if space == "frozen":
-            kept, looks = result.prototypes(task), test.looks()
+            kept, looks = result.prototypes(task), test.object_embeddings()
         else:
             separator = result.separator(task)
             clips = (task_of[train.classes] == task).nonzero().flatten()
@@ -69,7 +69,7 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
 
 
 @torch.inference_mode()
-def _learned_looks(separator: Separator, bank: ClipBank, clips: torch.Tensor) -> torch.Tensor:
+def _learned_looks(separator: Separator, bank: ClipStore, clips: torch.Tensor) -> torch.Tensor:
     """The separator's feature `object` of a crop of each clip, heard alone, `[clips, D]`."""
     draw = bank.draw(clips.unsqueeze(1), torch.Generator().manual_seed(0))
     parts = []

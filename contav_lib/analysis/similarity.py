@@ -19,7 +19,7 @@ MOST_SOURCES = 400  # matrices of more can neither be drawn smoothly nor read
 
 
 @dataclass(frozen=True, eq=False)
-class HeardSources:
+class SourceFeatures:
     """R sources as T models heard them.
 
     Attributes:
@@ -56,7 +56,7 @@ class HeardSources:
         temperature: float = 0.05,
         sound: Callable[[int], torch.Tensor] | None = None,
         picture: Callable[[int], np.ndarray | None] | None = None,
-    ) -> "HeardSources":
+    ) -> "SourceFeatures":
         """From any feature tensors.
 
         Args:

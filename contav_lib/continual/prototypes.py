@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import normalize
 
-from contav_lib.utils.storage import StorageError, load_tensors, reading, without_prefix
+from contav_lib.utils.storage import StorageError, file_errors, load_tensors, without_prefix
 
 UNKNOWN = -1
 PASSING = 0.95  # share of a class's own training videos that are recognised as no stranger
@@ -54,7 +54,7 @@ class Prototypes:
         """Prototypes of the classes 0 .. C - 1.
 
         Args:
-            looks: one row a training video, `[V, D]`; see `ClipBank.looks`.
+            looks: one row a training video, `[V, D]`; see `ClipStore.looks`.
             classes: their classes `[V]`, each number at least once.
         """
         looks = normalize(looks.float(), dim=1)
@@ -73,7 +73,7 @@ class Prototypes:
         """The class of each video, or that it is unknown.
 
         Args:
-            looks: `[..., D]`; see `ClipBank.looks`. Their lengths don't matter.
+            looks: `[..., D]`; see `ClipStore.looks`. Their lengths don't matter.
 
         Raises:
             ValueError: they are of another width, or not finite.
@@ -107,7 +107,7 @@ def load_prototypes(path: Path, device: torch.device | str = "cpu") -> Prototype
         raise StorageError(
             f"{path} is from an earlier version, which kept no class prototypes. Run the experiment again with fresh=True."
         )
-    with reading(path):
+    with file_errors(path):
         prototypes = Prototypes(**{name: tensor.to(device) for name, tensor in kept.items()})
         (classes, _), (thresholds,) = prototypes.vectors.shape, prototypes.thresholds.shape
         if classes != thresholds:

@@ -20,7 +20,7 @@ class Task:
         clips: training clips (places in the list given to `make_schedule`) of the classes to train on.
         memory: training clips kept as exemplars of old classes.
         kept: training clips kept when the task has ended: the memory, and exemplars of its own classes.
-        tasks_at_hand: how many tasks' clips there are to train on: 1, but all tasks so far for joint training.
+        num_tasks_in_data: how many tasks' clips there are to train on: 1, but all tasks so far for joint training.
     """
 
     index: int
@@ -28,7 +28,7 @@ class Task:
     seen: tuple[int, ...]
     clips: tuple[int, ...]
     memory: tuple[int, ...]
-    tasks_at_hand: int = 1
+    num_tasks_in_data: int = 1
     kept: tuple[int, ...] = ()
 
 
@@ -130,7 +130,7 @@ def make_schedule(
                 seen=tuple(range(seen + len(task))),
                 clips=tuple(clip for label in known for clip in clips_of[label]),
                 memory=tuple(memory),
-                tasks_at_hand=index + 1 if joint else 1,
+                num_tasks_in_data=index + 1 if joint else 1,
                 kept=tuple(kept),
             )
         )

@@ -18,7 +18,7 @@ from contav_lib import media
 from contav_lib.datasets.clip import SPLITS, Clip, inside
 from contav_lib.encoders.encoder import Encoder
 from contav_lib.media import MediaError
-from contav_lib.utils.storage import StorageError, read_json, reading, save_tensors, write_json
+from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, write_json
 
 FRAME_RATE = 8.0  # pictures a second for motion
 _FORMAT = 1  # changes when the content of the cache files does
@@ -163,7 +163,7 @@ def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
     """
     path = cache / "manifest.json"
     manifest = read_json(path)
-    with reading(path):
+    with file_errors(path):
         for clip, entry in manifest["clips"].items():
             if lacking := {"label", "split", "source", "sha256"} - entry.keys():
                 raise ValueError(f"{clip} lacks {', '.join(sorted(lacking))}")

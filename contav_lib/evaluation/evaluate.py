@@ -6,19 +6,19 @@ import torch
 
 from contav_lib.audio import reconstruct
 from contav_lib.evaluation.metrics import SCORES, is_audible, plain_sdr, score_sources
-from contav_lib.mixtures.clip_store import Batch, ClipBank, Draw
+from contav_lib.mixtures.clip_store import Batch, ClipStore, MixtureSpec
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
 
 _CHUNK = 16  # mixtures separated and scored at once
 
 # What the separator is shown and told: each takes a batch and gives one with other pictures, or classes to ask for.
-Sight = Callable[[Batch], Batch]
+VisualAblation = Callable[[Batch], Batch]
 
 
 def fixed_mixtures(
-    bank: ClipBank, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
-) -> Draw:
+    bank: ClipStore, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
+) -> MixtureSpec:
     """Test mixtures that never change: clips and crops depend on the classes and the seed only.
 
     Every class is drawn about equally often as the first source. Gains are 1.
@@ -64,7 +64,7 @@ def _distinct_clips(choices: Sequence[torch.Tensor], generator: torch.Generator)
 
 
 @torch.inference_mode()
-def separate_batch(separator: Separator, batch: Batch, bank: ClipBank) -> torch.Tensor:
+def separate_batch(separator: Separator, batch: Batch, bank: ClipStore) -> torch.Tensor:
     """Separated waveforms `[B, N, L]` of a batch made with `keep_waveforms=True`."""
     sizes = bank.spectrogram
     with mixed_precision(bank.device):
@@ -73,12 +73,14 @@ def separate_batch(separator: Separator, batch: Batch, bank: ClipBank) -> torch.
 
 
 @torch.inference_mode()
-def evaluate(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | None = None) -> dict[str, torch.Tensor]:
+def evaluate(
+    separator: Separator, bank: ClipStore, draw: MixtureSpec, sight: VisualAblation | None = None
+) -> dict[str, torch.Tensor]:
     """Scores of every source in the mixtures of a draw.
 
     Args:
         separator: put in eval mode here.
-        sight: changes what the separator sees (see `SIGHTS`) or is asked for; None shows it everything.
+        sight: changes what the separator sees (see `VISUAL_ABLATIONS`) or is asked for; None shows it everything.
 
     Returns:
         `metrics.SCORES` by name, each `[mixtures, N]` in dB, NaN for a mixture with a silent source.
@@ -95,7 +97,7 @@ def evaluate(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | No
 
 
 @torch.inference_mode()
-def validation_sdr(separator: Separator, bank: ClipBank, draw: Draw) -> float:
+def validation_sdr(separator: Separator, bank: ClipStore, draw: MixtureSpec) -> float:
     """Mean SDR in dB, and nothing else: the cheap score by which the best weights are chosen."""
     separator.eval()
     scores = []
@@ -119,7 +121,7 @@ def _blind(batch: Batch) -> Batch:
     return Batch(**{**vars(batch), "visual": hidden})
 
 
-SIGHTS: dict[str, Sight | None] = {
+VISUAL_ABLATIONS: dict[str, VisualAblation | None] = {
     "everything given": None,
     "object swapped": lambda batch: _swap(batch, "object"),
     "motion swapped": lambda batch: _swap(batch, "motion"),

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.utils.storage import read_json, reading
+from contav_lib.utils.storage import file_errors, read_json
 
 Stored = dict[str, Any]
 
@@ -68,7 +68,7 @@ def read_mixture_scores(path: Path, measured: int) -> Stored:
         StorageError: the file is missing, holds something else, or lacks a score.
     """
     stored = read_json(path)
-    with reading(path):
+    with file_errors(path):
         for number in range(measured):
             mixtures = task_mixtures(stored, number).scores["sdr"]
             if not all(sdr is not None for sdr in stored["tasks"][number]["sdr"][number:measured]):

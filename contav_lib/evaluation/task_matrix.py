@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.utils.storage import read_json, reading
+from contav_lib.utils.storage import file_errors, read_json
 
 Scores = dict[str, Any]
 
@@ -39,7 +39,7 @@ def read_scores(path: Path) -> Scores:
         StorageError: the file is missing, or holds something else.
     """
     scores = read_json(path)
-    with reading(path):
+    with file_errors(path):
         count = len(scores["tasks"])
         for name in SCORES:
             shapes = [np.array(scores[table][name], dtype=float).shape for table in ("matrix", "seen")]

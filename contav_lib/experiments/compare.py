@@ -19,7 +19,7 @@ from contav_lib.experiments.plans import DISTILLATION, Seeds, add_seeds, run_pla
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.results_file import command, save_results
 from contav_lib.experiments.run import load_banks, schedule_of
-from contav_lib.experiments.tables import as_text, in_words, measures_table, paired_differences, results_table
+from contav_lib.experiments.tables import as_sentences, as_text, measures_table, paired_differences, results_table
 from contav_lib.experiments.template import without_network
 from contav_lib.methods import method_class
 from contav_lib.separators import separator_class
@@ -78,9 +78,9 @@ class Row:
 # CrossSDC, the kit's ways to ask an old model about old classes without a memory, and methods of other kinds.
 TABLE_1: tuple[Row, ...] = (
     Row("finetune", 0),
-    Row("lwf", 0, (("asks", "plain"),), "LwF"),
+    Row("lwf", 0, (("old_queries", "plain"),), "LwF"),
     Row("ewc", 0),
-    Row("plop", 0, (("asks", "plain"),), "PLOP"),
+    Row("plop", 0, (("old_queries", "plain"),), "PLOP"),
     Row("ewf", 0),
     Row("lwf", 1),
     Row("ewc", 1),
@@ -97,10 +97,10 @@ BEYOND: tuple[Row, ...] = (
     Row(
         "contav", 1, tuple((key, value) for key, value in DISTILLATION.items() if key != "method"), "distillation only"
     ),
-    Row("lwf", 0, (("asks", "prototype"),), "LwF, asks with a prototype"),
-    Row("lwf", 0, (("asks", "new_picture"),), "LwF, asks with a new picture"),
-    Row("plop", 0, (("asks", "new_picture"),), "PLOP, asks with a new picture"),
-    Row("ewf", 0, (("asks", "new_picture"), ("distillation", 0.3)), "EWF, asks with a new picture"),
+    Row("lwf", 0, (("old_queries", "prototype"),), "LwF, asks with a prototype"),
+    Row("lwf", 0, (("old_queries", "new_picture"),), "LwF, asks with a new picture"),
+    Row("plop", 0, (("old_queries", "new_picture"),), "PLOP, asks with a new picture"),
+    Row("ewf", 0, (("old_queries", "new_picture"), ("distillation", 0.3)), "EWF, asks with a new picture"),
     Row("freeze", 0),
     Row("adapters", 1),
     Row("scratch", 0),
@@ -181,7 +181,7 @@ def run_comparison(
     return run_plan(plan, only_stored)
 
 
-def readable(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
+def with_titles(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
     """The same results under the names that tables and figures use: "LwF", "LwF + memory", "LwF + 4 exemplars", ..."""
     return {row.name: runs for row, runs in results.items()}
 
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
-    named = readable(results)
+    named = with_titles(results)
     parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
     numbers = "-".join(map(str, chosen.seeds))
     path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
     for reference in REFERENCES:
         if reference in results:
-            print(in_words(paired_differences(named, reference.name), reference.name, "final SDR"))
+            print(as_sentences(paired_differences(named, reference.name), reference.name, "final SDR"))
     if chosen.figure:
         from contav_lib.plots import scores_after_tasks  # matplotlib is not needed to compare
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.evaluation.evaluate import separate_batch
-from contav_lib.mixtures.clip_store import ClipBank, Draw
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
 from contav_lib.separators import Separator
-from contav_lib.utils.storage import StorageError, read_json, reading, write_json
+from contav_lib.utils.storage import StorageError, file_errors, read_json, write_json
 
 
 def store_examples(
-    folder: Path, separator: Separator, bank: ClipBank, mixtures: Sequence[Draw], labels: Sequence[str]
+    folder: Path, separator: Separator, bank: ClipStore, mixtures: Sequence[MixtureSpec], labels: Sequence[str]
 ) -> None:
     """Store the first mixture of each task learned so far, as the separator hears it now.
 
@@ -60,7 +60,7 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
         return []
     index = folder / "examples.json"
     entries = read_json(index)
-    with reading(index):
+    with file_errors(index):
         return [
             {
                 "task": entry["task"],

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import Experiment, alone, is_finished, run, steps_of
+from contav_lib.experiments.run import Experiment, experiment_lock, is_finished, run, steps_of
 from contav_lib.methods import method_class
 from contav_lib.training.history import StepCounter
 from contav_lib.utils import paths
@@ -81,7 +81,7 @@ def _one_thread_each() -> None:
 
 def _run_quietly(config: Config, queue) -> None:
     folder = paths.runs() / config.name
-    with alone(folder):
+    with experiment_lock(folder):
         if not is_finished(config):
             experiment = Experiment(config, folder, (), progress=False)
             queue.put(steps_of(config) - experiment.steps_to_do())  # done before a stop

@@ -14,7 +14,7 @@ Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
 
-DISTILLATION = dict(method="contav", instance=0.0, class_=0.0)  # CrossSDC left out, all else the same
+DISTILLATION = dict(method="contav", instance_weight=0.0, class_weight=0.0)  # CrossSDC left out, all else the same
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.tables import SUMMARY
-from contav_lib.utils.storage import reading, write_atomically
+from contav_lib.utils.storage import file_errors, write_atomically
 
 
 def command(module: str, arguments: Sequence[str] | None) -> str:
@@ -71,7 +71,7 @@ def read_results(path: Path) -> tuple[str, pd.DataFrame]:
     Raises:
         StorageError: the file is missing or something else.
     """
-    with reading(path, "Make it again by the command that its first line names."):
+    with file_errors(path, "Make it again by the command that its first line names."):
         with path.open(encoding="utf-8") as file:
             first = file.readline()
             if not first.startswith("# python -m "):

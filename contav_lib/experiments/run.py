@@ -24,7 +24,7 @@ from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_sco
 from contav_lib.experiments.examples import examples_are_whole, store_examples
 from contav_lib.experiments.result import Result
 from contav_lib.methods import method_class
-from contav_lib.mixtures.clip_store import ClipBank, Draw, with_picture_noise
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, with_visual_noise
 from contav_lib.separators import load_separator, save_separator
 from contav_lib.training.history import Callback, History, StepCounter
 from contav_lib.training.trainer import Trainer
@@ -32,10 +32,10 @@ from contav_lib.utils import paths
 from contav_lib.utils.devices import pick_device
 from contav_lib.utils.storage import (
     StorageError,
+    file_errors,
     load_tensors,
     read_json,
     read_metadata,
-    reading,
     without_prefix,
     write_json,
 )
@@ -60,7 +60,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
     folder = paths.runs() / config.name
     if is_finished(config) and not fresh:
         return Result(folder)
-    with alone(folder):
+    with experiment_lock(folder):
         if fresh and folder.exists():
             shutil.rmtree(folder)
         if is_finished(config):  # by another process, while this one waited
@@ -69,7 +69,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def experiment_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
@@ -107,7 +107,7 @@ def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
         classes += task
         path = _checkpoint(folder, number)
         try:
-            with reading(path):
+            with file_errors(path):
                 known = read_metadata(path)["classes"]
         except StorageError:
             return number
@@ -116,12 +116,12 @@ def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
     return len(tasks)
 
 
-def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipBank]:
-    """One `ClipBank` a split, with the classes of `config`; class numbers follow the order of learning."""
+def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipStore]:
+    """One `ClipStore` a split, with the classes of `config`; class numbers follow the order of learning."""
     numbers = {label: number for number, label in enumerate(learning_order(config))}
     clips = [_corpus(config).select(split, _class_list(config)) for split in splits]
-    noisy = [with_picture_noise(chosen, config.picture_noise) for chosen in clips]
-    return [ClipBank(chosen, numbers, config.spectrogram, config.motion, device) for chosen in noisy]
+    noisy = [with_visual_noise(chosen, config.visual_noise) for chosen in clips]
+    return [ClipStore(chosen, numbers, config.spectrogram, config.motion, device) for chosen in noisy]
 
 
 def learning_order(config: Config) -> list[str]:
@@ -132,7 +132,7 @@ def learning_order(config: Config) -> list[str]:
     return classes
 
 
-def schedule_of(config: Config, train: ClipBank) -> list[Task]:
+def schedule_of(config: Config, train: ClipStore) -> list[Task]:
     """The tasks of an experiment; their clips are places in its bank of training clips."""
     classes = learning_order(config)
     return make_schedule(
@@ -142,17 +142,17 @@ def schedule_of(config: Config, train: ClipBank) -> list[Task]:
         joint=method_class(config.method).joint,
         seed=config.seed,
         choice=config.exemplar_choice,
-        features=None if config.exemplar_choice == "random" else train.describe().numpy(),
+        features=None if config.exemplar_choice == "random" else train.clip_descriptors().numpy(),
         sound_values=config.bins,
     )
 
 
-def task_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
+def task_mixtures(config: Config, bank: ClipStore, task: Task, count: int) -> MixtureSpec:
     """Fixed mixtures of one task's own classes, for a column of the task matrix."""
     return fixed_mixtures(bank, _as_listed(config, task.classes), count, TEST_SEED + task.index, config.num_sources)
 
 
-def seen_mixtures(config: Config, bank: ClipBank, task: Task, count: int) -> Draw:
+def seen_mixtures(config: Config, bank: ClipStore, task: Task, count: int) -> MixtureSpec:
     """Fixed mixtures across all classes seen up to a task, as the paper evaluates."""
     return fixed_mixtures(bank, _as_listed(config, task.seen), count, TEST_SEED + 100 + task.index, config.num_sources)
 
@@ -248,7 +248,9 @@ class Experiment:
         """What the classes look like: the new ones by this task's training clips, the old ones as they were."""
         first = len(task.seen) - len(task.classes)
         new = [clip for clip in task.clips if self.train.classes[clip] >= first]  # joint training has old clips, too
-        learned = Prototypes.learn(self.train.looks()[new], (self.train.classes[new] - first).to(self.train.device))
+        learned = Prototypes.learn(
+            self.train.object_embeddings()[new], (self.train.classes[new] - first).to(self.train.device)
+        )
         if task.index == 0:
             return learned
         return load_prototypes(_checkpoint(self.folder, task.index - 1), self.train.device).extended(learned)
@@ -297,7 +299,7 @@ class Experiment:
             return nothing
         return forget_scores(scores, self.learned), mixture_scores.forget_mixture_scores(of_mixtures, self.learned)
 
-    def _named(self, mixtures: Draw) -> dict[str, list]:
+    def _named(self, mixtures: MixtureSpec) -> dict[str, list]:
         """Ids and labels of what is mixed, as `mixtures.json` holds them."""
         order = learning_order(self.config)
         return mixture_scores.name_clips(

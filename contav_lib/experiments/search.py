@@ -41,29 +41,29 @@ Tries = dict[str, list[dict[str, float | str]]]
 # a method, or a control made of one: `method` then stands among its settings.
 TRIES: Tries = {
     "lwf": [
-        dict(asks=asks, distillation=weight)
-        for asks, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("new_picture", 0.3))
+        dict(old_queries=old_queries, distillation=weight)
+        for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("new_picture", 0.3))
     ],
     "ewc": [dict(strength=strength) for strength in (1.0, 0.1, 0.01, 10.0)],
     "plop": [
-        dict(asks=asks, pod=pod, distillation=weight)
-        for asks, pod, weight in (
+        dict(old_queries=old_queries, pod=pod, distillation=weight)
+        for old_queries, pod, weight in (
             ("plain", 1.0, 1.0), ("plain", 0.1, 1.0), ("plain", 0.1, 0.3), ("new_picture", 0.1, 0.3),
         )
     ],
     "ewf": [
-        dict(asks=asks, distillation=weight)
-        for asks, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("new_picture", 0.3))
+        dict(old_queries=old_queries, distillation=weight)
+        for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("new_picture", 0.3))
     ],
     "avcil": [
-        dict(distillation=distillation, instance=instance, class_=class_, attention=attention)
-        for distillation, instance, class_, attention in (
+        dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight, attention=attention)
+        for distillation, instance_weight, class_weight, attention in (
             (0.3, 0.1, 1.0, 0.1), (1.0, 0.1, 1.0, 0.1), (0.3, 0.03, 0.3, 0.1), (1.0, 0.03, 0.3, 0.1),
         )
     ],
     "contav": [
-        dict(distillation=distillation, instance=instance, class_=class_)
-        for distillation, instance, class_ in ((0.3, 0.1, 0.3), (1.0, 0.1, 0.3), (0.3, 0.03, 0.1), (1.0, 0.03, 0.1))
+        dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight)
+        for distillation, instance_weight, class_weight in ((0.3, 0.1, 0.3), (1.0, 0.1, 0.3), (0.3, 0.03, 0.1), (1.0, 0.03, 0.1))
     ],
     "distillation only": [DISTILLATION | dict(distillation=weight) for weight in (0.3, 1.0, 0.1, 3.0)],
     "der": [dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1)],

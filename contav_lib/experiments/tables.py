@@ -245,7 +245,7 @@ def _mean_and_std(title: str, values: pd.Series) -> dict[str, float]:
     return {f"{title}_mean": values.mean(skipna=False), f"{title}_std": values.std(ddof=1, skipna=False)}
 
 
-def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
+def as_sentences(differences: pd.DataFrame, against: str, what: str) -> str:
     """The rows of `paired_differences` as a Markdown list, one sentence a method.
 
     Args:
@@ -267,7 +267,7 @@ def in_words(differences: pd.DataFrame, against: str, what: str) -> str:
     return "\n".join(lines)
 
 
-def half_interval(values: np.ndarray) -> float:
+def ci95_halfwidth(values: np.ndarray) -> float:
     """Half the 95 % interval of the values' mean, by Student's t; NaN for fewer than two."""
     return interval(values).half
 

@@ -15,8 +15,8 @@ from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.plans import Seeds, which_seeds
 from contav_lib.experiments.run import load_banks, schedule_of, seen_mixtures
-from contav_lib.mixtures.clip_store import ClipBank
-from contav_lib.separators import Separation
+from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.separators import SeparatorOutput
 
 OTHERS = ("told", "guessed", "unknown")
 # What needs no network: what is told of a mixture's other source, and whether the spectra are those of the exemplars alone.
@@ -29,7 +29,7 @@ TEMPLATES = {
 }
 
 
-def class_spectra(bank: ClipBank, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
+def class_spectra(bank: ClipStore, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
     """Mean log-frequency power spectrum of every class, each of sum 1, `[classes, F]`.
 
     Args:
@@ -74,7 +74,9 @@ class ClassSpectrum(torch.nn.Module):
         self.register_buffer("spectra", spectra)
         self.others = others
 
-    def forward(self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def forward(
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         """Masks `[B, N, F, T]` for a mixture `[B, 1, F, T]` and `classes` `[B, N]`; `visual` is not looked at."""
         own = self.spectra[classes]  # [B, N, F]
         if self.others == "told":
@@ -84,7 +86,7 @@ class ClassSpectrum(torch.nn.Module):
         else:
             others = (classes.shape[1] - 1) * self.spectra.mean(0).expand_as(own)
         masks = own / (own + others).clamp(min=1e-12)
-        return Separation(masks.unsqueeze(-1).expand(-1, -1, -1, mixture.shape[-1]), {})
+        return SeparatorOutput(masks.unsqueeze(-1).expand(-1, -1, -1, mixture.shape[-1]), {})
 
     def _guess(self, mixture: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """One other class's spectrum for each source, `[B, N, F]`: that whose sum with the own is most like the mixture's.

@@ -9,7 +9,7 @@ finetune    0, or as many as asked     nothing
 scratch     0, or as many as asked     nothing, not even the separator's weights
 freeze      0, or as many as asked     nothing
 adapters    0, or as many as asked     the rows of earlier low-rank updates, rank vectors a weight matrix
-lwf, plop   0, or as many as asked     the old model while a task is learned; with asks="prototype" two vectors a class
+lwf, plop   0, or as many as asked     the old model while a task is learned; with old_queries="prototype" two vectors a class
 ewf         0, or as many as asked     as lwf
 ewc         0, or as many as asked     Fisher information and anchor: twice the separator's size
 replay      1                          nothing

@@ -11,7 +11,7 @@ from contav_lib.continual.tasks import Task
 from contav_lib.methods.freeze import Freeze
 from contav_lib.methods.method import Batches, register_method
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 
 
 @register_method("adapters")
@@ -63,7 +63,7 @@ class Adapters(Freeze):
                     register_parametrization(module, name, adapter)
                     self.adapters[f"{path}.{name}"] = module, name, adapter
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         if not (self.orthogonality and self.earlier):
             return {}
         overlaps = [

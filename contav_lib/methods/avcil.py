@@ -9,7 +9,7 @@ from contav_lib.methods.contrast import Contrastive
 from contav_lib.methods.method import Batches, register_method
 from contav_lib.methods.teacher import distil_masks
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 
 
 @register_method("avcil")
@@ -28,7 +28,7 @@ class AVCIL(Contrastive):
     the same weight count several times as much.)
 
     Args:
-        distillation, instance, class_, attention: weights of the terms; 0 leaves a term out. Those of the similarity terms are
+        distillation, instance_weight, class_weight, attention: weights of the terms; 0 leaves a term out. Those of the similarity terms are
             AV-CIL's own, that of distillation is ContAV-Sep's.
         temperature: of the similarity terms.
 
@@ -38,7 +38,7 @@ class AVCIL(Contrastive):
 
     class_mean_over_rows = True
 
-    class_: float = 1.0
+    class_weight: float = 1.0
     attention: float = 0.1
 
     def __post_init__(self):
@@ -52,7 +52,7 @@ class AVCIL(Contrastive):
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         separator.keep_attention = False
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         if not self.teacher:
             return {}
         terms = self.contrast(batch, separation)

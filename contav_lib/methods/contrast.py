@@ -8,9 +8,9 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.losses import cross_modal_similarity, cross_task_rows
 from contav_lib.methods.method import Method
-from contav_lib.methods.teacher import Lesson, Teacher
+from contav_lib.methods.teacher import Teacher, TeacherOutput
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Contrastive(Method):
     """Base of methods that compare features across modalities, by instance and by class, and ask an old model.
 
     Args:
-        distillation, instance, class_: weights of the terms; 0 leaves a term out.
+        distillation, instance_weight, class_weight: weights of the terms; 0 leaves a term out.
         temperature: of the contrastive terms.
 
     Class attributes:
@@ -30,12 +30,12 @@ class Contrastive(Method):
     class_mean_over_rows: ClassVar[bool] = False
 
     distillation: float = 0.3
-    instance: float = 0.1
-    class_: float = 0.3
+    instance_weight: float = 0.1
+    class_weight: float = 0.3
     temperature: float = 0.05
 
     def __post_init__(self):
-        self.refuse_negative("distillation", "instance", "class_")
+        self.refuse_negative("distillation", "instance_weight", "class_weight")
         if not self.temperature > 0:
             raise ValueError(f"temperature={self.temperature}: it must be above 0.")
         self.teacher: Teacher | None = None
@@ -49,17 +49,19 @@ class Contrastive(Method):
         """The old model."""
         return Teacher(separator)
 
-    def contrast(self, batch: Batch, separation: Separation, lesson: Lesson | None = None) -> dict[str, torch.Tensor]:
+    def contrast(
+        self, batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput | None = None
+    ) -> dict[str, torch.Tensor]:
         """Eq. 8 and eq. 10, weighted; with what the old model said of memory sources beside them where `lesson` is given."""
-        if not (self.instance or self.class_):
+        if not (self.instance_weight or self.class_weight):
             return {}
         memory, old_features = (lesson.index, lesson.features) if lesson else (None, None)
         rows, same_video, same_class = cross_task_rows(
             separation.features, batch.classes, batch.videos, memory, old_features
         )
         wanted = {
-            "instance": (self.instance, same_video, False),
-            "class_": (self.class_, same_class, self.class_mean_over_rows),
+            "instance_aware": (self.instance_weight, same_video, False),
+            "class_aware": (self.class_weight, same_class, self.class_mean_over_rows),
         }
         return {
             name: weight * cross_modal_similarity(rows, positives, self.pairs, self.temperature, mean_over_rows)

@@ -8,7 +8,7 @@ from contav_lib.continual.tasks import Task
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
 
 
@@ -60,14 +60,14 @@ class DER(Method):
         self.task, self.offered = task, 0
         self.settled = len(self.masks)  # only what earlier tasks have stored is replayed
 
-    def prepare(self, batch: Batch) -> Batch:
+    def on_batch(self, batch: Batch) -> Batch:
         self.num_sources = batch.num_sources
-        replaced = batch.is_memory.all(1)
+        replaced = batch.is_old_class.all(1)
         count = int(replaced.sum()) if self.settled and self.distillation else 0
         self.chosen = torch.randint(max(self.settled, 1), (count,), generator=self._generator())
         return batch[(~replaced).nonzero().squeeze(1)].cat(self.mixtures[self.chosen]) if count else batch
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         count = len(self.chosen)
         if not count:
             return {}

@@ -8,7 +8,7 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator, before_growing
+from contav_lib.separators import Separator, SeparatorOutput, old_rows
 
 Weights = dict[str, torch.Tensor]
 
@@ -58,7 +58,7 @@ class EWC(Method):
     def begin_task(self, task: Task, separator: Separator) -> None:
         self.separator = separator
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         if not (self.fisher and self.strength):
             return {}
         return {"anchor": self.strength / 2 * penalty(self.separator.named_parameters(), self.fisher, self.anchor)}
@@ -67,7 +67,7 @@ class EWC(Method):
         fisher = normalised(estimate_fisher(separator, _one_by_one(batches, self.mixtures)))
         anchor = {name: value.detach().clone() for name, value in separator.named_parameters()}
         for name, old in self.fisher.items():
-            total, place = (before_growing(table[name], old.shape) for table in (fisher, anchor))
+            total, place = (old_rows(table[name], old.shape) for table in (fisher, anchor))
             total += self.decay * old if self.online else old
             if not self.online:
                 share = (old / total).nan_to_num()  # where no weight ever mattered, any anchor does
@@ -93,7 +93,7 @@ def penalty(parameters: Iterable[tuple[str, torch.Tensor]], fisher: Weights, anc
         fisher, anchor: by name.
     """
     names, values = zip(*parameters, strict=True)
-    values = [before_growing(value, anchor[name].shape) for name, value in zip(names, values, strict=True)]
+    values = [old_rows(value, anchor[name].shape) for name, value in zip(names, values, strict=True)]
     # In one piece, for the many small weights would cost more time apart than a long vector of them.
     apart = _in_one(values) - _in_one(anchor[name] for name in names)
     return (_in_one(fisher[name] for name in names) * apart) @ apart

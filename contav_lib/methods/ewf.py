@@ -9,7 +9,7 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.lwf import LwF
 from contav_lib.methods.method import Batches, register_method
-from contav_lib.separators import Separator, before_growing
+from contav_lib.separators import Separator, old_rows
 
 
 @register_method("ewf")
@@ -56,5 +56,5 @@ def fuse(old: Mapping[str, torch.Tensor], new: Mapping[str, torch.Tensor], share
     fused = {name: value.clone() for name, value in new.items()}
     for name, before in old.items():
         if before.is_floating_point():
-            before_growing(fused[name], before.shape).lerp_(before, 1 - share)
+            old_rows(fused[name], before.shape).lerp_(before, 1 - share)
     return fused

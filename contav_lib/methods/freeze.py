@@ -8,7 +8,7 @@ from torch import nn
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separator, before_growing
+from contav_lib.separators import Separator, old_rows
 
 
 @register_method("freeze")
@@ -55,9 +55,9 @@ class Freeze(Method):
         for name, parameter in separator.named_parameters():
             if parameter.shape != self.shapes[name]:
                 parameter.requires_grad_(True)
-                self.grown.append((parameter, before_growing(parameter.detach(), self.shapes[name]).clone()))
+                self.grown.append((parameter, old_rows(parameter.detach(), self.shapes[name]).clone()))
 
-    def prepare(self, batch: Batch) -> Batch:
+    def on_batch(self, batch: Batch) -> Batch:
         for norm in self.norms:  # whoever puts the separator in train mode means these, too
             norm.eval()
         return batch
@@ -66,7 +66,7 @@ class Freeze(Method):
     def after_step(self, separator: Separator, remembered: Batches) -> None:
         # A tensor is trained as a whole: its old rows are put back. (Their gradient does count where gradients are clipped.)
         for parameter, old in self.grown:
-            before_growing(parameter, old.shape).copy_(old)
+            old_rows(parameter, old.shape).copy_(old)
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         separator.requires_grad_(True)

@@ -6,9 +6,9 @@ import torch
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, register_method
-from contav_lib.methods.teacher import Lesson, Teacher, distil_masks
+from contav_lib.methods.teacher import Teacher, TeacherOutput, distil_masks
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 
 BATCHES = 20  # of a task, from which the mean looks of its classes are taken
 
@@ -19,7 +19,7 @@ class LwF(Method):
     """Mask distillation on the data at hand: new clips, and remembered ones where there is a memory.
 
     A classifier's old outputs can be compared on any image. A separator's outputs are masks for a class and a picture, so it
-    must be said what the old model is asked; `asks` does:
+    must be said what the old model is asked; `old_queries` does:
 
     "plain", the published idea: the old model answers for the batch as it is. Its masks for new classes come from rows as
     untrained as the new model's were at the task's start, which it has grown by.
@@ -43,14 +43,14 @@ class LwF(Method):
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
-    lab = {"asks": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
+    lab = {"old_queries": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 0.3
-    asks: str = "plain"
+    old_queries: str = "plain"
 
     def __post_init__(self):
         self.refuse_negative("distillation")
-        self.require_one_of("asks", ("plain", "new_picture", "prototype"))
+        self.require_one_of("old_queries", ("plain", "new_picture", "prototype"))
         self.teacher: Teacher | None = None
         self.looks: dict[str, torch.Tensor] = {}  # of the old classes: object [C, Do], motion [C, Dm]
 
@@ -58,7 +58,7 @@ class LwF(Method):
         self.teacher = Teacher(separator) if task.index > 0 else None
 
     def after_growing(self, task: Task, separator: Separator) -> None:
-        if self.teacher and self.asks == "plain":
+        if self.teacher and self.old_queries == "plain":
             self.teacher = Teacher(separator)  # which answers for new classes, too
 
     @property
@@ -66,16 +66,18 @@ class LwF(Method):
         """Whether the old model is asked at all."""
         return self.teacher is not None and self.distillation > 0
 
-    def prepare(self, batch: Batch) -> Batch:
+    def on_batch(self, batch: Batch) -> Batch:
         if not self.listens:
             return batch
-        if self.asks == "plain":
+        if self.old_queries == "plain":
             return replace(
-                batch, is_memory=torch.ones_like(batch.is_memory)
+                batch, is_old_class=torch.ones_like(batch.is_old_class)
             )  # all sources are the old model's to answer
         # By the clips' numbers: as good as drawn at random, with no random state to keep.
         classes = batch.videos.sum(1) % self.teacher.separator.num_classes
-        return batch.ask(classes, self.remembered_looks(classes, batch) if self.asks == "prototype" else None)
+        return batch.with_query(
+            classes, self.remembered_looks(classes, batch) if self.old_queries == "prototype" else None
+        )
 
     def remembered_looks(self, classes: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Visual features of one source a mixture: what its class `[B]` looked like; the motion is the same at every step."""
@@ -87,17 +89,17 @@ class LwF(Method):
             "motion_mask": torch.zeros_like(padding),
         }
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         if not self.listens:
             return {}
         return self.distil(batch, separation, self.teacher(batch))
 
-    def distil(self, batch: Batch, separation: Separation, lesson: Lesson) -> dict[str, torch.Tensor]:
+    def distil(self, batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> dict[str, torch.Tensor]:
         """The terms that compare a separation with what the old model said."""
         return {"distillation": self.distillation * distil_masks(batch, separation, lesson)}
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
-        if self.asks == "prototype":
+        if self.old_queries == "prototype":
             new = mean_looks([batches(number) for number in range(BATCHES)], task.classes)
             self.looks = {
                 name: torch.cat([self.looks[name], rows]) if self.looks else rows for name, rows in new.items()

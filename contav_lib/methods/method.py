@@ -8,7 +8,7 @@ import torch
 
 from contav_lib.continual.tasks import Task
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.registry import did_you_mean, find_by_name, import_all
 
 Batches = Callable[[int], Batch]  # gives the batch of a number, always the same
@@ -50,11 +50,11 @@ class Method:
         When a stopped task goes on, the state of its last step is loaded after this.
         """
 
-    def prepare(self, batch: Batch) -> Batch:
-        """Called before the forward pass: may change the batch, or add to what the separator is asked (see `Batch.ask`)."""
+    def on_batch(self, batch: Batch) -> Batch:
+        """Called before the forward pass: may change the batch, or add questions to it (see `Batch.with_query`)."""
         return batch
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """Loss terms of a batch by name, weighted, beside the separator's own: the trainer minimises the sum of all."""
         return {}
 

@@ -12,9 +12,9 @@ from torch.nn.functional import normalize
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import LwF
 from contav_lib.methods.method import register_method
-from contav_lib.methods.teacher import Lesson
+from contav_lib.methods.teacher import TeacherOutput
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation
+from contav_lib.separators import SeparatorOutput
 
 SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and the whole; each divides the one before
 
@@ -46,7 +46,7 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
-    lab = {"asks": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
+    lab = {"old_queries": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     pod: float = 1.0
     confidence: float = 0.5
@@ -61,7 +61,7 @@ class PLOP(LwF):
     def listens(self) -> bool:
         return self.teacher is not None and (self.distillation > 0 or self.pod > 0)
 
-    def distil(self, batch: Batch, separation: Separation, lesson: Lesson) -> dict[str, torch.Tensor]:
+    def distil(self, batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> dict[str, torch.Tensor]:
         terms = {}
         if self.pod:
             terms["pod"] = self.pod * pod_distance(separation.intermediate, lesson.intermediate)

@@ -7,11 +7,11 @@ import torch
 
 from contav_lib.losses import mask_distillation
 from contav_lib.mixtures.clip_store import Batch
-from contav_lib.separators import Separation, Separator
+from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
 
 
-class Lesson(NamedTuple):
+class TeacherOutput(NamedTuple):
     """What the old model says of the K sources of old classes in a batch."""
 
     index: torch.Tensor  # their places [K] among the B * N
@@ -34,22 +34,22 @@ class Teacher:
         self.batch_statistics = batch_statistics
 
     @torch.no_grad()
-    def __call__(self, batch: Batch) -> Lesson | None:
+    def __call__(self, batch: Batch) -> TeacherOutput | None:
         """Ask once, about the mixtures that hold a source of an old class only (about all with `batch_statistics`).
 
         Returns:
             None when there is nothing to ask.
         """
-        index, wanted = batch.memory_index(), batch.is_memory.any(1)
+        index, wanted = batch.memory_index(), batch.is_old_class.any(1)
         if not len(index):
             return None
         asked = batch if self.batch_statistics or wanted.all() else batch[wanted.nonzero().squeeze(1)]
         # The old model has no query for new classes; what it says of those sources is not looked at.
-        classes = asked.classes.where(asked.is_memory.to(asked.classes.device), 0)
+        classes = asked.classes.where(asked.is_old_class.to(asked.classes.device), 0)
         with mixed_precision(classes.device):
             old = self.separator(asked.mixture, asked.visual, classes)
         places = asked.memory_index()
-        return Lesson(
+        return TeacherOutput(
             index=index,
             masks=old.masks.flatten(0, 1)[places],
             features={name: value.flatten(0, 1)[places] for name, value in old.features.items()},
@@ -58,7 +58,7 @@ class Teacher:
         )
 
 
-def distil_masks(batch: Batch, separation: Separation, lesson: Lesson) -> torch.Tensor:
+def distil_masks(batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> torch.Tensor:
     """`losses.mask_distillation` between a separation and what the old model says (eq. 11), unweighted."""
     weights = batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
     return mask_distillation(separation.masks.flatten(0, 1)[lesson.index], lesson.masks, weights)

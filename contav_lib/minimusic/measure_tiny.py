@@ -27,14 +27,14 @@ _THUMBNAIL = 8, 10  # pixels, height and width
 
 
 @dataclass
-class Sight:
+class VisualAblation:
     """A way to see. Both take frames `[n, height, width, 3]` uint8 and return features, `[n, .]` and `[n / 2, .]`."""
 
     objects: Callable[[torch.Tensor], torch.Tensor]
     motion: Callable[[torch.Tensor], torch.Tensor]
 
 
-def thumbnails() -> Sight:
+def thumbnails() -> VisualAblation:
     """Colours of 8 x 10 pixels, and how much each changes within a motion step."""
 
     def objects(frames: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ def thumbnails() -> Sight:
         change = small.diff(dim=0, prepend=small[:1]).abs()
         return torch.cat([change[0::2], change[1::2]], dim=1)
 
-    return Sight(objects, motion)
+    return VisualAblation(objects, motion)
 
 
 def untrained(seed: int = 0) -> TinyEncoder:
@@ -87,7 +87,7 @@ def explained_variance(
 
 
 @torch.no_grad()
-def measure(sight: Sight | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+def measure(sight: VisualAblation | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Accuracy (0 to 1) and R^2 of onset and loudness. `clips`: class after class, half of each for training."""
     frames = [torch.from_numpy(pictures) for pictures, _ in clips]
     looks = torch.stack([sight.objects(pictures[::_FRAME_RATE]).mean(0) for pictures in frames])

@@ -54,7 +54,7 @@ class Batch:
     visual: Mapping[str, torch.Tensor]
     classes: torch.Tensor
     videos: torch.Tensor
-    is_memory: torch.Tensor
+    is_old_class: torch.Tensor
     spectrogram: torch.Tensor | None = None
     sources: torch.Tensor | None = None
 
@@ -64,7 +64,7 @@ class Batch:
 
     def memory_index(self) -> torch.Tensor:
         """Places `[K]` of the memory sources among the `B * N`."""
-        return self.is_memory.flatten().nonzero().squeeze(1).to(self.classes.device)
+        return self.is_old_class.flatten().nonzero().squeeze(1).to(self.classes.device)
 
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
         """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
@@ -72,10 +72,10 @@ class Batch:
         parts = {
             name: value[there]
             for name, value in vars(self).items()
-            if isinstance(value, torch.Tensor) and name != "is_memory"  # which lies on the CPU
+            if isinstance(value, torch.Tensor) and name != "is_old_class"  # which lies on the CPU
         }
         visual = {name: value[there] for name, value in self.visual.items()}
-        return replace(self, **{**parts, "visual": visual, "is_memory": self.is_memory[rows]})
+        return replace(self, **{**parts, "visual": visual, "is_old_class": self.is_old_class[rows]})
 
     def cat(self, other: "Batch") -> "Batch":
         """These mixtures, then those of another batch with as many sources; without waveforms."""
@@ -91,9 +91,9 @@ class Batch:
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> "Batch":
         """The batch that `tensors` took apart."""
         plain = {name: value for name, value in tensors.items() if not name.startswith("visual.")}
-        return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_memory": plain["is_memory"].cpu()})
+        return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_old_class": plain["is_old_class"].cpu()})
 
-    def ask(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
+    def with_query(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
         """The same mixtures with one more question each: what would belong to this old class `[B]`?
 
         The answer has no true mask; what an old model answers is what can be compared with it.
@@ -110,21 +110,21 @@ class Batch:
             visual=visual,
             classes=torch.cat([self.classes, classes.unsqueeze(1)], 1),
             videos=torch.cat([self.videos, self.videos[:, :1]], 1),
-            is_memory=torch.cat([self.is_memory, torch.ones(len(classes), 1, dtype=torch.bool)], 1),
+            is_old_class=torch.cat([self.is_old_class, torch.ones(len(classes), 1, dtype=torch.bool)], 1),
         )
 
 
 @dataclass(frozen=True)
-class Draw:
+class MixtureSpec:
     """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
 
     clips: torch.Tensor
     starts: torch.Tensor
     gains: torch.Tensor
-    is_memory: torch.Tensor
+    is_old_class: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, rows: slice) -> "Draw":
-        return Draw(self.clips[rows], self.starts[rows], self.gains[rows], self.is_memory[rows])
+    def __getitem__(self, rows: slice) -> "MixtureSpec":
+        return MixtureSpec(self.clips[rows], self.starts[rows], self.gains[rows], self.is_old_class[rows])

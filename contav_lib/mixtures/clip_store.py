@@ -1,6 +1,6 @@
 """Mix-and-separate batches, made on the device: draw clips, crop, scale, mix, transform.
 
-All waveforms and features lie on the device, one behind the other. A `Draw` says which clips are mixed, where they are
+All waveforms and features lie on the device, one behind the other. A `MixtureSpec` says which clips are mixed, where they are
 cropped and how loud; it is a few integers, made on the CPU, so that the same seed gives the same mixtures on any device.
 """
 
@@ -13,12 +13,12 @@ from torch.nn.functional import normalize
 
 from contav_lib import audio
 from contav_lib.datasets.prepare import PreparedClip
-from contav_lib.mixtures.batch import Batch, Draw, Spectrogram
+from contav_lib.mixtures.batch import Batch, MixtureSpec, Spectrogram
 
 MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
 
 
-class ClipBank:
+class ClipStore:
     """Prepared clips on the device, and batches from them.
 
     Args:
@@ -61,17 +61,21 @@ class ClipBank:
         return sum(part.nbytes(clip) for part in parts) + self._whole_motion[clip].nbytes
 
     def draw(
-        self, groups: torch.Tensor, generator: torch.Generator, gain: float = 0.0, is_memory: torch.Tensor | None = None
-    ) -> Draw:
+        self,
+        groups: torch.Tensor,
+        generator: torch.Generator,
+        gain: float = 0.0,
+        is_old_class: torch.Tensor | None = None,
+    ) -> MixtureSpec:
         """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
         room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
-        return Draw(
-            groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_memory is None else is_memory
+        return MixtureSpec(
+            groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_old_class is None else is_old_class
         )
 
-    def batch(self, draw: Draw, keep_waveforms: bool = False) -> Batch:
+    def batch(self, draw: MixtureSpec, keep_waveforms: bool = False) -> Batch:
         """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
         sizes = self.spectrogram
         clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
@@ -90,12 +94,12 @@ class ClipBank:
             visual=self._visual(clips, starts),
             classes=self.classes[draw.clips].to(self.device),
             videos=clips,
-            is_memory=draw.is_memory,
+            is_old_class=draw.is_old_class,
             spectrogram=spectrogram if keep_waveforms else None,
             sources=sources if keep_waveforms else None,
         )
 
-    def describe(self) -> torch.Tensor:
+    def clip_descriptors(self) -> torch.Tensor:
         """What each clip looks and sounds like, `[clips, D]`: the mean object feature and the mean log-frequency spectrum of a
         few random crops, each of unit length. No separator is asked, so that all methods find the same clips alike."""
         rows = []
@@ -106,7 +110,7 @@ class ClipBank:
             rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
         return torch.cat(rows).cpu()
 
-    def looks(self) -> torch.Tensor:
+    def object_embeddings(self) -> torch.Tensor:
         """What each clip shows, `[clips, D]`: the mean of its pictures' object features, each of unit length."""
         lengths = self._objects.lengths
         of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
@@ -114,7 +118,7 @@ class ClipBank:
         sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
         return sums / lengths.unsqueeze(1)
 
-    def _crops(self, draw: Draw) -> torch.Tensor:
+    def _crops(self, draw: MixtureSpec) -> torch.Tensor:
         """Waveforms `[B, N, samples]` of a draw, as they were recorded."""
         clips, starts, samples = draw.clips.to(self.device), draw.starts.to(self.device), self.spectrogram.samples
         ends = draw.starts + samples
@@ -143,7 +147,7 @@ class ClipBank:
         }
 
 
-def with_picture_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
+def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
     """The clips as a worse camera would have filmed them: with Gaussian noise in the features of their pictures.
 
     Args:
@@ -173,7 +177,7 @@ class Sampler:
         memory_share: chance that a source comes from the memory; None: it follows from the repeats.
         same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
             tell apart.
-        gain: see `ClipBank.draw`.
+        gain: see `ClipStore.draw`.
         seed: of this task's batches.
         clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
             in the authors' code, which is not in the paper); only their ratio counts.
@@ -181,7 +185,7 @@ class Sampler:
 
     def __init__(
         self,
-        bank: ClipBank,
+        bank: ClipStore,
         clips: Sequence[int],
         memory: Sequence[int],
         num_sources: int,
@@ -194,7 +198,7 @@ class Sampler:
     ):
         self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
         self.pool = torch.tensor([*clips, *memory])
-        self.is_memory = torch.arange(len(self.pool)) >= len(clips)
+        self.is_old_class = torch.arange(len(self.pool)) >= len(clips)
         if len(self.pool) < num_sources:
             raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
         if memory_share is None:
@@ -205,7 +209,7 @@ class Sampler:
         self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
         self.same_class_share = same_class_share
 
-    def draw(self, number: int, size: int) -> Draw:
+    def draw(self, number: int, size: int) -> MixtureSpec:
         """The draw of batch `number`: `size` mixtures; a clip is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
@@ -218,7 +222,7 @@ class Sampler:
             allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
             chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
         chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
-        return self.bank.draw(self.pool[chosen], generator, self.gain, self.is_memory[chosen])
+        return self.bank.draw(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
 
     def batch(self, number: int, size: int) -> Batch:
         return self.bank.batch(self.draw(number, size))

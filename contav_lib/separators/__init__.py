@@ -3,11 +3,11 @@
 from contav_lib.separators.coseparation import CoSeparation
 from contav_lib.separators.iquery import IQuery
 from contav_lib.separators.separator import (
-    Separation,
     Separator,
-    before_growing,
+    SeparatorOutput,
     load_separator,
     load_weights,
+    old_rows,
     register_separator,
     save_separator,
     separator_class,
@@ -17,10 +17,10 @@ from contav_lib.separators.soundofpixels import SoundOfPixels
 __all__ = [
     "CoSeparation",
     "IQuery",
-    "Separation",
+    "SeparatorOutput",
     "Separator",
     "SoundOfPixels",
-    "before_growing",
+    "old_rows",
     "load_separator",
     "load_weights",
     "register_separator",

@@ -11,7 +11,7 @@ import torch
 from contav_lib.audio import loss_weights
 from contav_lib.continual.tasks import Task
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators.separator import SEPARATORS, Separation, Separator, load_separator, save_separator
+from contav_lib.separators.separator import SEPARATORS, Separator, SeparatorOutput, load_separator, save_separator
 
 CLASSES = 4  # what a separator is made for here; it grows to 6
 Make = Callable[[int], Separator]  # number of classes -> a fresh separator
@@ -159,7 +159,7 @@ def losses(make: Make, some_batch: MakeBatch) -> None:
     separator, batch = make(CLASSES).eval(), some_batch()
     terms = separator.losses(batch, ask(separator, batch))
     finite_terms(terms)
-    more = batch.ask(torch.zeros(len(batch.classes), dtype=torch.long))
+    more = batch.with_query(torch.zeros(len(batch.classes), dtype=torch.long))
     for name, value in separator.losses(more, ask(separator, more)).items():
         close(value, terms[name], 1e-4, f"the loss {name!r} counts an additional question")
 
@@ -218,7 +218,7 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
         method.begin_task(task, separator)
         separator.grow(len(task.seen), torch.Generator().manual_seed(0))
         method.after_growing(task, separator.train())
-        asked = method.prepare(batch)
+        asked = method.on_batch(batch)
         answer = ask(separator, asked)
         terms = separator.losses(asked, answer) | method.losses(asked, answer)
         finite_terms(terms)
@@ -248,7 +248,7 @@ CLAUSES: dict[str, Callable[[Make, MakeBatch], None]] = {
 }
 
 
-def ask(separator: Separator, batch: Batch) -> Separation:
+def ask(separator: Separator, batch: Batch) -> SeparatorOutput:
     answer = separator(batch.mixture, batch.visual, batch.classes)
     for name, value in {"masks": answer.masks, **answer.features}.items():
         need(bool(value.isfinite().all()), f"{name!r} holds values that are infinite or not a number.")

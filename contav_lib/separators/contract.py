@@ -68,9 +68,9 @@ def make_batch(
     mixture = magnitudes.sum(1, keepdim=True)
     numbers = torch.rand(mixtures, classes - memory).argsort(1)[:, :sources] + memory
     numbers = numbers.repeat(1, sources)[:, :sources]  # fewer classes than sources: classes come again
-    is_memory = torch.zeros(mixtures, sources, dtype=torch.bool)
+    is_old_class = torch.zeros(mixtures, sources, dtype=torch.bool)
     if memory:
-        numbers[:, 0], is_memory[:, 0] = torch.randint(memory, (mixtures,)), True
+        numbers[:, 0], is_old_class[:, 0] = torch.randint(memory, (mixtures,)), True
     return Batch(
         mixture=mixture,
         ratio_masks=ratio_masks(magnitudes, mixture),
@@ -82,5 +82,5 @@ def make_batch(
         },
         classes=numbers,
         videos=torch.arange(mixtures * sources).reshape(mixtures, sources),
-        is_memory=is_memory,
+        is_old_class=is_old_class,
     )

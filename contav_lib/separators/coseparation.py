@@ -13,7 +13,7 @@ from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.resnet import ResNet
 from contav_lib.separators.layers.unet import check_sides, with_frequency_codes
-from contav_lib.separators.separator import Separation, Separator, register_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
 
 
 class Down(nn.Module):
@@ -142,21 +142,21 @@ class CoSeparation(Separator):
         self.audio_projection = nn.Linear(self.listener.features, visual_dim)
         self.classifier = nn.Linear(self.listener.features, num_classes)
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         objects = self.object_projection(visual["object"])
         logits, maps = self.unet((mixture + EPSILON).log(), functional.relu(objects))
         masks = logits.float().sigmoid()  # in bfloat16, faint sounds would be lost under the logarithm
         audible = masks if self.arguments["classifier_reaches_masks"] else masks.detach()
         separated = (audible * mixture + EPSILON).log()
         heard = self.listener(separated.flatten(0, 1).unsqueeze(1)).unflatten(0, classes.shape)
-        return Separation(
+        return SeparatorOutput(
             masks=masks,
             features={"audio": self.audio_projection(heard), "object": objects},
             intermediate=maps,
             for_losses={"class_logits": self.classifier(heard)},
         )
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """`separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the
         same video are summed before they are compared. `classifier`: each separated sound is of its class.
         """

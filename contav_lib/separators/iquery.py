@@ -13,7 +13,7 @@ from torch import nn
 
 from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
 from contav_lib.separators.layers.unet import UNet
-from contav_lib.separators.separator import Separation, Separator, load_weights, register_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, load_weights, register_separator
 
 
 class MotionLayer(nn.Module):
@@ -259,10 +259,10 @@ class IQuery(Separator):
             padding=padding,
         )
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         maps = self.unet(torch.log1p(mixture), mask_features=False)
         prediction = self.predictor(maps.latent, None, visual, classes, self.keep_attention)
-        return Separation(
+        return SeparatorOutput(
             masks=self.unet.mix(maps, prediction.weights).sigmoid(),
             features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
             intermediate=[*maps.intermediate, prediction.tokens],

@@ -15,13 +15,13 @@ from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.inputs import check_inputs
 from contav_lib.utils.registry import find_by_name, import_all
-from contav_lib.utils.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 SEPARATORS: dict[str, type["Separator"]] = {}
 
 
 @dataclass
-class Separation:
+class SeparatorOutput:
     """What a separator says of B mixtures with N sources.
 
     Attributes:
@@ -59,7 +59,7 @@ class Separator(nn.Module):
 
     Attributes:
         arguments: what the separator was made with; `num_classes` in it grows with `grow`.
-        keep_attention: put attention maps into `Separation.attention`; off, for they cost time.
+        keep_attention: put attention maps into `SeparatorOutput.attention`; off, for they cost time.
     """
 
     name: ClassVar[str]
@@ -76,7 +76,9 @@ class Separator(nn.Module):
     def num_classes(self) -> int:
         return self.arguments["num_classes"]
 
-    def __call__(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def __call__(
+        self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         """`forward`, after a look at what it is given.
 
         Raises:
@@ -88,7 +90,7 @@ class Separator(nn.Module):
         check_inputs(mixture, visual, classes, self.num_classes, widths)
         return super().__call__(mixture, visual, classes)
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         """Separate all N sources of all B mixtures in one pass.
 
         Args:
@@ -98,7 +100,7 @@ class Separator(nn.Module):
         """
         raise NotImplementedError
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """What this separator learns from, whatever the method: loss terms by name, weighted (eq. 12).
 
         Args:
@@ -130,7 +132,7 @@ class Separator(nn.Module):
         raise NotImplementedError
 
 
-def before_growing(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+def old_rows(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     """The part of a grown weight, a view, that was there when it had this shape: growing adds at the end of an axis."""
     return weight[tuple(slice(length) for length in shape)]
 
@@ -180,7 +182,7 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
         ValueError: the weights don't fit the arguments that stand beside them.
     """
     tensors, metadata = load_tensors(path)
-    with reading(path):
+    with file_errors(path):
         separator = separator_class(metadata["separator"])(**metadata["arguments"])
     load_weights(separator, without_prefix("separator.", tensors), path)
     return separator.to(device).eval()

@@ -10,7 +10,7 @@ from torch.nn import functional
 from contav_lib.audio import EPSILON
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.unet import UNet
-from contav_lib.separators.separator import Separation, Separator, register_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
 
 
 @register_separator("soundofpixels")
@@ -61,7 +61,7 @@ class SoundOfPixels(Separator):
         self.scale = nn.Parameter(torch.ones(mask_dim))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> Separation:
+    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         maps = self.unet((mixture + EPSILON).log())
         objects = self.object_projection(visual["object"])
         logits = self._logits(objects, maps.mask_features)
@@ -69,7 +69,7 @@ class SoundOfPixels(Separator):
         loudness = masks * torch.log1p(mixture)
         share = loudness / (loudness.sum((2, 3), keepdim=True) + EPSILON)
         heard = torch.einsum("bnft,bkft->bnk", share, maps.mask_features)
-        return Separation(
+        return SeparatorOutput(
             masks=masks,
             features={"audio": self.audio_projection(heard), "object": objects},
             intermediate=maps.intermediate,
@@ -107,7 +107,7 @@ class SoundOfPixels(Separator):
         parts = objects.sigmoid() * self.scale
         return torch.einsum("bnk,bkft->bnft", parts, maps).float() + self.bias
 
-    def losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """`separation`: weighted cross-entropy to the binary mask, or weighted L1 to the ratio mask."""
         if self.arguments["target"] == "ratio":
             return super().losses(batch, separation)

@@ -9,24 +9,24 @@ import torch
 
 from contav_lib.utils.registry import find_by_name, import_all
 
-Judge = Callable[..., str]
-EXERCISES: dict[str, Judge] = {}
+Checker = Callable[..., str]
+EXERCISES: dict[str, Checker] = {}
 
 
 class NotYet(Exception):
     """Raised by a judge for a wrong answer; its message says why it is wrong, without giving the answer away."""
 
 
-def exercise(name: str) -> Callable[[Judge], Judge]:
+def exercise(name: str) -> Callable[[Checker], Checker]:
     """Function decorator: register the judge of the exercise `name`, in a file of `contav_lib/teaching/exercises/`.
 
     A judge takes the answer, and by name whatever else it needs. It returns a sentence that explains why the answer is
     right, or raises `NotYet`.
     """
 
-    def register(judge: Judge) -> Judge:
-        EXERCISES[name] = judge
-        return judge
+    def register(checker: Checker) -> Checker:
+        EXERCISES[name] = checker
+        return checker
 
     return register
 
@@ -63,11 +63,11 @@ def check(name: str, answer: object, **given: object) -> Feedback:
         ValueError: there is no such exercise.
     """
     import_all("contav_lib.teaching.exercises")
-    judge = find_by_name(EXERCISES, name, "exercise")
+    checker = find_by_name(EXERCISES, name, "exercise")
     if answer is ...:
         return Feedback("Waiting", "write your answer in place of the three dots, and run the cell again.")
     try:
-        return Feedback("Right", judge(answer, **given))
+        return Feedback("Right", checker(answer, **given))
     except NotYet as wrong:
         return Feedback("Not yet", str(wrong))
     except (TypeError, ValueError, AttributeError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from contav_lib.utils.storage import StorageError, reading, write_atomically
+from contav_lib.utils.storage import StorageError, file_errors, write_atomically
 
 Record = dict[str, Any]
 Callback = Callable[[Record], None]
@@ -57,7 +57,7 @@ def read_history(path: Path) -> list[Record]:
     """
     if not path.exists():
         return []
-    with reading(path, "Remove it and go on without the course of training so far, or run again with fresh=True."):
+    with file_errors(path, "Remove it and go on without the course of training so far, or run again with fresh=True."):
         return [_record(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 

@@ -17,12 +17,12 @@ from contav_lib.continual.tasks import Task
 from contav_lib.evaluation.evaluate import validation_sdr
 from contav_lib.methods import Method
 from contav_lib.mixtures.batch import Batch
-from contav_lib.mixtures.clip_store import ClipBank, Draw, Sampler
-from contav_lib.separators import Separation, Separator, load_weights
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, Sampler
+from contav_lib.separators import Separator, SeparatorOutput, load_weights
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.utils.devices import mixed_precision
-from contav_lib.utils.storage import load_tensors, reading, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from contav_lib.config import Config
@@ -57,8 +57,8 @@ class Trainer:
         config: "Config",
         separator: Separator,
         method: Method,
-        train: ClipBank,
-        validation: ClipBank,
+        train: ClipStore,
+        validation: ClipStore,
         folder: Path,
         history: History,
     ):
@@ -66,7 +66,7 @@ class Trainer:
         self.train_bank, self.validation_bank = train, validation
         self.progress_file, self.history = folder / "progress.safetensors", history
 
-    def learn(self, task: Task, validation: Draw) -> None:
+    def learn(self, task: Task, validation: MixtureSpec) -> None:
         """Train on one task, from its start or from where the last checkpoint left it; keep the best weights.
 
         Args:
@@ -94,7 +94,7 @@ class Trainer:
         validate_every = ceil(steps / config.validations)
 
         for step in range(start, steps):
-            batch = self.method.prepare(sampler.batch(step, config.batch_size))
+            batch = self.method.on_batch(sampler.batch(step, config.batch_size))
             with mixed_precision(self.train_bank.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
             losses = self._losses(batch, separation)
@@ -126,7 +126,7 @@ class Trainer:
         self.method.end_task(task, self.separator, batches, remembered)
         self.separator.eval()
 
-    def _losses(self, batch: Batch, separation: Separation) -> dict[str, torch.Tensor]:
+    def _losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         own, added = self.separator.losses(batch, separation), self.method.losses(batch, separation)
         if same := own.keys() & added.keys():
             raise ValueError(
@@ -150,7 +150,7 @@ class Trainer:
             exemplar_repeats=config.exemplar_repeats,
         )
 
-    def _validate(self, task: Task, done: int, draw: Draw, best: Best) -> Best:
+    def _validate(self, task: Task, done: int, draw: MixtureSpec, best: Best) -> Best:
         sdr = validation_sdr(self.separator, self.validation_bank, draw)
         self.separator.train()
         self._record("validation", task, done, sdr=sdr)
@@ -181,7 +181,7 @@ class Trainer:
         if not self.progress_file.exists():
             return 0, Best()
         tensors, at = load_tensors(self.progress_file, self.train_bank.device)
-        with reading(self.progress_file, "Remove it and run again: the task at hand begins anew."):
+        with file_errors(self.progress_file, "Remove it and run again: the task at hand begins anew."):
             if at["task"] != task.index:
                 return 0, Best()
             load_weights(self.separator, without_prefix("separator.", tensors), self.progress_file)

@@ -49,7 +49,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def reading(path: Path, remedy: str = "Remove it and run again to have it made anew.") -> Iterator[None]:
+def file_errors(path: Path, remedy: str = "Remove it and run again to have it made anew.") -> Iterator[None]:
     """Put round code that reads a file or takes its content apart: what goes wrong there is the file's fault, and is said so.
 
     Raises:
@@ -71,7 +71,7 @@ def read_json(path: Path) -> Any:
     Raises:
         StorageError: the file is missing or not valid JSON.
     """
-    with reading(path):
+    with file_errors(path):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -88,7 +88,7 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
     Raises:
         StorageError: the file is missing, damaged, or was not written by `save_tensors`.
     """
-    with reading(path), safe_open(path, framework="pt", device=str(device)) as file:
+    with file_errors(path), safe_open(path, framework="pt", device=str(device)) as file:
         return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118 (not a dict)
 
 
@@ -98,7 +98,7 @@ def read_metadata(path: Path) -> Any:
     Raises:
         StorageError: as `load_tensors`.
     """
-    with reading(path), safe_open(path, framework="pt") as file:
+    with file_errors(path), safe_open(path, framework="pt") as file:
         return _metadata(file)
 
 

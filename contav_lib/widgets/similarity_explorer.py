@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 import traitlets
 
-from contav_lib.analysis.hearing import hear
-from contav_lib.analysis.similarity import HeardSources
+from contav_lib.analysis.hearing import extract_features
+from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
 from contav_lib.losses import Pair
@@ -27,7 +27,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
     frames also works when the kernel is gone.
 
     Args:
-        source: a `Result`, or `HeardSources`: see `HeardSources.from_features` for tensors of your own.
+        source: a `Result`, or `SourceFeatures`: see `SourceFeatures.from_features` for tensors of your own.
         mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `hear`.
 
     Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
@@ -70,8 +70,8 @@ class SimilarityExplorer(anywidget.AnyWidget):
     # {"panel", "average", "row", "column"}; a place is ["new" or "old", number of a source or of a class].
     _cell = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, source: Result | HeardSources, mixtures: int | None = None):
-        self.heard = hear(source, mixtures) if isinstance(source, Result) else source
+    def __init__(self, source: Result | SourceFeatures, mixtures: int | None = None):
+        self.heard = extract_features(source, mixtures) if isinstance(source, Result) else source
         super().__init__(
             pair=self.heard.pairs[0],
             model=len(self.heard.models) - 1,

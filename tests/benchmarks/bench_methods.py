@@ -38,7 +38,7 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
         for t in (task, before)
     )
     method.begin_task(replace(before, index=0), separator)
-    method.prepare(earlier.batch(0, config.batch_size))
+    method.on_batch(earlier.batch(0, config.batch_size))
     keeping = Sampler(bank, (), before.kept or before.clips, config.num_sources, None, 0.0, config.gain, seed=9)
 
     def remembered(number: int) -> Batch:
@@ -58,7 +58,7 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
 
     def step() -> None:
         nonlocal number
-        batch = method.prepare(batches[number % len(batches)])
+        batch = method.on_batch(batches[number % len(batches)])
         separation = separator(batch.mixture, batch.visual, batch.classes)
         sum((separator.losses(batch, separation) | method.losses(batch, separation)).values()).backward()
         optimizers.step(number)

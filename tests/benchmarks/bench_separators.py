@@ -43,7 +43,7 @@ def make_batch(sources: int, classes: int) -> Batch:
         },
         classes=torch.randint(classes, (MIXTURES, sources)),
         videos=torch.arange(MIXTURES * sources).reshape(MIXTURES, sources),
-        is_memory=torch.zeros(MIXTURES, sources, dtype=torch.bool),
+        is_old_class=torch.zeros(MIXTURES, sources, dtype=torch.bool),
     )
 
 

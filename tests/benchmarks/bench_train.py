@@ -50,7 +50,7 @@ def paper_batch(old_classes: int, classes: int) -> Batch:
         },
         classes=torch.stack([memory, new], 1),
         videos=torch.arange(BATCH * SOURCES).reshape(BATCH, SOURCES),
-        is_memory=torch.tensor([[True, False]]).expand(BATCH, -1),
+        is_old_class=torch.tensor([[True, False]]).expand(BATCH, -1),
     )
 
 

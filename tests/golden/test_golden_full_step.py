@@ -9,11 +9,11 @@ from contav_lib.continual.tasks import Task
 from contav_lib.methods.contav import ContAV
 from contav_lib.mixtures.clip_store import Batch
 
-LAMBDAS = {"distillation": "mask_distl", "instance": "ins_contra", "class_": "cls_contra"}
+LAMBDAS = {"distillation": "mask_distl", "instance_weight": "ins_contra", "class_weight": "cls_contra"}
 TERMS = {
     "separation": "separation_loss",
-    "instance": "instance_loss",
-    "class_": "class_loss",
+    "instance_aware": "instance_loss",
+    "class_aware": "class_loss",
     "distillation": "distill_loss",
 }
 
@@ -43,7 +43,9 @@ def make_batch(golden, step: str) -> Batch:
         },
         classes=classes,
         videos=videos,
-        is_memory=classes < config["args"]["class_num_per_step"] if step == "s1" else torch.zeros_like(classes).bool(),
+        is_old_class=classes < config["args"]["class_num_per_step"]
+        if step == "s1"
+        else torch.zeros_like(classes).bool(),
     )
 
 
@@ -112,7 +114,7 @@ def test_training_step(golden, tmp_path, step):
 def test_a_frozen_old_model(golden, tmp_path):
     """The kit's default: the old model in eval mode, unlike the authors' code."""
     *_, terms, total, method = step_losses(golden, tmp_path, "s1", batch_statistics=False)
-    for name in ("distillation", "instance", "class_"):
+    for name in ("distillation", "instance_aware", "class_aware"):
         assert terms[name] == pytest.approx(golden.scalars[f"s1.alt.old_eval.{TERMS[name]}"], abs=1e-5), name
     assert total == pytest.approx(golden.scalars["s1.alt.old_eval.loss"], abs=1e-5)
     assert not method.teacher.separator.training

@@ -61,12 +61,12 @@ def test_all_terms(golden, step):
     assert_near(same_video[order][:, order].float(), golden[f"{step}.equal_instance"])
     assert_near(same_class[order][:, order].float(), golden[f"{step}.equal_class"])
     compare = dict(pairs=IQuery.modality_pairs, temperature=config["temperature"])
-    instance = losses.cross_modal_similarity(rows, same_video, **compare)
+    instance_weight = losses.cross_modal_similarity(rows, same_video, **compare)
     by_class = losses.cross_modal_similarity(rows, same_class, **compare)
-    assert instance.item() == pytest.approx(scalars[f"{step}.instance_loss"], abs=1e-5)
+    assert instance_weight.item() == pytest.approx(scalars[f"{step}.instance_loss"], abs=1e-5)
     assert by_class.item() == pytest.approx(scalars[f"{step}.class_loss"], abs=1e-5)
 
-    total = separation + config["lam_ins"] * instance + config["lam_cls"] * by_class
+    total = separation + config["lam_ins"] * instance_weight + config["lam_cls"] * by_class
     if distillation is not None:
         total = total + config["lam_mask"] * distillation
     assert total.item() == pytest.approx(scalars[f"{step}.total"], abs=1e-5)

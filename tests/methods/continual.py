@@ -43,5 +43,5 @@ def learning(name: str, task: Task, grow: bool = True, **settings):
 
 def losses(chosen, separator, batch):
     """The method's terms, as the trainer asks for them."""
-    batch = chosen.prepare(batch)
+    batch = chosen.on_batch(batch)
     return chosen.losses(batch, separator(batch.mixture, batch.visual, batch.classes))

@@ -11,20 +11,20 @@ from contav_lib.methods.avcil import attention_distance
 def test_instance_and_class_terms_equal_a_plain_loop(make_bank):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("avcil", task, instance=1, class_=1, temperature=0.1)
+    chosen, separator = learning("avcil", task, instance_weight=1, class_weight=1, temperature=0.1)
     batch = batch_of(bank, task)
     separator.eval()
     features = separator(batch.mixture, batch.visual, batch.classes).features
     unit = {name: normalize(value.flatten(0, 1), dim=1) for name, value in features.items()}
     terms = losses(chosen, separator, batch)
-    for name, labels in (("instance", batch.videos.flatten()), ("class_", batch.classes.flatten())):
+    for name, labels in (("instance_aware", batch.videos.flatten()), ("class_aware", batch.classes.flatten())):
         rows = []
         for a, b in [(a, b) for pair in separator.modality_pairs for a, b in (pair, pair[::-1])]:
             for i in range(len(labels)):
                 log_softmax = (unit[b] @ unit[a][i] / 0.1).log_softmax(0)
                 of_positives = -log_softmax[labels == labels[i]]
                 # As published: by video, the mean over positives; by class, their sum divided by the number of rows.
-                rows.append(of_positives.mean() if name == "instance" else of_positives.sum() / len(labels))
+                rows.append(of_positives.mean() if name == "instance_aware" else of_positives.sum() / len(labels))
         assert terms[name].item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-4)
 
 
@@ -34,7 +34,7 @@ def test_attention_is_distilled_on_memory_and_free_while_nothing_has_changed(mak
     batch = old_batch(bank)
     separator.eval()
     terms = losses(chosen, separator, batch)
-    assert terms.keys() == {"instance", "class_", "distillation", "attention"}
+    assert terms.keys() == {"instance_aware", "class_aware", "distillation", "attention"}
     assert terms["attention"].item() == pytest.approx(0, abs=1e-6)
     assert terms["distillation"].item() == pytest.approx(0, abs=1e-6)
     with torch.no_grad():
@@ -69,4 +69,4 @@ def test_without_attention_there_is_no_such_term(make_bank):
     task = second_task(bank)
     chosen, separator = learning("avcil", task)
     separator.keep_attention = chosen.teacher.separator.keep_attention = False
-    assert losses(chosen, separator, batch_of(bank, task)).keys() == {"instance", "class_", "distillation"}
+    assert losses(chosen, separator, batch_of(bank, task)).keys() == {"instance_aware", "class_aware", "distillation"}

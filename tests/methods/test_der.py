@@ -21,7 +21,7 @@ def after_first_task(bank, steps=30, **settings):
     separator, chosen = make_separator(), DER(**settings)
     chosen.begin_task(FIRST, separator)
     for _ in range(steps):
-        chosen.prepare(batch_of(bank, FIRST))
+        chosen.on_batch(batch_of(bank, FIRST))
         with torch.no_grad():
             for parameter in separator.parameters():
                 parameter += 0.001
@@ -90,12 +90,12 @@ def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank):
     counts, replaced = [], 0
     for number in range(100):
         batch = sampler.batch(number, 12)
-        mixed = chosen.prepare(batch)
+        mixed = chosen.on_batch(batch)
         assert len(mixed.mixture) == 12
         counts.append([int((one.classes < 2).sum()) for one in (batch, mixed)])
         stored, replaced = mixed[12 - len(chosen.chosen) :], replaced + len(chosen.chosen)
         assert torch.equal(stored.ratio_masks, chosen.mixtures[chosen.chosen].ratio_masks)
-        assert not mixed[: 12 - len(chosen.chosen)].is_memory.all(1).any()  # all others hold something new
+        assert not mixed[: 12 - len(chosen.chosen)].is_old_class.all(1).any()  # all others hold something new
         chosen.after_step(separator, lambda number: kept_batch(bank))
     replay, der = torch.tensor(counts).sum(0).tolist()
     assert replay == der and replay == pytest.approx(0.4 * 100 * 24, rel=0.1) and replaced > 50
@@ -107,7 +107,7 @@ def test_stored_mixtures_are_drawn_anew_every_step(make_bank):
     chosen.begin_task(second_task(bank), separator)
     draws = []
     for _ in range(5):
-        chosen.prepare(old_batch(bank))
+        chosen.on_batch(old_batch(bank))
         draws.append(tuple(chosen.chosen.tolist()))
         chosen.after_step(separator, lambda number: kept_batch(bank))
     assert len(set(draws)) > 1 and len(draws[0]) == 12
@@ -119,7 +119,7 @@ def test_what_this_task_stores_is_not_replayed_in_it(make_bank):
     chosen.begin_task(FIRST, separator)
     batch = old_batch(bank)
     for _ in range(3):
-        assert chosen.prepare(batch) is batch and chosen.losses(batch, None) == {}
+        assert chosen.on_batch(batch) is batch and chosen.losses(batch, None) == {}
         chosen.after_step(separator, lambda number: kept_batch(bank))
     assert len(chosen.masks) == 3
 
@@ -128,7 +128,7 @@ def test_with_too_few_exemplars_to_mix_nothing_is_stored(make_bank):
     bank = make_bank()
     chosen, separator = DER(), make_separator()
     chosen.begin_task(Task(0, (0,), (0,), (0, 1, 2), (), kept=(0,)), separator)
-    chosen.prepare(batch_of(bank, FIRST))
+    chosen.on_batch(batch_of(bank, FIRST))
     chosen.after_step(separator, None)
     assert chosen.mixtures is None
 
@@ -141,7 +141,7 @@ def test_the_term_is_the_weighted_distance_from_the_stored_masks(make_bank):
     separator.grow(4)
     separator.eval()
     batch = batch_of(bank, task, share=0.7)
-    mixed = chosen.prepare(batch)
+    mixed = chosen.on_batch(batch)
     count = len(chosen.chosen)
     masks = separator(mixed.mixture, mixed.visual, mixed.classes).masks[-count:]
     apart = (mixed.weights[-count:] * (masks - chosen.masks[chosen.chosen]).abs()).mean()

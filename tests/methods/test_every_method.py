@@ -13,12 +13,16 @@ from contav_lib.utils.storage import load_tensors, without_prefix
 method_class("finetune")  # so that all are registered
 METHODS = sorted(name for name, cls in method.METHODS.items() if cls.__module__.startswith("contav_lib"))
 # Methods whose settings make other methods of them.
-VARIANTS = [(name, dict(asks=asks)) for name in ("lwf", "plop", "ewf") for asks in ("new_picture", "prototype")]
+VARIANTS = [
+    (name, dict(old_queries=old_queries))
+    for name in ("lwf", "plop", "ewf")
+    for old_queries in ("new_picture", "prototype")
+]
 ALL = [*((name, {}) for name in METHODS), *VARIANTS]
 # The settings that weigh a method's terms in the second task.
 WEIGHTS = {
-    "avcil": ("distillation", "instance", "class_", "attention"),
-    "contav": ("distillation", "instance", "class_"),
+    "avcil": ("distillation", "instance_weight", "class_weight", "attention"),
+    "contav": ("distillation", "instance_weight", "class_weight"),
     "der": ("distillation",),
     "ewc": ("strength",),
     "ewf": ("distillation",),
@@ -35,7 +39,7 @@ def go_through(chosen, task, separator, bank):
     """Three steps of a task that has begun, which change nothing, and its end."""
     batch, remembered = batch_of(bank, task), lambda number: old_batch(bank)
     for _ in range(3):
-        chosen.prepare(batch)
+        chosen.on_batch(batch)
         chosen.after_step(separator, remembered)
     chosen.end_task(task, separator, lambda number: batch, remembered)
 
@@ -55,7 +59,7 @@ def test_the_methods_are_these():
 @pytest.mark.parametrize("name", METHODS)
 def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
     # ContAV-Sep's contrastive terms work on the first task's own features, too: eq. 13 without an old model.
-    off = dict(instance=0, class_=0) if name == "contav" else {}
+    off = dict(instance_weight=0, class_weight=0) if name == "contav" else {}
     history, weights = course(tiny(method=name, tasks=1, **off))
     expected, expected_weights = course(tiny(method="finetune", tasks=1))
     assert history == expected
@@ -76,7 +80,7 @@ def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
         chosen.after_growing(task, separator)
         batch = batch_of(bank, task, share=0.7)
         terms.append(losses(chosen, separator, batch))
-        assert (chosen.prepare(batch) is batch) or weight
+        assert (chosen.on_batch(batch) is batch) or weight
     assert terms[0] == {} and terms[1]
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.ewc import EWC, estimate_fisher, normalised, penalty
-from contav_lib.separators import Separation
+from contav_lib.separators import SeparatorOutput
 
 
 class Linear(nn.Module):
@@ -18,7 +18,7 @@ class Linear(nn.Module):
         self.w = nn.Parameter(weights)
 
     def forward(self, mixture, visual, classes):
-        return Separation(masks=mixture @ self.w, features={})
+        return SeparatorOutput(masks=mixture @ self.w, features={})
 
     def losses(self, batch, separation):
         return {"squared": (separation.masks - batch.targets).square().sum() / 2}

@@ -46,11 +46,11 @@ def test_at_the_ends_the_outputs_are_the_old_or_the_new_ones(make_bank, share):
     assert torch.allclose(new(batch.mixture, batch.visual, classes).masks, before[share], atol=1e-5)
 
 
-@pytest.mark.parametrize("asks", ["plain", "new_picture"])
-def test_the_fusion_comes_after_the_task(make_bank, asks):
+@pytest.mark.parametrize("old_queries", ["plain", "new_picture"])
+def test_the_fusion_comes_after_the_task(make_bank, old_queries):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("ewf", task, asks=asks)
+    chosen, separator = learning("ewf", task, old_queries=old_queries)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter.fill_(1.0)

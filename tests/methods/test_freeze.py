@@ -18,7 +18,7 @@ def train(chosen, separator, bank, task, steps=3):
     optimizer = torch.optim.AdamW(separator.parameters(), lr=0.01, weight_decay=0.5)
     for _ in range(steps):
         separator.train()
-        batch = chosen.prepare(batch_of(bank, task))
+        batch = chosen.on_batch(batch_of(bank, task))
         separation = separator(batch.mixture, batch.visual, batch.classes)
         terms = separator.losses(batch, separation) | chosen.losses(batch, separation)
         optimizer.zero_grad()
@@ -53,7 +53,7 @@ def test_only_the_new_queries_are_trained(make_bank):
     chosen.end_task(task, separator, None, None)
     assert all(parameter.requires_grad for parameter in separator.parameters())
     separator.train()
-    batch = chosen.prepare(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(bank, task))
     separator(batch.mixture, batch.visual, batch.classes)
     norm = "unet.input_norm.running_mean"
     assert not torch.equal(separator.state_dict()[norm], before[norm])  # free again

@@ -11,13 +11,13 @@ from contav_lib.methods.lwf import LwF, mean_looks
 def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
     bank = make_bank()
     task = second_task(bank)
-    chosen, _ = learning("lwf", task, asks="new_picture")
+    chosen, _ = learning("lwf", task, old_queries="new_picture")
     batch = batch_of(bank, task)
-    asked = chosen.prepare(batch)
+    asked = chosen.on_batch(batch)
     assert asked.num_sources == batch.num_sources == 2 and asked.classes.shape == (12, 3)
     assert torch.equal(asked.classes[:, :2], batch.classes)
     assert set(asked.classes[:, 2].tolist()) == {0, 1}  # both old classes have their turn
-    assert asked.is_memory[:, 2].all() and torch.equal(asked.is_memory[:, :2], batch.is_memory)
+    assert asked.is_old_class[:, 2].all() and torch.equal(asked.is_old_class[:, :2], batch.is_old_class)
     for name, value in batch.visual.items():
         assert torch.equal(asked.visual[name][:, :2], value) and torch.equal(asked.visual[name][:, 2], value[:, 0])
 
@@ -26,19 +26,19 @@ def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
 def test_the_term_is_the_weighted_distance_from_the_old_masks(make_bank, memory):
     bank = make_bank()
     task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
-    chosen, separator = learning("lwf", task, asks="new_picture", distillation=0.7)
+    chosen, separator = learning("lwf", task, old_queries="new_picture", distillation=0.7)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
     separator.eval()
-    batch = chosen.prepare(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(bank, task))
     new = separator(batch.mixture, batch.visual, batch.classes).masks
     old = chosen.teacher.separator(batch.mixture, batch.visual, batch.classes.clamp(max=1)).masks
     apart = [
         (batch.weights[b, 0] * (new[b, n] - old[b, n]).abs()).mean()
-        for b, n in batch.is_memory.nonzero().tolist()  # remembered sources and questions
+        for b, n in batch.is_old_class.nonzero().tolist()  # remembered sources and questions
     ]
-    assert len(apart) == 12 + int(batch.is_memory[:, :2].sum()) and (len(apart) > 12) == bool(memory)
+    assert len(apart) == 12 + int(batch.is_old_class[:, :2].sum()) and (len(apart) > 12) == bool(memory)
     term = losses(chosen, separator, batch_of(bank, task))["distillation"]
     assert term.item() == pytest.approx(0.7 * torch.stack(apart).mean().item(), rel=1e-5) and term > 0
 
@@ -55,8 +55,8 @@ def test_plain_holds_all_masks_of_the_batch_to_those_of_the_separator_before_its
     task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
     chosen, separator = learning("lwf", task, distillation=0.7)
     batch = batch_of(bank, task)
-    asked = chosen.prepare(batch)
-    assert torch.equal(asked.classes, batch.classes) and asked.is_memory.all()
+    asked = chosen.on_batch(batch)
+    assert torch.equal(asked.classes, batch.classes) and asked.is_old_class.all()
     separator.eval()
     before = separator(batch.mixture, batch.visual, batch.classes).masks.detach()
     assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(0, abs=1e-6)
@@ -82,14 +82,14 @@ def test_mean_looks_are_means_over_sources_of_a_class_and_over_time(make_bank):
 
 
 def test_prototype_asks_with_what_the_old_class_looked_like(make_bank):
-    bank, separator, chosen = make_bank(), make_separator(), LwF(asks="prototype")
+    bank, separator, chosen = make_bank(), make_separator(), LwF(old_queries="prototype")
     first, task = first_task(), second_task(bank)
     chosen.begin_task(first, separator)
     chosen.end_task(first, separator, lambda number: batch_of(bank, first), None)
     assert chosen.looks["object"].shape == (2, 512) and chosen.looks["motion"].shape == (2, 768)
     chosen.begin_task(task, separator)
     batch = batch_of(bank, task)
-    asked = chosen.prepare(batch)
+    asked = chosen.on_batch(batch)
     old = asked.classes[:, 2]
     assert set(old.tolist()) == {0, 1} and torch.equal(asked.visual["object"][:, 2], chosen.looks["object"][old])
     assert torch.equal(asked.visual["motion"][:, 2], chosen.looks["motion"][old].unsqueeze(2).expand(-1, -1, 8))
@@ -103,5 +103,5 @@ def test_prototype_asks_with_what_the_old_class_looked_like(make_bank):
 
 
 def test_an_unknown_question_names_the_nearest():
-    with pytest.raises(ValueError, match="asks='prototypes'.*did you mean 'prototype'"):
-        LwF(asks="prototypes")
+    with pytest.raises(ValueError, match="old_queries='prototypes'.*did you mean 'prototype'"):
+        LwF(old_queries="prototypes")

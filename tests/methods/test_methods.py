@@ -74,7 +74,7 @@ def test_plain_methods_add_nothing_to_the_separators_loss(make_bank):
     bank, separator = make_bank(), make_separator(4)
     batch = batch_of(bank, second_task(bank))
     for name in ("finetune", "replay", "joint"):
-        assert method_class(name)().prepare(batch) is batch
+        assert method_class(name)().on_batch(batch) is batch
         assert losses(method_class(name)(), separator, batch) == {}
 
 
@@ -108,12 +108,12 @@ def test_the_teacher_says_what_the_old_model_would_have_said(make_bank):
     bank, separator = make_bank(), make_separator().eval()
     batch = batch_of(bank, second_task(bank))
     index, masks, features, *_ = Teacher(separator)(batch)
-    assert torch.equal(index, batch.is_memory.flatten().nonzero().squeeze(1)) and len(index) > 1
-    known = torch.where(batch.is_memory, batch.classes, 0)
+    assert torch.equal(index, batch.is_old_class.flatten().nonzero().squeeze(1)) and len(index) > 1
+    known = torch.where(batch.is_old_class, batch.classes, 0)
     whole = separator(batch.mixture, batch.visual, known)
-    assert torch.allclose(masks, whole.masks[batch.is_memory], atol=1e-5) and not masks.requires_grad
+    assert torch.allclose(masks, whole.masks[batch.is_old_class], atol=1e-5) and not masks.requires_grad
     for name, value in features.items():
-        assert torch.allclose(value, whole.features[name][batch.is_memory], atol=1e-4)
+        assert torch.allclose(value, whole.features[name][batch.is_old_class], atol=1e-4)
 
 
 def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
@@ -121,10 +121,10 @@ def test_the_teacher_hears_only_mixtures_with_memory(make_bank, asked):
     task = second_task(bank)
     chosen, separator = learning("contav", task)
     batch = batch_of(bank, task, share=0.2)
-    with_memory = int(batch.is_memory.any(1).sum())
+    with_memory = int(batch.is_old_class.any(1).sum())
     assert 0 < with_memory < 12
     terms = losses(chosen, separator, batch)
-    assert asked == [with_memory] and terms.keys() == {"distillation", "instance", "class_"}
+    assert asked == [with_memory] and terms.keys() == {"distillation", "instance_aware", "class_aware"}
 
 
 def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
@@ -132,7 +132,7 @@ def test_without_memory_in_the_batch_nobody_is_asked(make_bank, asked):
     task = second_task(bank)
     chosen, separator = learning("contav", task)
     terms = losses(chosen, separator, batch_of(bank, Task(1, task.classes, task.seen, task.clips, ()), share=None))
-    assert asked == [] and terms.keys() == {"instance", "class_"}
+    assert asked == [] and terms.keys() == {"instance_aware", "class_aware"}
 
 
 def test_no_mask_is_distilled_while_nothing_has_changed(make_bank):
@@ -161,13 +161,16 @@ def test_batch_statistics_are_the_authors_oversight(make_bank, asked):
     assert asked == [12]
 
 
-@pytest.mark.parametrize("left_out", ["distillation", "instance", "class_"])
-def test_a_weight_of_zero_leaves_its_term_out(make_bank, left_out):
+@pytest.mark.parametrize(
+    ("setting", "left_out"),
+    [("distillation", "distillation"), ("instance_weight", "instance_aware"), ("class_weight", "class_aware")],
+)
+def test_a_weight_of_zero_leaves_its_term_out(make_bank, setting, left_out):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("contav", task, **{left_out: 0})
+    chosen, separator = learning("contav", task, **{setting: 0})
     terms = losses(chosen, separator, batch_of(bank, task))
-    assert terms.keys() == {"distillation", "instance", "class_"} - {left_out}
+    assert terms.keys() == {"distillation", "instance_aware", "class_aware"} - {left_out}
 
 
 def test_weights_scale_their_terms_only(make_bank):
@@ -177,7 +180,7 @@ def test_weights_scale_their_terms_only(make_bank):
     separator.eval()
     batch = batch_of(bank, task)
     once = losses(chosen, separator, batch)
-    chosen.distillation, chosen.instance, chosen.class_ = 0.6, 0.2, 0.6
+    chosen.distillation, chosen.instance_weight, chosen.class_weight = 0.6, 0.2, 0.6
     twice = losses(chosen, separator, batch)
     for name, value in once.items():
         assert twice[name].item() == pytest.approx(value.item() * 2, rel=1e-5)
@@ -187,7 +190,7 @@ def test_weights_scale_their_terms_only(make_bank):
     ("when", "in_first", "in_second"), [("always", True, True), ("first", True, False), ("later", False, True)]
 )
 def test_contrastive_terms_may_be_of_the_first_task_only_or_of_the_later_ones(make_bank, when, in_first, in_second):
-    bank, contrast = make_bank(), {"instance", "class_"}
+    bank, contrast = make_bank(), {"instance_aware", "class_aware"}
     for task, there in ((first_task(), in_first), (second_task(bank), in_second)):
         chosen, separator = learning("contav", task, contrast_when=when)
         terms = losses(chosen, separator, batch_of(bank, task))

@@ -49,15 +49,15 @@ def test_nothing_is_lost_while_nothing_has_changed(make_bank):
 def test_only_sure_pixels_are_targets(make_bank, confidence):
     bank = make_bank()
     task = second_task(bank)
-    chosen, separator = learning("plop", task, asks="new_picture", distillation=1.0, confidence=confidence)
+    chosen, separator = learning("plop", task, old_queries="new_picture", distillation=1.0, confidence=confidence)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
-    batch = chosen.prepare(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(bank, task))
     new = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
     old = chosen.teacher.separator(batch.mixture, batch.visual, batch.classes.clamp(max=1)).masks
     apart = batch.weights * (new - old).abs() * ((2 * old - 1).abs() >= confidence)
-    expected = apart[batch.is_memory].mean().item()
+    expected = apart[batch.is_old_class].mean().item()
     pseudo = losses(chosen, separator, batch_of(bank, task))["pseudo"].item()
     assert pseudo == pytest.approx(expected, rel=1e-4) and (pseudo > 0) == (confidence < 1)
 

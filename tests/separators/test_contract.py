@@ -9,7 +9,7 @@ from small_separators import SIZES, make
 from torch import nn
 
 from contav_lib.methods.method import METHODS, method_class
-from contav_lib.separators import Separation, Separator, register_separator
+from contav_lib.separators import Separator, SeparatorOutput, register_separator
 from contav_lib.separators.clauses import CLAUSES
 from contav_lib.separators.contract import ContractBroken, check_separator
 from contav_lib.separators.separator import SEPARATORS
@@ -23,9 +23,9 @@ def test_the_kits_separators_keep_it_with_all_methods(name):
     queries = type(make(name)).class_queries
     methods = {key: cls for key, cls in COME_WITH_THE_KIT.items() if queries or not cls.needs_queries}
     asking = {
-        f"{key} that asks {asks}": partial(METHODS[key], asks=asks)
+        f"{key} that asks {old_queries}": partial(METHODS[key], old_queries=old_queries)
         for key in ("lwf", "plop", "ewf")
-        for asks in ("plain", "new_picture", "prototype")
+        for old_queries in ("plain", "new_picture", "prototype")
     }
     kept = check_separator(lambda num_classes: make(name, num_classes), methods | asking)
     assert kept.keys() - {"GPU"} == CLAUSES.keys() | {f"method {name}" for name in methods | asking}
@@ -53,7 +53,7 @@ class Plain(Separator):
         objects = self.look(visual["object"])
         weights = self.weigh(objects, classes)
         masks = self.form_masks(torch.einsum("bnc,bcft->bnft", weights, maps))
-        return Separation(masks, {"audio": self.sound(weights), "object": objects}, [maps])
+        return SeparatorOutput(masks, {"audio": self.sound(weights), "object": objects}, [maps])
 
     def hear(self, mixture):
         return self.listen(torch.log1p(mixture))
@@ -95,7 +95,7 @@ class FeaturesOfTwoWidths(Plain):
 class NothingToDistil(Plain):
     def forward(self, mixture, visual, classes):
         answer = super().forward(mixture, visual, classes)
-        return Separation(answer.masks, answer.features)
+        return SeparatorOutput(answer.masks, answer.features)
 
 
 class TwoSourcesOnly(Plain):

@@ -7,13 +7,13 @@ from small_separators import inputs, make
 from torch.nn import functional
 
 from contav_lib.losses import separation_loss
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import CoSeparation
 from contav_lib.separators.coseparation import Up
 
 
 def some_batch(sources: int = 2):
-    bank = ClipBank([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
+    bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
     clips = torch.stack([torch.randperm(4)[:sources] for _ in range(3)])
     return bank.batch(bank.draw(clips, torch.Generator().manual_seed(0)))
 

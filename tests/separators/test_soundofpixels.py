@@ -6,14 +6,14 @@ from samples import SMALL, make_prepared
 from small_separators import inputs, make
 from torch.nn import functional
 
-from contav_lib.mixtures.clip_store import ClipBank
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import SoundOfPixels
 from contav_lib.separators.separator import Separator
 
 
 @pytest.fixture
 def batch():
-    bank = ClipBank([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
+    bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
     return bank.batch(bank.draw(torch.tensor([[0, 1], [2, 3]]), torch.Generator().manual_seed(0)))
 
 

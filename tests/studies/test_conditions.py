@@ -56,5 +56,5 @@ def test_the_study_of_the_start_moves_the_contrastive_terms_only():
     assert always == conditions.methods("lab", 1)["ContAV-Sep"][0]
     assert changed(plan["contrast in the first task only"][0], always) == dict(contrast_when="first")
     assert changed(plan["contrast in later tasks only"][0], always) == dict(contrast_when="later")
-    assert changed(plan["distillation only"][0], always) == dict(instance=0.0, class_=0.0)
+    assert changed(plan["distillation only"][0], always) == dict(instance_weight=0.0, class_weight=0.0)
     assert set(conditions.against_distillation(plan)["vs_distillation"].pairs) == set(plan) - {"distillation only"}

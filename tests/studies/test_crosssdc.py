@@ -17,13 +17,13 @@ def test_the_rows_of_table_2_switch_single_terms():
     plan = {name: settings(configs[0]) for name, configs in studies.terms("lab", 1).items()}
     full = plan["ContAV-Sep"]
     off = {
-        "distillation only": ("instance", "class_"),
-        "distillation + instance": ("class_",),
-        "distillation + class": ("instance",),
+        "distillation only": ("instance_weight", "class_weight"),
+        "distillation + instance": ("class_weight",),
+        "distillation + class": ("instance_weight",),
     }
     for name, terms in off.items():
         assert all(plan[name][term] == 0 < full[term] for term in terms)
-        kept = {"distillation", "instance", "class_"} - set(terms)
+        kept = {"distillation", "instance_weight", "class_weight"} - set(terms)
         assert all(plan[name][term] == full[term] for term in kept)
 
 
@@ -31,10 +31,13 @@ def test_the_profile_lab_has_the_papers_weights():
     """The conditions with more and less weight are named by it."""
     lab = settings(studies.needs("lab", 1)[studies.UNCHANGED][0])
     paper = settings(Config.profile("paper", method="contav"))
-    assert all(lab[name] == paper[name] for name in ("distillation", "instance", "class_", "temperature"))
+    assert all(lab[name] == paper[name] for name in ("distillation", "instance_weight", "class_weight", "temperature"))
     for condition, factor in (("a third of the paper's weights", 1 / 3), ("three times the paper's weights", 3)):
         changed = studies.CONDITIONS[condition]
-        assert all(changed[name] == pytest.approx(factor * paper[name], rel=0.11) for name in ("instance", "class_"))
+        assert all(
+            changed[name] == pytest.approx(factor * paper[name], rel=0.11)
+            for name in ("instance_weight", "class_weight")
+        )
 
 
 def test_conditions_that_say_twice_are_twice_what_lab_has():
@@ -51,7 +54,10 @@ def test_each_condition_is_the_same_with_crosssdc_and_without():
         for one, other in zip(plan[condition], plan[f"{condition}, without"], strict=True):
             mine, others = settings(one), settings(other)
             differ = {name for name in mine if mine[name] != others[name]} - {"name", "method_settings"}
-            assert differ - {"temperature"} == {"instance", "class_"} and others["instance"] == others["class_"] == 0
+            assert (
+                differ - {"temperature"} == {"instance_weight", "class_weight"}
+                and others["instance_weight"] == others["class_weight"] == 0
+            )
             names |= {one.name, other.name}
     assert len(names) == 4 * len(studies.CONDITIONS) - 2 * 3  # three conditions change CrossSDC alone
 
@@ -69,7 +75,11 @@ def test_the_study_of_learning_has_one_task_and_pairs_for_every_separator():
     for separator in ("iquery", "coseparation", "soundofpixels"):
         one, other = settings(plan[separator][0]), settings(plan[f"{separator}, without"][0])
         assert one["separator"] == other["separator"] == separator and one["tasks"] == 1 and len(one["classes"]) == 5
-        assert {name for name in one if one[name] != other[name]} == {"method_settings", "instance", "class_"}
+        assert {name for name in one if one[name] != other[name]} == {
+            "method_settings",
+            "instance_weight",
+            "class_weight",
+        }
 
 
 def test_what_crosssdc_adds_is_taken_seed_by_seed():

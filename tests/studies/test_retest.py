@@ -21,7 +21,7 @@ def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
     (bank,) = load_banks(Config.from_json(reference.config), "test")
     batch = bank.batch(fixed_mixtures(bank, range(len(reference.classes)), 12, seed=0))
     seen = studies.by_looks(reference, bank)(replace(batch, classes=torch.full_like(batch.classes, -1)))
-    nearest = reference.prototypes().recognise(bank.looks()).nearest
+    nearest = reference.prototypes().recognise(bank.object_embeddings()).nearest
     assert seen.classes.tolist() == [[int(nearest[clip]) for clip in clips] for clips in batch.videos.tolist()]
     assert seen.mixture is batch.mixture and seen.visual is batch.visual
 

@@ -12,7 +12,7 @@ import torch
 import traitlets
 from PIL import Image
 
-from contav_lib.analysis.similarity import HeardSources
+from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.losses import contrastive_loss
 from contav_lib.widgets.similarity_explorer import SimilarityExplorer
 
@@ -21,12 +21,12 @@ CELL = {"panel": "new", "average": False, "row": ["new", 3], "column": ["new", 1
 
 
 @pytest.fixture
-def heard() -> HeardSources:
+def heard() -> SourceFeatures:
     """Six sources of three classes; the first of two models does not know the last class."""
     features = {name: torch.randn(2, 6, 5) for name in ("audio", "object", "motion")}
     for value in features.values():
         value[0, [2, 5]] = float("nan")
-    return HeardSources.from_features(
+    return SourceFeatures.from_features(
         features,
         [1, 0, 2, 1, 0, 2],
         [["cello", "<b>flute</b>"], ["violin"]],

@@ -22,7 +22,7 @@ from contav_lib.experiments.studies.families import Family, family_differences
 from contav_lib.experiments.studies.generalisation import generalisation
 from contav_lib.experiments.studies.representations import representations
 from contav_lib.experiments.studies.retest import scored_again
-from contav_lib.experiments.tables import half_interval, in_words, measures_table, results_table
+from contav_lib.experiments.tables import as_sentences, ci95_halfwidth, measures_table, results_table
 
 Results = Mapping[str, Sequence[Result]]
 
@@ -71,7 +71,7 @@ def print_study(study: str, results: Results) -> None:
     print(results_table(results, paper=study == "terms").to_string())
     for family in STUDIES[study].families(results).values():
         print()
-        print(in_words(family_differences(results, family), family.against, "final SDR"))
+        print(as_sentences(family_differences(results, family), family.against, "final SDR"))
     if study == "needs":
         _print_other_tests(results)
 
@@ -87,7 +87,7 @@ def _print_other_tests(results: Results) -> None:
             apart = (scores.loc[name] - scores.loc[f"{name}, without"]).to_numpy()
             print(f"\nOn {question}, SDR improvement in dB:\n{scores.round(2).to_string()}")
             print(
-                f"CrossSDC adds {apart.mean():+.2f} dB; the 95 % interval is {half_interval(apart):.2f} to either side."
+                f"CrossSDC adds {apart.mean():+.2f} dB; the 95 % interval is {ci95_halfwidth(apart):.2f} to either side."
             )
 
 

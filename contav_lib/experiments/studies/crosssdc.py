@@ -16,19 +16,19 @@ SAME_CLASS = "30 % same-class mixtures"
 # What might let CrossSDC show, and the settings that differ from those of `lab`.
 CONDITIONS: dict[str, dict[str, Any]] = {
     UNCHANGED: {},
-    "a third of the paper's weights": dict(instance=0.03, class_=0.1),
-    "three times the paper's weights": dict(instance=0.3, class_=0.9),
+    "a third of the paper's weights": dict(instance_weight=0.03, class_weight=0.1),
+    "three times the paper's weights": dict(instance_weight=0.3, class_weight=0.9),
     "temperature 0.2": dict(temperature=0.2),
     "half the sources from memory": dict(memory_share=0.5),
     "no class given (Sound of Pixels)": dict(separator="soundofpixels"),
-    "poor pictures": dict(picture_noise=4.0),
+    "poor pictures": dict(visual_noise=4.0),
     SAME_CLASS: dict(same_class_share=0.3),
     "batches of twice the size": dict(batch_size=24),
     "two tasks, twice as long": dict(tasks=2, steps=800),
     "4 diverse exemplars": dict(exemplars=4, exemplar_choice="diverse"),
     "whole-video motion": dict(motion="whole"),
 }
-OF_CROSSSDC = ("instance", "class_", "temperature")  # settings that mean nothing without it
+OF_CROSSSDC = ("instance_weight", "class_weight", "temperature")  # settings that mean nothing without it
 
 
 def terms(profile: str, seeds: Seeds) -> Plan:
@@ -36,8 +36,8 @@ def terms(profile: str, seeds: Seeds) -> Plan:
     variants = {
         "replay": dict(method="replay"),
         "distillation only": DISTILLATION,
-        "distillation + instance": dict(method="contav", class_=0.0),
-        "distillation + class": dict(method="contav", instance=0.0),
+        "distillation + instance": dict(method="contav", class_weight=0.0),
+        "distillation + class": dict(method="contav", instance_weight=0.0),
         "ContAV-Sep": dict(method="contav"),
     }
     return over_seeds(profile, seeds, variants)

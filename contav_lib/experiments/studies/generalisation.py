@@ -18,7 +18,7 @@ from contav_lib.experiments.run import seen_mixtures
 from contav_lib.experiments.studies.retest import bank_of, tasks_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
-from contav_lib.mixtures.clip_store import ClipBank, Draw
+from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
 
 KINDS = {"melody": "melody", "instrument": "test"}  # what is new, and the split where it is
 _MEASURES = ("sdr", "sdr_improvement")
@@ -89,7 +89,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
     return clips, scores
 
 
-def _mixtures(result: Result, split: str, count: int) -> tuple[ClipBank, Draw, np.ndarray]:
+def _mixtures(result: Result, split: str, count: int) -> tuple[ClipStore, MixtureSpec, np.ndarray]:
     """Mixtures drawn as those of the final test are."""
     bank = bank_of(result, split)
     draw = seen_mixtures(Config.from_json(result.config), bank, tasks_of(result, bank)[-1], count)

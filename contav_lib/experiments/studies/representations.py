@@ -9,11 +9,11 @@ import torch
 from torch.nn.functional import one_hot
 
 from contav_lib.config import Config
-from contav_lib.evaluation.evaluate import Sight
+from contav_lib.evaluation.evaluate import VisualAblation
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import task_mixtures
 from contav_lib.experiments.studies.retest import bank_of, batches, tasks_of
-from contav_lib.mixtures.clip_store import Batch, ClipBank, Draw
+from contav_lib.mixtures.clip_store import Batch, ClipStore, MixtureSpec
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
 
@@ -158,7 +158,9 @@ def ridge_classifier(features: torch.Tensor, classes: torch.Tensor, asked: torch
 
 
 @torch.inference_mode()
-def features(separator: Separator, bank: ClipBank, draw: Draw, sight: Sight | None = None) -> dict[str, torch.Tensor]:
+def features(
+    separator: Separator, bank: ClipStore, draw: MixtureSpec, sight: VisualAblation | None = None
+) -> dict[str, torch.Tensor]:
     """Features of all sources in the mixtures of a draw, by modality, `[M * N, D]`, float32 on the CPU.
 
     Args:

@@ -8,15 +8,15 @@ import pandas as pd
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, make_schedule
 from contav_lib.datasets.load import load_data
-from contav_lib.evaluation.evaluate import Sight, evaluate, fixed_mixtures
+from contav_lib.evaluation.evaluate import VisualAblation, evaluate, fixed_mixtures
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks
-from contav_lib.mixtures.clip_store import Batch, ClipBank, Draw
+from contav_lib.mixtures.clip_store import Batch, ClipStore, MixtureSpec
 from contav_lib.utils.devices import pick_device
 
 
-def bank_of(result: Result, split: str) -> ClipBank:
+def bank_of(result: Result, split: str) -> ClipStore:
     """The clips of one split of an experiment's data, on the GPU where there is one.
 
     Raises:
@@ -31,12 +31,12 @@ def bank_of(result: Result, split: str) -> ClipBank:
     return load_banks(config, split, device=pick_device())[0]
 
 
-def tasks_of(result: Result, bank: ClipBank) -> list[Task]:
+def tasks_of(result: Result, bank: ClipStore) -> list[Task]:
     """An experiment's tasks, with their clips in a bank of any split; nothing is remembered."""
     return make_schedule([result.classes[number] for number in bank.classes.tolist()], result.tasks, exemplars=0)
 
 
-def batches(bank: ClipBank, draw: Draw, size: int = 16) -> Iterator[Batch]:
+def batches(bank: ClipStore, draw: MixtureSpec, size: int = 16) -> Iterator[Batch]:
     """The mixtures of a draw, `size` at a time."""
     for first in range(0, len(draw), size):
         yield bank.batch(draw[first : first + size])
@@ -72,7 +72,7 @@ def scored_again(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def by_looks(result: Result, bank: ClipBank) -> Sight:
+def by_looks(result: Result, bank: ClipStore) -> VisualAblation:
     """Replaces the classes of a batch by those that its clips look most like (see `prototypes`)."""
-    nearest = result.prototypes(device=bank.device).recognise(bank.looks()).nearest
+    nearest = result.prototypes(device=bank.device).recognise(bank.object_embeddings()).nearest
     return lambda batch: replace(batch, classes=nearest[batch.videos])
