@@ -11,10 +11,11 @@ import pytest
 import torch
 from samples import CLASSES, SMALL, make_prepared, write_tone
 
-from contav_lib import Config, Result, paths, run
+from contav_lib import Config, Result, run
 from contav_lib.datasets.load import load_data
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.training.trainer import Trainer
+from contav_lib.utils import paths
 
 TESTS = Path(__file__).parent
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from samples import assert_equal_weights
 
-from contav_lib import Result, paths, run
+from contav_lib import Result, run
 from contav_lib.experiments.run import is_finished
 from contav_lib.training.trainer import Trainer
+from contav_lib.utils import paths
 from contav_lib.utils.storage import StorageError
 
 

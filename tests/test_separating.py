@@ -5,7 +5,8 @@ import pytest
 import torch
 from samples import CLASSES, RATE, write_tone
 
-from contav_lib import Result, separate, separating
+from contav_lib import Result, separate
+from contav_lib import inference as separating
 from contav_lib.inference import crop_starts, overlap_add
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
 from contav_lib.separators import SeparatorOutput

@@ -11,12 +11,13 @@ import pytest
 import torch
 from samples import CLASSES
 
-from contav_lib import Config, paths, run, storage
+from contav_lib import Config, run
 from contav_lib.continual.tasks import Task
 from contav_lib.methods import Method, method, method_class, register_method
 from contav_lib.training.history import read_history
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.training.trainer import NonFiniteLoss
+from contav_lib.utils import paths, storage
 from contav_lib.utils.storage import StorageError, load_tensors, read_json
 
 # Runs the experiment given as JSON and kills itself, as `kill -9` does, when a given record is written.

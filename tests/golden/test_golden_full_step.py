@@ -65,7 +65,8 @@ def step_losses(golden, tmp_path, step: str, batch_statistics: bool = True):
     separation = model(batch.mixture, batch.visual, batch.classes)
     terms = model.losses(batch, separation) | method.losses(batch, separation)
     sum(terms.values()).backward()
-    unweighted = {name: term.item() / weights.get(name, 1.0) for name, term in terms.items()}
+    of_term = {"instance_aware": "instance_weight", "class_aware": "class_weight"}
+    unweighted = {name: term.item() / weights.get(of_term.get(name, name), 1.0) for name, term in terms.items()}
     return model, batch, separation, unweighted, sum(terms.values()).item(), method
 
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contav_lib import Config, studies
+from contav_lib import Config
 from contav_lib.evaluation.mixture_scores import MixtureScores
+from contav_lib.experiments import studies
 
 
 def settings(config):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from contav_lib import Config, studies
+from contav_lib import Config
 from contav_lib.evaluation.evaluate import fixed_mixtures
+from contav_lib.experiments import studies
 from contav_lib.experiments.run import load_banks
 from contav_lib.experiments.studies.retest import bank_of, tasks_of
 
