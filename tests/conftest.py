@@ -16,6 +16,7 @@ from contav_lib.datasets.load import load_data
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
+from contav_lib.utils.registry import DATASETS, ENCODERS, METHODS, SEPARATORS
 
 TESTS = Path(__file__).parent
 
@@ -33,6 +34,17 @@ def golden_folder() -> Path:
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _what_a_test_registers_is_forgotten():
+    registries = (ENCODERS, DATASETS, SEPARATORS, METHODS)
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, classes in zip(registries, before, strict=True):
+        for name in registry.keys() - classes.keys():
+            if not registry[name].__module__.startswith("contav_lib"):
+                del registry[name]
 
 
 @pytest.fixture

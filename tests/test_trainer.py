@@ -13,7 +13,7 @@ from samples import CLASSES
 
 from contav_lib import Config, run
 from contav_lib.continual.tasks import Task
-from contav_lib.methods import Method, method, method_class, register_method
+from contav_lib.methods import Method, method_class, register_method
 from contav_lib.training.history import read_history
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.training.trainer import NonFiniteLoss
@@ -129,7 +129,6 @@ def test_a_full_disk_during_a_checkpoint_loses_nothing(home, tiny, reference, mo
 def broken(monkeypatch):
     """A method whose added term or whose gradient becomes infinite at the second task's step 3 (counted from 0)."""
     method_class("finetune")
-    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
 
     class Explodes(torch.autograd.Function):
         """1 on the way forward, infinite on the way back."""
@@ -301,7 +300,6 @@ def test_fused_steps_equal_plain_ones():
 
 def test_two_terms_of_one_name_are_refused(home, tiny, monkeypatch):
     method_class("contav")
-    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
 
     @register_method("shadow")
     @dataclass

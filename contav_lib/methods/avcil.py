@@ -28,7 +28,8 @@ class AVCIL(Contrastive):
     the same weight count several times as much.)
 
     Args:
-        distillation, instance_weight, class_weight, attention: weights of the terms; 0 leaves a term out. Those of the similarity terms are
+        distillation, instance_weight, class_weight, attention: weights of the terms; 0 leaves a term out. Those of the
+            similarity terms are
             AV-CIL's own, that of distillation is ContAV-Sep's.
         temperature: of the similarity terms.
 

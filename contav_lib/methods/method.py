@@ -9,10 +9,9 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, SeparatorOutput
-from contav_lib.utils.registry import did_you_mean, find_by_name, import_all
+from contav_lib.utils.registry import METHODS, did_you_mean
 
 Batches = Callable[[int], Batch]  # gives the batch of a number, always the same
-METHODS: dict[str, type["Method"]] = {}
 
 
 @dataclass
@@ -87,18 +86,11 @@ class Method:
             raise ValueError(f"{name}={getattr(self, name)!r}: {did_you_mean(getattr(self, name), known)}")
 
 
-def register_method(name: str):
+def register_method(name: str) -> Callable[[type[Method]], type[Method]]:
     """Class decorator: make a method known to `Config` under `name`."""
-
-    def register(cls: type[Method]) -> type[Method]:
-        cls.name = name
-        METHODS[name] = cls
-        return cls
-
-    return register
+    return METHODS.register(name)
 
 
 def method_class(name: str) -> type[Method]:
     """The method registered as `name`; an unknown name is a ValueError that gives the nearest."""
-    import_all("contav_lib.methods")
-    return find_by_name(METHODS, name, "method")
+    return METHODS.find(name)

@@ -11,7 +11,8 @@ import torch
 from contav_lib.audio import loss_weights
 from contav_lib.continual.tasks import Task
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators.separator import SEPARATORS, Separator, SeparatorOutput, load_separator, save_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, save_separator
+from contav_lib.utils.registry import SEPARATORS
 
 CLASSES = 4  # what a separator is made for here; it grows to 6
 Make = Callable[[int], Separator]  # number of classes -> a fresh separator

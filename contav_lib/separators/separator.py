@@ -4,6 +4,7 @@ A separator is an `nn.Module` that answers, for B mixtures of N sources each: wh
 source? Methods, trainer and metrics know separators only through this page.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,10 +15,8 @@ from torch import nn
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.inputs import check_inputs
-from contav_lib.utils.registry import find_by_name, import_all
+from contav_lib.utils.registry import SEPARATORS
 from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
-
-SEPARATORS: dict[str, type["Separator"]] = {}
 
 
 @dataclass
@@ -137,21 +136,14 @@ def old_rows(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     return weight[tuple(slice(length) for length in shape)]
 
 
-def register_separator(name: str):
+def register_separator(name: str) -> Callable[[type[Separator]], type[Separator]]:
     """Class decorator: make a separator known to `Config` under `name`."""
-
-    def register(cls: type[Separator]) -> type[Separator]:
-        cls.name = name
-        SEPARATORS[name] = cls
-        return cls
-
-    return register
+    return SEPARATORS.register(name)
 
 
 def separator_class(name: str) -> type[Separator]:
     """The separator registered as `name`; an unknown name is a ValueError that gives the nearest."""
-    import_all("contav_lib.separators")
-    return find_by_name(SEPARATORS, name, "separator")
+    return SEPARATORS.find(name)
 
 
 def save_separator(

@@ -1,12 +1,13 @@
-"""Things found by name, with errors that help: registries of separators and methods, names of settings."""
+"""Things found by name, with errors that help: registries of classes, each in a file of its own, and names of settings."""
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+Class = TypeVar("Class", bound=type)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
@@ -18,14 +19,52 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f"known are: {', '.join(known)}."
 
 
-def find_by_name(registry: Mapping[str, T], name: str, kind: str) -> T:
-    """`registry[name]`; an unknown name is a ValueError that gives the nearest ones."""
-    if name not in registry:
-        raise ValueError(f"There is no {kind} called {name!r}; {did_you_mean(name, registry)}")
-    return registry[name]
+def find_by_name(known: Mapping[str, T], name: str, kind: str) -> T:
+    """`known[name]`; an unknown name is a ValueError that gives the nearest ones."""
+    if name not in known:
+        raise ValueError(f"There is no {kind} called {name!r}; {did_you_mean(name, known)}")
+    return known[name]
 
 
 def import_all(package: str) -> None:
     """Import every module of a package, so that what they register is known."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")
+
+
+class Registry(dict[str, Any]):
+    """Classes by name. A new file in the package that registers a class is all it takes to add one.
+
+    Args:
+        kind: what the classes are, for error messages: "method", "separator", ...
+        package: where their files lie; imported when a name is looked up.
+    """
+
+    def __init__(self, kind: str, package: str):
+        super().__init__()
+        self.kind, self.package = kind, package
+
+    def register(self, name: str) -> Callable[[Class], Class]:
+        """Class decorator: make a class known under `name`, which becomes its attribute `name`."""
+
+        def add(cls: Class) -> Class:
+            cls.name = name
+            self[name] = cls
+            return cls
+
+        return add
+
+    def find(self, name: str) -> Any:
+        """The class registered as `name`.
+
+        Raises:
+            ValueError: there is none; the message gives the nearest names.
+        """
+        import_all(self.package)
+        return find_by_name(self, name, self.kind)
+
+
+ENCODERS = Registry("encoder", "contav_lib.encoders")
+DATASETS = Registry("dataset", "contav_lib.datasets")
+SEPARATORS = Registry("separator", "contav_lib.separators")
+METHODS = Registry("method", "contav_lib.methods")

@@ -12,8 +12,8 @@ from contav_lib.config import Config
 from contav_lib.experiments.compare import NAMES
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.result import Result
-from contav_lib.separators.separator import SEPARATORS
 from contav_lib.utils import paths
+from contav_lib.utils.registry import SEPARATORS
 
 Shelf = dict[str, Result]  # results by what they are called in a menu
 

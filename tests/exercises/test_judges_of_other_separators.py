@@ -7,6 +7,7 @@ from contav_lib.separators import separator_class
 from contav_lib.separators.clauses import CLAUSES
 from contav_lib.separators.contract import ContractBroken, check_separator
 from contav_lib.teaching.check import check
+from contav_lib.utils.registry import SEPARATORS
 
 SIZES = {
     "iquery": dict(width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24),
@@ -58,14 +59,9 @@ def test_the_clause_really_is_broken():
         def forward(self, mixture, visual, classes):
             return super().forward(mixture / (mixture.max() + 1e-6), visual, classes)
 
-    from contav_lib.separators.separator import SEPARATORS
-
-    SEPARATORS["loudest"], Loudest.name = Loudest, "loudest"
-    try:
-        with pytest.raises(ContractBroken, match="'mixtures apart' is broken"):
-            check_separator(lambda count: Loudest(num_classes=count, **SIZES["soundofpixels"]))
-    finally:
-        del SEPARATORS["loudest"]
+    SEPARATORS.register("loudest")(Loudest)
+    with pytest.raises(ContractBroken, match="'mixtures apart' is broken"):
+        check_separator(lambda count: Loudest(num_classes=count, **SIZES["soundofpixels"]))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from continual import batch_of, first_task, learning, losses, make_separator, ol
 
 from contav_lib import Config, run
 from contav_lib.continual.tasks import Task
-from contav_lib.methods import Method, method, method_class, register_method
+from contav_lib.methods import Method, method_class, register_method
 from contav_lib.methods.contav import ContAV
 from contav_lib.methods.teacher import Teacher
 from contav_lib.separators import IQuery
@@ -32,7 +32,6 @@ def asked(monkeypatch):
 
 def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
     method_class("contav")  # so that the methods that come with the kit are registered
-    monkeypatch.setattr(method, "METHODS", dict(method.METHODS))
     ended = []
 
     @register_method("quiet")

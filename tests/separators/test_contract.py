@@ -8,11 +8,11 @@ import torch
 from small_separators import SIZES, make
 from torch import nn
 
-from contav_lib.methods.method import METHODS, method_class
+from contav_lib.methods.method import method_class
 from contav_lib.separators import Separator, SeparatorOutput, register_separator
 from contav_lib.separators.clauses import CLAUSES
 from contav_lib.separators.contract import ContractBroken, check_separator
-from contav_lib.separators.separator import SEPARATORS
+from contav_lib.utils.registry import METHODS, SEPARATORS
 
 method_class("finetune")  # so that the methods that come with the kit are registered
 COME_WITH_THE_KIT = {name: cls for name, cls in METHODS.items() if cls.__module__.startswith("contav_lib")}
@@ -184,14 +184,6 @@ class StaysOnTheCPU(KnowsSomethingByHeart):
 
 def check(cls: type[Separator], **options) -> dict[str, str]:
     return check_separator(lambda num_classes: cls(num_classes=num_classes, **options), {"contav": METHODS["contav"]})
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_is_registered_here():
-    before = dict(SEPARATORS)
-    yield
-    SEPARATORS.clear()
-    SEPARATORS.update(before)
 
 
 @pytest.mark.parametrize(
