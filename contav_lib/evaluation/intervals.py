@@ -9,10 +9,10 @@ other test mixtures. The variance of the mean is the sum of two parts:
   clips, so a mixture counts as often as the product of how often its clips are drawn: the pigeonhole bootstrap (Owen 2007,
   Annals of Applied Statistics 1(2)). All seeds are tested on the same mixtures, so a draw of clips serves them all.
 
-From few seeds the percentiles of a bootstrap are too narrow, so only its variance is used, with a quantile of Student's t. Its
-degrees of freedom are Satterthwaite's (1946): n - 1 where the seeds make all of the variance, and more, the larger the part
-of the clips, which is known from many draws. The pigeonhole bootstrap is on the safe side: it overstates what is
-peculiar to single mixtures.
+From few seeds the percentiles of a bootstrap are too narrow, so only its variance is used, with a quantile of Student's t with
+n - 1 degrees of freedom. That is on the safe side: the clips' part is known better than n - 1 degrees of freedom say
+(Satterthwaite 1946 would give more of them, but few seeds can agree by luck, and his test then decides too often just where
+Holm's correction looks). The pigeonhole bootstrap is on the safe side, too: it overstates what is peculiar to single mixtures.
 """
 
 from collections.abc import Sequence
@@ -86,20 +86,20 @@ def interval(values: Sequence[float] | np.ndarray, resampled: np.ndarray | None 
     mean = float(values.mean())
     if count < 2:
         return Interval(mean, float("nan"), float("nan"))
-    of_seeds = variance = values.var(ddof=1) / count
+    variance = values.var(ddof=1) / count
     if resampled is not None and len(resampled):
         means = resampled.mean(1)
-        variance = of_seeds + means[~np.isnan(means)].var()
+        variance += means[~np.isnan(means)].var()
     error = float(np.sqrt(variance))
     if error == 0:
         return Interval(mean, 0.0, float(mean == 0))
-    degrees = (count - 1) * (variance / of_seeds) ** 2 if of_seeds else np.inf
-    half = stats.t.ppf(1 - SIGNIFICANCE / 2, degrees) * error
-    return Interval(mean, float(half), float(2 * stats.t.sf(abs(mean) / error, degrees)))
+    half = stats.t.ppf(1 - SIGNIFICANCE / 2, count - 1) * error
+    return Interval(mean, float(half), float(2 * stats.t.sf(abs(mean) / error, count - 1)))
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """P-values adjusted for a family of comparisons (Holm 1979): the chance of any false verdict stays below 5 %.
+    """P-values adjusted for a family of comparisons (Holm 1979): the chance of any false verdict stays below 5 %,
+    as far as each p-value holds what it promises.
 
     Args:
         p: p-values `[K]`; NaN is no comparison, and stays.

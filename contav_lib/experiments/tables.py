@@ -260,8 +260,8 @@ def as_sentences(differences: pd.DataFrame, against: str, what: str) -> str:
             line += " with one seed, which decides nothing; run three or more."
         else:
             line += (
-                f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds), "
-                f"p {_probability(row['p_holm'])} (Holm over {_count(family)}): **{row['verdict']}**."
+                f", its own 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds), "
+                f"p {_probability(row['p_holm'])} after Holm's correction over {_count(family)}: **{row['verdict']}**."
             )
         lines.append(line)
     return "\n".join(lines)
