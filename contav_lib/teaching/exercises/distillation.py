@@ -21,7 +21,7 @@ def judge_indifference(answer: object, rows: int) -> str:
     if math.isclose(given, right, abs_tol=0.006):
         return (
             f"each of {rows} equal candidates gets a share of 1/{rows}, so the loss is ln {rows} = {right:.2f}, whatever "
-            "the temperature and however many positives. A trained model must be below that."
+            "the temperature and however many positives. A model trained with this loss should be below that."
         )
     for value, explanation in mistakes.items():
         if math.isclose(given, value, abs_tol=0.006):
