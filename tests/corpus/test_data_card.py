@@ -54,7 +54,7 @@ def test_no_class_has_an_equaliser_of_its_own():
 
 
 def test_the_splits_are_those_of_the_generator():
-    cells = table("| split | clips a class | specimens | asks for |")
+    cells = table("| split | clips per class | specimens | asks for |")
     rows = {split: (clips, specimens) for split, clips, specimens, _ in cells}
     counts = Config.profile("lab").clips_per_class
     every = mini._with_melody(dict(zip(mini.COUNTED, counts, strict=True)))
@@ -67,7 +67,7 @@ def test_the_splits_are_those_of_the_generator():
     assert int(rows["train"][1]) == len(drawn["train"])
     assert drawn["melody"] <= drawn["train"]
     for split in ("validation", "test"):
-        assert rows[split][1] == "one a clip" and len(drawn[split]) == every[split]
+        assert rows[split][1] == "one per clip" and len(drawn[split]) == every[split]
     assert drawn["train"].isdisjoint(drawn["validation"] | drawn["test"])
     assert drawn["validation"].isdisjoint(drawn["test"])
     assert f"--counts {counts[0]} {counts[1]} {counts[2]} --seed 0" in CARD
@@ -95,3 +95,23 @@ def tone(program: int, pitch: int = 70) -> np.ndarray:
 def test_presets_share_samples_where_the_card_says_so(one, other, least, most):
     alike = np.corrcoef(tone(one), tone(other))[0, 1]
     assert least < alike < most
+
+
+def test_the_card_says_how_new_the_specimens_of_test_are():
+    counts = mini._with_melody(dict(zip(mini.COUNTED, Config.profile("lab").clips_per_class, strict=True)))
+
+    def drawn(label: str, split: str) -> list:
+        first = SPLITS.index(split) * mini.BLOCK
+        return [mini.clip_specimen(label, first + number) for number in range(counts[split])]
+
+    presets = same = 0
+    everywhere = []
+    for label in INSTRUMENTS:
+        known, asked = drawn(label, "train"), drawn(label, "test")
+        presets += sum(each.preset in {one.preset for one in known} for each in asked)
+        both = [(each.preset, each.shift) in {(one.preset, one.shift) for one in known} for each in asked]
+        same += sum(both)
+        everywhere += [label] * all(both)
+    assert f"160 test specimens {presets} play a preset that training has" in CARD.replace("\n", " ")
+    assert f"and {same} ({same / 160:.0%};".replace("%", " %") in CARD
+    assert set(everywhere) == {"clarinet", "tuba", "banjo", "cello", "ukulele"}
