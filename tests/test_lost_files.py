@@ -172,3 +172,12 @@ def test_a_damaged_checkpoint_is_named(finished, tiny):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(StorageError, match=r"task_2\.safetensors is missing, damaged"):
         Result(folder).separator()
+
+
+def test_scores_of_fewer_mixtures_than_tasks_have_are_not_finished(finished):
+    path = paths.runs() / finished.name / "mixtures.json"
+    stored = json.loads(path.read_text())
+    for name, values in stored["seen"].items():
+        stored["seen"][name] = values[:-1]
+    path.write_text(json.dumps(stored))
+    assert not is_finished(finished)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,3 +119,21 @@ def test_prefixes_go_on_and_off():
     tensors = {"a.b": torch.zeros(1), "c": torch.ones(1)}
     mixed = storage.with_prefix("x.", tensors) | storage.with_prefix("y.", tensors)
     assert storage.without_prefix("y.", mixed) == tensors and len(mixed) == 4
+
+
+def test_json_that_never_ends_is_said_to_be_damaged(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(StorageError, match=r"deep\.json is missing, damaged"):
+        storage.read_json(path)
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_folder_is_no_file_to_write(path):
+    with pytest.raises(StorageError, match="give the name of a file"):
+        storage.write_json(Path(path), {})
+
+
+def test_a_name_too_long_for_the_disk_is_said(tmp_path):
+    with pytest.raises(StorageError, match="Could not write"):
+        storage.write_json(tmp_path / ("x" * 250), {})

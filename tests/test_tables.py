@@ -72,9 +72,15 @@ def test_one_seed_decides_nothing():
 def test_in_words_gives_numbers_and_verdict():
     table = tables.paired_differences(results(replay=[1.0, 2.0, 3.0], contav=[0.0, 1.1, 1.9]), against="replay")
     sentence = tables.as_sentences(table, "replay", "forgetting")
-    assert "-1.00 dB" in sentence and "(3 seeds), p = 0.003 (Holm over 1 comparison): **lower**" in sentence
+    assert (
+        "-1.00 dB" in sentence
+        and "(3 seeds), p = 0.003 after Holm's correction over 1 comparison: **lower**" in sentence
+    )
     table = tables.paired_differences(results(replay=[1.0, 2.0], contav=[0.0, 1.0], der=[1.0, 3.0]), against="replay")
-    assert "p < 0.001 (Holm over 2 comparisons)" in tables.as_sentences(table, "replay", "final SDR").splitlines()[0]
+    assert (
+        "p < 0.001 after Holm's correction over 2 comparisons"
+        in tables.as_sentences(table, "replay", "final SDR").splitlines()[0]
+    )
 
 
 def test_test_clips_widen_the_interval_of_scores_but_not_of_forgetting():

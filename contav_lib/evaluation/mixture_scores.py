@@ -76,7 +76,14 @@ def read_mixture_scores(path: Path, measured: int) -> Stored:
             if len(mixtures) != len(stored["tasks"]):
                 raise ValueError(f"{len(stored['tasks'])} tasks, but {len(mixtures)} rows for task {number + 1}")
         if measured:
-            seen_mixtures(stored)
+            seen = seen_mixtures(stored)
+            # A stop between two files may leave the scores of a later task here; those of the last task must be complete.
+            if measured == len(stored["tasks"]) and len(seen.clips) != sum(
+                len(task["clips"]) for task in stored["tasks"]
+            ):
+                raise ValueError(
+                    f"{len(seen.clips)} mixtures across all classes, not as many as those of all tasks together"
+                )
     return stored
 
 

@@ -65,6 +65,8 @@ def _record(line: bytes) -> Record:
     record = json.loads(line)
     if [type(record[name]) for name in ("kind", "task", "step")] != [str, int, int]:
         raise ValueError(f"{record} is no record")
+    if not isinstance(record.get("seconds", 0.0), int | float):
+        raise ValueError(f"{record['seconds']!r} is no number of seconds")
     return record
 
 

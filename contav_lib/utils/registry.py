@@ -21,8 +21,8 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 def find_by_name(known: Mapping[str, T], name: str, kind: str) -> T:
     """`known[name]`; an unknown name is a ValueError that gives the nearest ones."""
-    if name not in known:
-        raise ValueError(f"There is no {kind} called {name!r}; {did_you_mean(name, known)}")
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"There is no {kind} called {name!r}; {did_you_mean(str(name), known)}")
     return known[name]
 
 

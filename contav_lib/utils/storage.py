@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         StorageError: the file system refused; the old file, if any, is untouched.
     """
+    if not path.name or path.is_dir():
+        raise StorageError(f"Could not write {str(path)!r}: give the name of a file, not of a folder.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +38,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             "Free some disk space or choose another folder, then run again: it goes on from the last complete file."
         ) from error
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -49,8 +51,8 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def file_errors(path: Path, remedy: str = "Remove it and run again to have it made anew.") -> Iterator[None]:
-    """Put round code that reads a file or takes its content apart: what goes wrong there is the file's fault, and is said so.
+def file_errors(path: Path, hint: str = "Remove it and run again to have it made anew.") -> Iterator[None]:
+    """Context manager: turn any error while reading or parsing `path` into a StorageError that names the file.
 
     Raises:
         StorageError: the file can't be read, or its content is not of the form that the code expects.
@@ -59,9 +61,9 @@ def file_errors(path: Path, remedy: str = "Remove it and run again to have it ma
         yield
     except StorageError:  # of a reader within, which has said all this
         raise
-    except (OSError, SafetensorError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StorageError(
-            f"{path} is missing, damaged, or not a file of this kit ({type(error).__name__}: {error}). {remedy}"
+            f"{path} is missing, damaged, or not a file of this kit ({type(error).__name__}: {error}). {hint}"
         ) from error
 
 
