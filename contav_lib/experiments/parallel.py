@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from multiprocessing.managers import SyncManager
 
 import torch
 from tqdm.auto import tqdm
@@ -53,7 +55,9 @@ def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
     steps = sum(map(steps_of, configs))
     # "spawn", for a forked child of a process that has used torch's threads can hang.
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, context, initializer=_one_thread_each) as pool:
+    manager = SyncManager(ctx=context)
+    manager.start(_end_with_parent)
+    with manager, ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         queue = manager.Queue()
         jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
         try:
@@ -75,8 +79,20 @@ def _drain(queue, bar: tqdm) -> None:
     bar.refresh()
 
 
-def _one_thread_each() -> None:
+def _begin_worker() -> None:
     torch.set_num_threads(1)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """Let this process end when its parent is gone: one that was killed can't stop it. Its files are whole at any moment."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_quietly(config: Config, queue) -> None:
