@@ -85,7 +85,8 @@ def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = 
         stream = container.streams.video[0]
         stream.thread_count = 1
         to_rgb = _rgb_converter(longest_side)
-        pictures, end = [], 0.0
+        pictures: list[np.ndarray] = []
+        end = 0.0
         for (frame, time), (_, end) in pairwise(_timed_frames(container, stream)):
             # This frame serves the moments 0, 1 / frame_rate, 2 / frame_rate ... nearer to it than to the next one.
             wanted = int(np.ceil((time + end) / 2 * frame_rate)) - len(pictures)
@@ -100,10 +101,11 @@ def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = 
 def _timed_frames(container, stream) -> Iterator[tuple]:
     """Every frame with its time in seconds since the first; at last (None, the end of the last frame)."""
     step = float(1 / (stream.average_rate or 25))
-    first = time = None
+    first: float | None = None
+    time = 0.0
     for frame in container.decode(stream):
         if first is None:
-            first, time = frame.time or 0.0, 0.0
+            first = frame.time or 0.0
         else:
             time = time + step if frame.time is None else frame.time - first
         yield frame, time

@@ -37,6 +37,7 @@ def store_examples(
         separated = separate_batch(separator.eval(), batch, bank)[0]
         name = f"task{task + 1}"
         if task not in index:
+            assert batch.sources is not None  # kept, as asked
             truth = batch.sources[0, :, : separated.shape[-1]]
             index[task] = {
                 "task": task,

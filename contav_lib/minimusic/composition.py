@@ -52,7 +52,7 @@ class Instrument:
 _CHINESE = ("pentatonic", "pentatonic", "minor pentatonic")
 _SONG = (idioms.tune, idioms.tune, idioms.ornamented)
 _BOWED = (idioms.tune, idioms.tune, idioms.ornamented, idioms.double_stops)
-_PLUCKED = {"legato": (0.8, 1.6)}
+_PLUCKED = 0.8, 1.6  # legato: the strings ring on
 
 # In the order in which the authors' tasks of four classes learn them. General MIDI has no erhu, guzheng or pipa: their
 # nearest relatives (fiddle, koto, shamisen) play their music in their range; a ukulele is a nylon guitar played high. The sound
@@ -90,7 +90,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         legato=(0.5, 1.2),
     ),
     "acoustic_guitar": Instrument(
-        ((24, 40, 79), (25, 40, 79)), (idioms.strum, idioms.picking, idioms.accompanied), (24, 36), **_PLUCKED
+        ((24, 40, 79), (25, 40, 79)), (idioms.strum, idioms.picking, idioms.accompanied), (24, 36), legato=_PLUCKED
     ),
     "banjo": Instrument(
         ((105, 50, 86),),
@@ -110,13 +110,13 @@ INSTRUMENTS: dict[str, Instrument] = {
         (24, 40),
         (0.3, 1.8),
         scales=_CHINESE,
-        **_PLUCKED,
+        legato=_PLUCKED,
     ),
     "pipa": Instrument(
         ((106, 45, 86),), (idioms.tremolo, idioms.tremolo, idioms.double_stops), (14, 28), (0.3, 1.8), scales=_CHINESE
     ),
     "trumpet": Instrument(((56, 54, 86), (56, 54, 86), (59, 54, 84)), _SONG, pace=(0.25, 1.6)),
-    "ukulele": Instrument(((24, 60, 84),), (idioms.strum, idioms.strum, idioms.picking), (18, 24), **_PLUCKED),
+    "ukulele": Instrument(((24, 60, 84),), (idioms.strum, idioms.strum, idioms.picking), (18, 24), legato=_PLUCKED),
 }
 
 

@@ -27,14 +27,14 @@ _THUMBNAIL = 8, 10  # pixels, height and width
 
 
 @dataclass
-class VisualAblation:
+class Sight:
     """A way to see. Both take frames `[n, height, width, 3]` uint8 and return features, `[n, .]` and `[n / 2, .]`."""
 
     objects: Callable[[torch.Tensor], torch.Tensor]
     motion: Callable[[torch.Tensor], torch.Tensor]
 
 
-def thumbnails() -> VisualAblation:
+def thumbnails() -> Sight:
     """Colours of 8 x 10 pixels, and how much each changes within a motion step."""
 
     def objects(frames: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ def thumbnails() -> VisualAblation:
         change = small.diff(dim=0, prepend=small[:1]).abs()
         return torch.cat([change[0::2], change[1::2]], dim=1)
 
-    return VisualAblation(objects, motion)
+    return Sight(objects, motion)
 
 
 def untrained(seed: int = 0) -> TinyEncoder:
@@ -87,7 +87,7 @@ def explained_variance(
 
 
 @torch.no_grad()
-def measure(sight: VisualAblation | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+def measure(sight: Sight | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Accuracy (0 to 1) and R^2 of onset and loudness. `clips`: class after class, half of each for training."""
     frames = [torch.from_numpy(pictures) for pictures, _ in clips]
     looks = torch.stack([sight.objects(pictures[::_FRAME_RATE]).mean(0) for pictures in frames])
@@ -110,6 +110,7 @@ def main() -> None:
     jobs = [(label, seed) for label in INSTRUMENTS for seed in range(arguments.clips)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         clips = list(pool.map(draw_class_clip, *zip(*jobs, strict=True), chunksize=10))
+    sights: dict[str, Sight | TinyEncoder]
     sights = {"thumbnails": thumbnails(), "untrained": untrained(), "tiny": TinyEncoder()}
     sights |= {str(path): TinyEncoder(path) for path in arguments.weights}
     print("class: accuracy of the nearest class mean; onset, loudness: R^2 of ridge regression")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contav_lib.minimusic.drawing.canvas import Canvas, Colour, Point, mirrored, ribbon, rim, shade, smooth
+from contav_lib.minimusic.drawing.canvas import Canvas, Colour, Point, as_colour, mirrored, ribbon, rim, shade, smooth
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def pattern(rng: np.random.Generator, length: float, wide: float) -> list[Shape]
 
 def assemble(rng: np.random.Generator, length: float, wide: float) -> list[Shape]:
     """A main part, up to four more about it, and what is on them, in the order of painting."""
-    shapes = []
+    shapes: list[Shape] = []
     for part in range(int(rng.integers(1, 5))):
         grown = 1 if part == 0 else rng.uniform(0.2, 0.6)
         long, broad = grown * length, grown * wide * rng.uniform(0.7, 1.4)
@@ -112,4 +112,4 @@ def _disc(x: float, y: float, radius: float) -> tuple[Point, ...]:
 def three_colours(rng: np.random.Generator) -> list[Colour]:
     """Three colours, of any hue, pale or strong."""
     hsv = zip(rng.random(3), rng.uniform(0, 0.9, 3), rng.uniform(0.2, 0.95, 3), strict=True)
-    return [tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(*colour)) for colour in hsv]
+    return [as_colour(round(255 * channel) for channel in colorsys.hsv_to_rgb(*colour)) for colour in hsv]

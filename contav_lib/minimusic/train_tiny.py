@@ -67,8 +67,8 @@ def draw_clips(toys: int, per_toy: int) -> Drawings:
     with ProcessPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         clips = pool.map(draw_clip, *zip(*jobs, strict=True), chunksize=20)
         pictures, music = zip(*tqdm(clips, "drawing", len(jobs), unit="clip"), strict=True)
-    music = torch.from_numpy(np.stack(music)).float()
-    return Drawings(torch.from_numpy(np.stack(pictures)), torch.arange(toys).repeat(per_toy), *music.unbind(1))
+    heard = torch.from_numpy(np.stack(music)).float()
+    return Drawings(torch.from_numpy(np.stack(pictures)), torch.arange(toys).repeat(per_toy), *heard.unbind(1))
 
 
 def train_objects(data: Drawings, steps: int) -> tiny.TinyNetwork:

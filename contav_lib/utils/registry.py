@@ -47,7 +47,7 @@ class Registry(dict[str, Any]):
     def register(self, name: str) -> Callable[[Class], Class]:
         """Class decorator: make a class known under `name`, which becomes its attribute `name`."""
 
-        def add(cls: Class) -> Class:
+        def add(cls: Any) -> Any:
             cls.name = name
             self[name] = cls
             return cls

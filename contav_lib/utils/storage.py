@@ -16,7 +16,7 @@ class StorageError(OSError):
     """A file could not be written or read; the message says which and what to do."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then move it into place in one step.
 
     Whatever happens in between (a crash, a full disk), `path` holds either its old content or the new one.

@@ -154,8 +154,8 @@ class BlindTest(anywidget.AnyWidget):
         return f"BlindTest({self.kind}, {len(self._rows)} of {self.trials} answered)"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return ({**data, "text/html": self.static_html()} if not self.done else data), metadata
+        fallback = {} if self.done else {"text/html": self.static_html()}
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
 
     def _convert(self, example: int, rate: int) -> dict[str, np.ndarray]:
         sounds = dict(zip(self._methods, self._pairs[example], strict=True))
@@ -202,11 +202,10 @@ class BlindTest(anywidget.AnyWidget):
         """What an answer means."""
         named = dict(zip("AB", (self._methods[number] for number in self._order), strict=True))
         if self.kind == "rate":
-            marks = [message.get("rating_a"), message.get("rating_b")]
-            if not all(mark in range(1, 6) for mark in marks):
+            a, b = message.get("rating_a", 0), message.get("rating_b", 0)
+            if a not in range(1, 6) or b not in range(1, 6):
                 return None
-            chosen = None if marks[0] == marks[1] else named["AB"[marks[1] > marks[0]]]
-            return {"rating_a": marks[0], "rating_b": marks[1], "chosen": chosen}
+            return {"rating_a": a, "rating_b": b, "chosen": None if a == b else named["AB"[b > a]]}
         if (choice := message.get("choice")) not in named:
             return None
         if self.kind == "pick":

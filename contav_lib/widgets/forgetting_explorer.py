@@ -56,7 +56,8 @@ class ForgettingExplorer(anywidget.AnyWidget):
     selected = traitlets.Dict(read_only=True)
 
     _scores = traitlets.Dict().tag(sync=True)  # what the scores are called
-    _methods = traitlets.List().tag(sync=True)  # {"name", "tasks", "matrix": {score: [T][T]}}, null where not measured
+    # {"name", "tasks", "matrix": {score: [T][T]}}, null where not measured
+    _methods = traitlets.List(traitlets.Dict()).tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)  # {"method", "task", "text"} of a run that is going on
     _cell = traitlets.Dict().tag(sync=True)  # {"method", "learned", "tested"}
     _notice = traitlets.Unicode().tag(sync=True)
@@ -171,8 +172,8 @@ class ForgettingExplorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return ({**data, "image/png": self._figure()} if self._measured() else data), metadata
+        fallback = {"image/png": self._figure()} if self._measured() else {}
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
 
     def _figure(self) -> bytes:
         import matplotlib.pyplot as plt

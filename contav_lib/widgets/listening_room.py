@@ -137,6 +137,7 @@ class ListeningRoom(VBox):
         if self._filling:
             return
         player = self.player
+        assert player is not None  # without a player there are no menus that call this
         place, solo = player.steps[player.step], player.solo
         try:
             player.load_result(self._result, self._mixture.value)
@@ -157,6 +158,7 @@ class ListeningRoom(VBox):
         except (ValueError, OSError) as error:
             self._booth.children = [HTML(escape(str(error)))]
             return
+        assert self.player is not None  # without a player there is no button that calls this
         self.player.playing = False
         self.test, asked = test, (self._shelf.value, self._question.value, *pair)
         test.observe(lambda _change: self._keep(test, asked), "done")

@@ -99,13 +99,11 @@ class SimilarityExplorer(anywidget.AnyWidget):
         """`matrix(which)` with its names, by task and class."""
         heard = self.heard
         task_of = {label: number + 1 for number, task in enumerate(heard.tasks) for label in task}
-        if self.average:
-            keys = [(task_of[label], label) for label in heard.labels]
-            index = pd.MultiIndex.from_tuples(keys, names=["task", "class"])
-        else:
-            labels = [heard.labels[number] for number in heard.classes.tolist()]
-            keys = [(task_of[label], label, name) for label, name in zip(labels, heard.names, strict=True)]
-            index = pd.MultiIndex.from_tuples(keys, names=["task", "class", "source"])
+        labels = heard.labels if self.average else [heard.labels[number] for number in heard.classes.tolist()]
+        levels: dict[str, list] = {"task": [task_of[label] for label in labels], "class": labels}
+        if not self.average:
+            levels["source"] = heard.names
+        index = pd.MultiIndex.from_arrays(list(levels.values()), names=list(levels))
         return pd.DataFrame(self.matrix(which).numpy(), index, index)
 
     def loss_table(self) -> pd.DataFrame:
@@ -220,8 +218,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "image/png": self._figure()}, metadata
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"image/png": self._figure()})
 
     def _figure(self) -> bytes:
         import matplotlib.pyplot as plt
@@ -240,7 +237,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
             for model in shown
         }
         with plt.ioff():
-            figure = plots.similarity(models, heard.classes[order], heard.labels)
+            figure = plots.similarity(models, heard.classes[order].tolist(), heard.labels)
         file = BytesIO()
         figure.savefig(file, format="png", dpi=70)
         plt.close(figure)

@@ -171,5 +171,4 @@ class StemPlayer(anywidget.AnyWidget):
         return f"StemPlayer({', '.join(self.names)})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/html": self.static_html()}, metadata
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"text/html": self.static_html()})

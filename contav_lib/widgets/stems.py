@@ -36,7 +36,7 @@ class Stem:
 
     def describe(self, first_picture: int | None) -> dict[str, Any]:
         """What the browser is told; `first_picture` is the number of the first take's picture."""
-        plus, minus = (self.separated.sent, self.truth.sent) if self.separated else (self.sent, [-1])
+        plus, minus = (self.separated.sent, self.truth.sent) if self.separated and self.truth else (self.sent, [-1])
         takes = [
             {
                 "plus": plus[place],
@@ -81,7 +81,7 @@ def make_stems(
 
 def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[float], list[bytes], list[dict]]:
     """What travels to the browser: sounds, their scales, pictures, descriptions. Residuals are computed there."""
-    packed = []
+    packed: list[tuple[bytes, float]] = []
     for stem in stems:
         if not stem.separated:
             stem.sent = list(range(len(packed), len(packed) + len(stem.takes)))

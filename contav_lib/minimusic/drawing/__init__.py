@@ -67,7 +67,7 @@ def film(player: Player, music: list[Moment], rng: np.random.Generator, size: tu
     for frame, moment in enumerate(music):
         image = stage.room.copy()
         player.paint_moving(stage.canvas(image, player.closeness), moment)
-        pictures[frame] = stage.photograph(image, frame)
+        pictures[frame] = np.asarray(stage.photograph(image, frame))
     if player.mirrors and rng.random() < 0.5:
         pictures = np.ascontiguousarray(pictures[:, :, ::-1])
     return stage.develop(pictures)

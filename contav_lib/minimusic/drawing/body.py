@@ -33,8 +33,9 @@ class Look:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Look:
-        colours = (choose(palette, rng) for palette in (SKINS, HAIRS, SHIRTS, TROUSERS))
-        return cls(*colours, hairstyle=int(rng.integers(5)), lean=float(rng.uniform(-7, 7)))
+        hairstyle, lean = int(rng.integers(5)), float(rng.uniform(-7, 7))
+        skin, hair, shirt, trousers = (choose(palette, rng) for palette in (SKINS, HAIRS, SHIRTS, TROUSERS))
+        return cls(skin, hair, shirt, trousers, hairstyle, lean)
 
 
 class Player:
@@ -148,7 +149,7 @@ def _elbow(shoulder: Point, hand: Point, length: float) -> Point:
 
 
 MOUTH = (0.0, 7.6)
-HAIRLINES = [
+HAIRLINES: list[list[Point]] = [
     [(-11.6, 3), (-11.5, -6), (-7, -13), (0, -15), (7, -13), (11.5, -6), (11.6, 3), (9, -5), (0, -8), (-9, -5)],
     [(-11.2, -1), (-11, -7), (-6, -13.6), (0, -14.6), (6, -13.6), (11, -7), (11.2, -1), (8, -7), (-5, -9)],
     [(-11, -3), (-8, -11), (0, -13.6), (8, -11), (11, -3), (8, -9), (0, -10.6), (-8, -9)],

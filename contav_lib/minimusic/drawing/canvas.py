@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import ImageDraw
@@ -69,7 +69,7 @@ class Canvas:
 _ROUND = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False)]
 
 
-def smooth(points: Sequence[Point], closed: bool = True, steps: int = 5) -> list[Point]:
+def smooth(points: Sequence[Point] | np.ndarray, closed: bool = True, steps: int = 5) -> list[Point]:
     """A smooth curve through the points (a Catmull-Rom spline), as a longer list of points."""
     knots = np.asarray(points, dtype=float)
     ends = (knots[-1:], knots[:2]) if closed else (knots[:1], knots[-1:])
@@ -97,11 +97,17 @@ def mirrored(half: Sequence[Point], steps: int = 5) -> list[Point]:
     return smooth([*half, *((x, -y) for x, y in reversed(half) if y)], steps=steps)
 
 
+def as_colour(channels: Iterable[float]) -> Colour:
+    """Red, green and blue, 0 to 255, cut off to whole numbers."""
+    red, green, blue = (int(channel) for channel in channels)
+    return red, green, blue
+
+
 def shade(colour: Colour, factor: float) -> Colour:
     """The colour made darker (factor below 1) or lighter (above 1, towards white)."""
     if factor <= 1:
-        return tuple(int(channel * factor) for channel in colour)
-    return tuple(int(255 - (255 - channel) * (2 - factor)) for channel in colour)
+        return as_colour(channel * factor for channel in colour)
+    return as_colour(255 - (255 - channel) * (2 - factor) for channel in colour)
 
 
 def rim(colour: Colour) -> Colour:
@@ -111,9 +117,9 @@ def rim(colour: Colour) -> Colour:
 
 def vary(colour: Colour, rng: np.random.Generator, amount: int = 9) -> Colour:
     """The colour, a little different each time."""
-    return tuple(int(channel) for channel in np.clip(np.add(colour, rng.integers(-amount, amount + 1, 3)), 0, 255))
+    return as_colour(np.clip(np.add(colour, rng.integers(-amount, amount + 1, 3)), 0, 255))
 
 
 def choose(colours: Sequence[Colour], rng: np.random.Generator) -> Colour:
     """One of the colours, a little varied."""
-    return vary(colours[rng.integers(len(colours))], rng)
+    return vary(colours[int(rng.integers(len(colours)))], rng)

@@ -75,7 +75,8 @@ class Piano(Player):
             for neighbour in (pitch - 1, pitch + 1):
                 if neighbour % 12 in BLACK and neighbour not in held:
                     self.key(canvas, neighbour)
-        split, struck = sum(self.hands_at) / 2, [[], []]
+        split = sum(self.hands_at) / 2
+        struck: tuple[list[float], list[float]] = [], []
         for note in moment.struck:
             x = self.centre(note.pitch)
             struck[x > split].append(x)

@@ -153,7 +153,7 @@ class Xylophone(Player):
         struck = sorted({note.pitch for note in moment.struck})
         for pitch in struck:
             self.paint_bar(canvas, pitch, struck=True)
-        places = [self.bar(pitch)[:2] for pitch in struck[-1:] + struck[:1]]  # from left to right
+        places: list[Point | None] = [self.bar(pitch)[:2] for pitch in struck[-1:] + struck[:1]]  # from left to right
         if len(struck) == 1:
             # A single note goes to each hand in turn.
             places[moment.turn % 2] = None

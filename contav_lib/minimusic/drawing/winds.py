@@ -173,10 +173,9 @@ class Trumpet(Wind):
 
 class Tuba(Wind):
     finishes = GOLDS
-    OUTER = [(116, 40), (116, 92), (108, 110), (88, 114), (70, 106), (66, 88), (70, 66), (80, 58)]
-    OUTER = ribbon(smooth(OUTER, closed=False), 12)
-    INNER = [(80, 58), (96, 62), (104, 76), (102, 96), (90, 102), (80, 96), (78, 80), (84, 70)]
-    INNER = ribbon(smooth(INNER, closed=False), 7)
+    _OUTER_COIL = [(116, 40), (116, 92), (108, 110), (88, 114), (70, 106), (66, 88), (70, 66), (80, 58)]
+    _INNER_COIL = [(80, 58), (96, 62), (104, 76), (102, 96), (90, 102), (80, 96), (78, 80), (84, 70)]
+    OUTER, INNER = ribbon(smooth(_OUTER_COIL, closed=False), 12), ribbon(smooth(_INNER_COIL, closed=False), 7)
     FLARE = smooth([(109, 60), (107, 40), (99, 24), (88, 13), (144, 13), (133, 24), (125, 40), (123, 60)])
 
     def paint_still(self, canvas: Canvas) -> None:
