@@ -1,4 +1,4 @@
-"""A media file to a waveform and frames, and back.
+"""Readers and writers of media files: a file to a waveform and frames, and back.
 
 PyAV is imported only when a file is read or written: training from prepared clips needs no decoder.
 """
@@ -25,11 +25,11 @@ _SHORTFALL = 0.5  # seconds that may be missing at the end: containers round the
 
 
 class MediaError(ValueError):
-    """A media file cannot be used. The message names the file and what is wrong with it."""
+    """Error of a media file that can't be used; the message names the file and what is wrong with it."""
 
 
 def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
-    """The sound of a media file.
+    """Read the sound of a media file.
 
     Args:
         path: a video or audio file.
@@ -64,7 +64,7 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
 
 
 def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = None) -> torch.Tensor:
-    """The pictures of a video, one every `1 / frame_rate` seconds from its first frame on: the frame nearest in time.
+    """Read the pictures of a video, one every `1 / frame_rate` seconds from its first frame on: the nearest in time.
 
     Args:
         path: a video file.

@@ -52,7 +52,7 @@ def store_examples(
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
-    """What `store_examples` stored, with whole paths; [] where it stored nothing.
+    """Read what `store_examples` stored, with whole paths; [] where it stored nothing.
 
     Raises:
         StorageError: `examples.json` is missing or holds something else.
@@ -77,7 +77,7 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
 
 
 def examples_are_whole(folder: Path) -> bool:
-    """Whether all files of the examples, if there are any, are where they belong and hold something."""
+    """Return whether all files of the examples, if there are any, are where they belong and hold something."""
     try:
         entries = read_examples(folder)
     except StorageError:

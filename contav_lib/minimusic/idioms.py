@@ -1,4 +1,4 @@
-"""How instruments play: small patterns in beats, from which `score.compose` makes music.
+"""Idioms of the instruments: small patterns in beats, from which `score.compose` makes music.
 
 Every idiom is a function `(style, rng) -> list[Event]`. An event is `(beat, length, pitch, loudness)`: onset and length
 in beats, a MIDI pitch, and a loudness around 1 that scales the clip's own dynamics.
@@ -28,7 +28,7 @@ SCALES = {
 
 @dataclass(frozen=True)
 class Style:
-    """What one clip has chosen for itself, so that no two clips of an instrument are alike."""
+    """Choices of one clip, so that no two clips of an instrument are alike."""
 
     beats: float  # length of the clip
     tonic: int  # pitch class of the key, 0..11

@@ -1,4 +1,4 @@
-"""From a score to the sound that a microphone in the room would have recorded."""
+"""The synthesizer: from a score to the sound that a microphone in the room would have recorded."""
 
 import math
 from collections import defaultdict
@@ -34,7 +34,7 @@ RING = {
 
 
 def render(score: Score, specimen: Specimen, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
-    """The sound of a score, played on a specimen of the instrument.
+    """Render the sound of a score, played on a specimen of the instrument.
 
     Args:
         score: what is played.
@@ -65,7 +65,7 @@ def render(score: Score, specimen: Specimen, rng: np.random.Generator, rate: int
 
 
 def play(score: Score, shift: float, detune: float, rate: int) -> np.ndarray:
-    """The bare notes of a score, float32 `[duration * rate]`.
+    """Play the bare notes of a score, float32 `[duration * rate]`.
 
     A tape trick shifts the formants: play the notes some semitones too low and too slowly, at a sampling rate that puts both
     right again. The timbre moves, the music stays.

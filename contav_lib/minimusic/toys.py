@@ -89,6 +89,7 @@ class Toy(Player):
         return x, own.uniform(72, 96), own.uniform(-180, 180)  # held; where it is blown, the mouth decides
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the musician, unless only the toy and the hands are seen."""
         if self.pose == "near":
             return
         self.torso(canvas)
@@ -96,6 +97,7 @@ class Toy(Player):
             self.thighs(canvas, ((44, 96), (116, 96)))
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the toy with its moving part, and the hands."""
         x, y, degrees = self.place
         degrees += self.sway * moment.stroke + self.start * moment.strike + self.rise * moment.height
         if self.pose != "near":

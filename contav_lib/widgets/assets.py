@@ -13,7 +13,7 @@ def read(*names: str) -> str:
 
 
 def answer_pings(widget: ipywidgets.Widget) -> None:
-    """Let a widget's page find out whether its kernel is alive; see `watchKernel` in `dom.js`."""
+    """Answer a widget's page that asks whether its kernel is alive; see `watchKernel` in `dom.js`."""
 
     def answer(_widget: ipywidgets.Widget, message: object, _buffers: list) -> None:
         if isinstance(message, dict) and message.get("ping"):

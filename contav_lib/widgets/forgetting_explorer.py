@@ -19,9 +19,10 @@ LIVE = "this run"  # what a run is called that was not given a name
 
 
 class Player(Protocol):
-    """What can play an example of a result: a `StemPlayer`."""
+    """Player of an example of a result, such as a `StemPlayer`."""
 
-    def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None: ...
+    def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None:
+        """Play an example, separated after task `after` (from 0)."""
 
 
 class ForgettingExplorer(anywidget.AnyWidget):
@@ -71,11 +72,11 @@ class ForgettingExplorer(anywidget.AnyWidget):
             self.add(name, result)
 
     def __call__(self, record: Record) -> None:
-        """A record of the history of a run: see `contav_lib.training.history.History`."""
+        """Take a record of the history of a run: see `contav_lib.training.history.History`."""
         self._take(LIVE, record)
 
     def watch(self, name: str) -> Callback:
-        """A callback for `run` that fills the matrix called `name`."""
+        """Return a callback for `run` that fills the matrix called `name`."""
         return lambda record: self._take(name, record)
 
     def add(self, name: str, result: Result) -> None:
@@ -90,18 +91,18 @@ class ForgettingExplorer(anywidget.AnyWidget):
 
     @property
     def names(self) -> list[str]:
-        """The methods shown."""
+        """Names of the methods shown."""
         return [method["name"] for method in self._methods]
 
     def matrix(self, name: str) -> np.ndarray:
-        """R `[T, T]` of a method, in the score shown now; NaN where not measured."""
+        """Task matrix `[T, T]` of a method, in the score shown now; NaN where not measured."""
         for method in self._methods:
             if method["name"] == name:
                 return np.array(method["matrix"][self.score], dtype=float)
         raise ValueError(f"There is no method called {name!r} here; there are: {', '.join(self.names) or 'none yet'}.")
 
     def to_frame(self) -> pd.DataFrame:
-        """A line a method: average, forgetting and backward transfer of the score shown now, in dB."""
+        """Table of average, forgetting and backward transfer in the score shown now, in dB; a line a method."""
         measures: dict[str, Callable] = {
             "average": metrics.average,
             "forgetting": metrics.forgetting,
@@ -122,7 +123,7 @@ class ForgettingExplorer(anywidget.AnyWidget):
             self._fill(name, record)
 
     def _fill(self, name: str, record: Record) -> None:
-        """One more row. The first task's begins a new run; rows of tasks learned before a stop stay empty."""
+        """Add a row. The first task's begins a new run; rows of tasks learned before a stop stay empty."""
         rows, task = record["tasks"], record["task"]
         count = len(rows["sdr"])
         known = next((method["matrix"] for method in self._methods if method["name"] == name), None)

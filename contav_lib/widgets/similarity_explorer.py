@@ -1,4 +1,4 @@
-"""See which sounds and pictures a separator finds alike, task after task; hear and see what lies behind a cell."""
+"""Explorer of which sounds and pictures a separator finds alike, task after task, with what lies behind each cell."""
 
 from io import BytesIO
 from typing import Any
@@ -83,7 +83,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         assets.answer_pings(self)
 
     def matrix(self, which: str = "new") -> torch.Tensor:
-        """What a panel shows now, in the sources' own order: "old", "new" or "difference"; `[R, R]`, or `[C, C]` of classes.
+        """Values of a panel ("old", "new" or "difference") in the sources' own order: `[R, R]`, or `[C, C]` of classes.
 
         Raises:
             ValueError: there is no such panel, or no old model.
@@ -96,7 +96,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         return self.heard.class_means(matrix) if self.average else matrix
 
     def to_frame(self, which: str = "new") -> pd.DataFrame:
-        """`matrix(which)` with its names, by task and class."""
+        """Table of `matrix(which)` with its names, by task and class."""
         heard = self.heard
         task_of = {label: number + 1 for number, task in enumerate(heard.tasks) for label in task}
         labels = heard.labels if self.average else [heard.labels[number] for number in heard.classes.tolist()]
@@ -107,7 +107,9 @@ class SimilarityExplorer(anywidget.AnyWidget):
         return pd.DataFrame(self.matrix(which).numpy(), index, index)
 
     def loss_table(self) -> pd.DataFrame:
-        """The loss of the chosen row, one line a candidate: see `LossRows.loss_table`. The sum of `term` is what the row adds.
+        """Loss of the chosen row, one line a candidate: see `LossRows.loss_table`.
+
+        The sum of `term` is what the row adds to the loss.
 
         Raises:
             ValueError: no row of single sources is chosen, positives are "none", or the row's model does not know its class.
@@ -168,7 +170,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         }
 
     def _place(self, which: str) -> int:
-        """Which model is the "new" or the "old" one now."""
+        """Place of the "new" or the "old" model among the models now."""
         place = self.model if which == "new" else self.old if self.old >= 0 else self.model - 1
         if place < 0:
             raise ValueError("There is no old model before the first one; set .old or .model to another place.")
@@ -205,7 +207,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         return orders.tobytes()
 
     def _answer(self, _widget: Any, content: dict, _buffers: list) -> None:
-        """The page asks for a source's sound and frame: 16-bit samples and a PNG."""
+        """Answer the page that asks for a source's sound and frame: 16-bit samples and a PNG."""
         row = content.get("source")
         if content.get("kind") != "source" or not isinstance(row, int) or not 0 <= row < len(self.heard.names):
             return
