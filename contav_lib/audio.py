@@ -71,7 +71,10 @@ def istft(spectrogram: torch.Tensor, window: int = 1022, hop: int = 256) -> torc
 
 
 def magnitude(spectrogram: torch.Tensor) -> torch.Tensor:
-    """Magnitude of a complex spectrogram, same shape. `abs()` guards against overflow, at three times the time on a CPU."""
+    """Magnitude of a complex spectrogram, of the same shape.
+
+    `abs()` guards against overflow, at three times the time on a CPU.
+    """
     return (spectrogram.real.square() + spectrogram.imag.square()).sqrt()
 
 
@@ -94,7 +97,7 @@ def warp(magnitude: torch.Tensor, bins: int, align_corners: bool = True) -> torc
 
 
 def unwarp(mask: torch.Tensor, frequencies: int, align_corners: bool = True) -> torch.Tensor:
-    """Back from the log-frequency axis: `[..., F, T]` -> `[..., frequencies, T]`; see `warp`."""
+    """Resample back from the log-frequency axis, `[..., F, T]` -> `[..., frequencies, T]`; see `warp`."""
     return _resample(mask, frequencies, "unwarp", align_corners)
 
 
@@ -112,7 +115,7 @@ def ratio_masks(magnitudes: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor
 
 
 def loss_weights(mixture: torch.Tensor) -> torch.Tensor:
-    """Weight of each pixel in the losses: `clamp(log1p(|S|), 1e-3, 10)`, same shape as `mixture`. Loud pixels matter."""
+    """Weight of each pixel in the losses, of the mixture's shape: `clamp(log1p(|S|), 1e-3, 10)`; loud pixels matter."""
     return torch.log1p(mixture + EPSILON).clamp(1e-3, 10.0)
 
 
@@ -124,6 +127,9 @@ def reconstruct(
     Args:
         mixture: complex spectrogram `[B, K, T]`.
         masks: `[B, N, F, T]` on the log-frequency axis.
+        window: as in `stft`.
+        hop: as in `stft`.
+        align_corners: as in `warp`.
 
     Returns:
         `[B, N, hop * (T - 1)]`, clipped to [-1, 1].

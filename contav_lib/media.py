@@ -1,4 +1,4 @@
-"""A media file to a waveform and frames, and back.
+"""Readers and writers of media files: a file to a waveform and frames, and back.
 
 PyAV is imported only when a file is read or written: training from prepared clips needs no decoder.
 """
@@ -25,11 +25,11 @@ _SHORTFALL = 0.5  # seconds that may be missing at the end: containers round the
 
 
 class MediaError(ValueError):
-    """A media file cannot be used. The message names the file and what is wrong with it."""
+    """Error of a media file that can't be used; the message names the file and what is wrong with it."""
 
 
 def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
-    """The sound of a media file.
+    """Read the sound of a media file.
 
     Args:
         path: a video or audio file.
@@ -64,7 +64,7 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
 
 
 def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = None) -> torch.Tensor:
-    """The pictures of a video, one every `1 / frame_rate` seconds from its first frame on: the frame nearest in time.
+    """Read the pictures of a video, one every `1 / frame_rate` seconds from its first frame on: the nearest in time.
 
     Args:
         path: a video file.
@@ -85,7 +85,8 @@ def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = 
         stream = container.streams.video[0]
         stream.thread_count = 1
         to_rgb = _rgb_converter(longest_side)
-        pictures, end = [], 0.0
+        pictures: list[np.ndarray] = []
+        end = 0.0
         for (frame, time), (_, end) in pairwise(_timed_frames(container, stream)):
             # This frame serves the moments 0, 1 / frame_rate, 2 / frame_rate ... nearer to it than to the next one.
             wanted = int(np.ceil((time + end) / 2 * frame_rate)) - len(pictures)
@@ -100,10 +101,11 @@ def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = 
 def _timed_frames(container, stream) -> Iterator[tuple]:
     """Every frame with its time in seconds since the first; at last (None, the end of the last frame)."""
     step = float(1 / (stream.average_rate or 25))
-    first = time = None
+    first: float | None = None
+    time = 0.0
     for frame in container.decode(stream):
         if first is None:
-            first, time = frame.time or 0.0, 0.0
+            first = frame.time or 0.0
         else:
             time = time + step if frame.time is None else frame.time - first
         yield frame, time

@@ -37,6 +37,7 @@ def store_examples(
         separated = separate_batch(separator.eval(), batch, bank)[0]
         name = f"task{task + 1}"
         if task not in index:
+            assert batch.sources is not None  # kept, as asked
             truth = batch.sources[0, :, : separated.shape[-1]]
             index[task] = {
                 "task": task,
@@ -51,7 +52,7 @@ def store_examples(
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
-    """What `store_examples` stored, with whole paths; [] where it stored nothing.
+    """Read what `store_examples` stored, with whole paths; [] where it stored nothing.
 
     Raises:
         StorageError: `examples.json` is missing or holds something else.
@@ -76,7 +77,7 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
 
 
 def examples_are_whole(folder: Path) -> bool:
-    """Whether all files of the examples, if there are any, are where they belong and hold something."""
+    """Return whether all files of the examples, if there are any, are where they belong and hold something."""
     try:
         entries = read_examples(folder)
     except StorageError:

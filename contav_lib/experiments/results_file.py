@@ -66,7 +66,7 @@ def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:
 
 
 def read_results(path: Path) -> tuple[str, pd.DataFrame]:
-    """What `save_results` or `save_table` wrote: the command line, and the table, its rows by `name`.
+    """Read what `save_results` or `save_table` wrote: the command line, and the table, its rows by `name`.
 
     Raises:
         StorageError: the file is missing or something else.

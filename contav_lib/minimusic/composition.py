@@ -1,4 +1,4 @@
-"""What is played in a MiniMUSIC clip: notes for one instrument, composed by chance within the instrument's idiom."""
+"""Notes of a MiniMUSIC clip: for one instrument, composed by chance within the instrument's idiom."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from contav_lib.minimusic.idioms import SCALES, Event, Idiom, Style
 
 @dataclass(frozen=True)
 class Note:
-    """One note. `pitch` is a MIDI pitch (60 is middle C), for the drum kit a General-MIDI percussion key."""
+    """One note; `pitch` is a MIDI pitch (60 is middle C), for the drum kit a General-MIDI percussion key."""
 
     start: float  # seconds
     duration: float  # seconds
@@ -34,7 +34,7 @@ Preset = tuple[int, int, int]  # General-MIDI program, lowest and highest pitch
 
 @dataclass(frozen=True)
 class Instrument:
-    """How one class of instruments is played. Every clip draws its own choice from what stands here.
+    """Style of a class of instruments, from which every clip draws its own choice.
 
     `presets` are the sounds and ranges it comes with, a likely one more than once. `pace` is the range of the typical note
     length in beats, `tempo` beats a minute, `legato` the part of a note's length that sounds (above 1: it rings on).
@@ -52,7 +52,7 @@ class Instrument:
 _CHINESE = ("pentatonic", "pentatonic", "minor pentatonic")
 _SONG = (idioms.tune, idioms.tune, idioms.ornamented)
 _BOWED = (idioms.tune, idioms.tune, idioms.ornamented, idioms.double_stops)
-_PLUCKED = {"legato": (0.8, 1.6)}
+_PLUCKED = 0.8, 1.6  # legato: the strings ring on
 
 # In the order in which the authors' tasks of four classes learn them. General MIDI has no erhu, guzheng or pipa: their
 # nearest relatives (fiddle, koto, shamisen) play their music in their range; a ukulele is a nylon guitar played high. The sound
@@ -90,7 +90,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         legato=(0.5, 1.2),
     ),
     "acoustic_guitar": Instrument(
-        ((24, 40, 79), (25, 40, 79)), (idioms.strum, idioms.picking, idioms.accompanied), (24, 36), **_PLUCKED
+        ((24, 40, 79), (25, 40, 79)), (idioms.strum, idioms.picking, idioms.accompanied), (24, 36), legato=_PLUCKED
     ),
     "banjo": Instrument(
         ((105, 50, 86),),
@@ -110,18 +110,18 @@ INSTRUMENTS: dict[str, Instrument] = {
         (24, 40),
         (0.3, 1.8),
         scales=_CHINESE,
-        **_PLUCKED,
+        legato=_PLUCKED,
     ),
     "pipa": Instrument(
         ((106, 45, 86),), (idioms.tremolo, idioms.tremolo, idioms.double_stops), (14, 28), (0.3, 1.8), scales=_CHINESE
     ),
     "trumpet": Instrument(((56, 54, 86), (56, 54, 86), (59, 54, 84)), _SONG, pace=(0.25, 1.6)),
-    "ukulele": Instrument(((24, 60, 84),), (idioms.strum, idioms.strum, idioms.picking), (18, 24), **_PLUCKED),
+    "ukulele": Instrument(((24, 60, 84),), (idioms.strum, idioms.strum, idioms.picking), (18, 24), legato=_PLUCKED),
 }
 
 
 def compose(label: str, rng: np.random.Generator, duration: float = 12.0, preset: Preset | None = None) -> Score:
-    """Music for one clip.
+    """Compose the music for one clip.
 
     Args:
         label: one of the 20 classes in `INSTRUMENTS`.
@@ -139,7 +139,7 @@ def compose(label: str, rng: np.random.Generator, duration: float = 12.0, preset
 
 
 def improvise(label: str, instrument: Instrument, rng: np.random.Generator, duration: float) -> Score:
-    """Music for an instrument that need not be one of the 20; `compose` says the rest."""
+    """Compose for an instrument that need not be one of the 20; `compose` says the rest."""
     if duration < 2.0:
         raise ValueError(f"a clip needs at least 2 seconds for a phrase, not {duration}")
     while True:  # a clip in which next to nothing happens is thrown away

@@ -83,22 +83,22 @@ def make_mini(
 
 
 def clip_name(label: str, split: str, number: int) -> str:
-    """The id of a class's clip `number` (from 0) in a split, such as `violin_1002`."""
+    """Id of a class's clip `number` (from 0) in a split, such as `violin_1002`."""
     return f"{label}_{SPLITS.index(split) * BLOCK + number:04d}"
 
 
 def clip_index(name: str) -> int:
-    """The index in a clip's id: 1002 of `violin_1002`."""
+    """Index in a clip's id: 1002 of `violin_1002`."""
     return int(name[-4:])
 
 
 def clip_score(label: str, index: int, seed: int = 0) -> Score:
-    """What is played in the clip `<label>_<index>`, note by note."""
+    """Notes played in the clip `<label>_<index>`."""
     return compose(label, _generators(label, index, seed)[0], SECONDS, clip_specimen(label, index, seed).preset)
 
 
 def clip_specimen(label: str, index: int, seed: int = 0) -> Specimen:
-    """What the clip `<label>_<index>` is played on.
+    """Specimen on which the clip `<label>_<index>` is played.
 
     A validation or test clip has a specimen of its own; training and "melody" clips share `TRAINING_SPECIMENS`.
     """

@@ -1,4 +1,4 @@
-"""How instruments play: small patterns in beats, from which `score.compose` makes music.
+"""Idioms of the instruments: small patterns in beats, from which `score.compose` makes music.
 
 Every idiom is a function `(style, rng) -> list[Event]`. An event is `(beat, length, pitch, loudness)`: onset and length
 in beats, a MIDI pitch, and a loudness around 1 that scales the clip's own dynamics.
@@ -28,7 +28,7 @@ SCALES = {
 
 @dataclass(frozen=True)
 class Style:
-    """What one clip has chosen for itself, so that no two clips of an instrument are alike."""
+    """Choices of one clip, so that no two clips of an instrument are alike."""
 
     beats: float  # length of the clip
     tonic: int  # pitch class of the key, 0..11
@@ -61,7 +61,7 @@ def rhythm(style: Style, rng: np.random.Generator, beats: float = BAR) -> list[f
 def tune(style: Style, rng: np.random.Generator, low: int | None = None, high: int | None = None) -> list[Event]:
     """A melody of phrases: a rhythmic motif walks over the scale, comes back changed, and breathes."""
     ladder = style.ladder(low, high)
-    place, motif, events = rng.integers(len(ladder)), rhythm(style, rng), []
+    place, motif, events = int(rng.integers(len(ladder))), rhythm(style, rng), []
     beat = float(rng.uniform(0.0, 1.5))
     while beat < style.beats:
         loudness, swell = rng.uniform(0.7, 1.15), rng.uniform(-0.25, 0.25)
@@ -146,7 +146,7 @@ def chord(style: Style, degree: int, low: int, size: int) -> list[int]:
 
 def strum(style: Style, rng: np.random.Generator) -> list[Event]:
     """Strummed chords: a pattern of down and up strokes, the strings a moment apart."""
-    size = int(min(rng.integers(3, 7), (style.high - style.low) // 4))
+    size = min(int(rng.integers(3, 7)), (style.high - style.low) // 4)
     step = float(rng.choice([0.5, 0.5, 1.0, 0.25] if style.pace < 1 else [1.0, 2.0, 0.5]))
     pattern = rng.random(int(2 * BAR / step)) > style.rest + 0.15
     pattern[0] = True
@@ -167,7 +167,7 @@ def strum(style: Style, rng: np.random.Generator) -> list[Event]:
 
 def picking(style: Style, rng: np.random.Generator) -> list[Event]:
     """Broken chords: one string after another in a pattern, as fingers pick them."""
-    size = int(min(rng.integers(4, 7), (style.high - style.low) // 3))
+    size = min(int(rng.integers(4, 7)), (style.high - style.low) // 3)
     step = float(rng.choice([0.25, 1 / 3, 0.5] if style.pace < 1 else [0.5, 1.0]))
     order = rng.integers(0, size, size=int(rng.choice([3, 4, 6, 8])))
     offset, low, events = rng.uniform(0, 1.0), style.low + int(rng.integers(0, 6)), []

@@ -27,14 +27,14 @@ _THUMBNAIL = 8, 10  # pixels, height and width
 
 
 @dataclass
-class VisualAblation:
-    """A way to see. Both take frames `[n, height, width, 3]` uint8 and return features, `[n, .]` and `[n / 2, .]`."""
+class Sight:
+    """Ways to see: both take frames `[n, height, width, 3]` uint8 and return features, `[n, .]` and `[n / 2, .]`."""
 
     objects: Callable[[torch.Tensor], torch.Tensor]
     motion: Callable[[torch.Tensor], torch.Tensor]
 
 
-def thumbnails() -> VisualAblation:
+def thumbnails() -> Sight:
     """Colours of 8 x 10 pixels, and how much each changes within a motion step."""
 
     def objects(frames: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ def thumbnails() -> VisualAblation:
         change = small.diff(dim=0, prepend=small[:1]).abs()
         return torch.cat([change[0::2], change[1::2]], dim=1)
 
-    return VisualAblation(objects, motion)
+    return Sight(objects, motion)
 
 
 def untrained(seed: int = 0) -> TinyEncoder:
@@ -57,7 +57,7 @@ def untrained(seed: int = 0) -> TinyEncoder:
 
 
 def draw_class_clip(label: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames `[n, 120, 160, 3]` uint8 of a clip of one of the 20 classes, and onset and loudness a step, `[n / 2, 2]`."""
+    """Draw a clip of a class: frames `[n, 120, 160, 3]` uint8, and onset and loudness a step, `[n / 2, 2]`."""
     rng = np.random.default_rng([_APART, seed, list(INSTRUMENTS).index(label)])
     score = compose(label, rng, _SECONDS)
     music = moments(score, _FRAME_RATE)[:2].reshape(2, -1, 2).max(2)
@@ -65,7 +65,7 @@ def draw_class_clip(label: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nearest_mean_accuracy(train: torch.Tensor, test: torch.Tensor) -> float:
-    """The share of test clips nearest to their own class's mean, `[classes, clips, features]` each; cosine similarity.
+    """Fraction of test clips nearest to their own class's mean by cosine; `[classes, clips, features]` each.
 
     Features are standardised by the training clips first, so that no feature counts more for its unit.
     """
@@ -87,8 +87,8 @@ def explained_variance(
 
 
 @torch.no_grad()
-def measure(sight: VisualAblation | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-    """Accuracy (0 to 1) and R^2 of onset and loudness. `clips`: class after class, half of each for training."""
+def measure(sight: Sight | TinyEncoder, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Measure accuracy (0 to 1) and R^2 of onset and loudness; `clips`: class after class, half of each for training."""
     frames = [torch.from_numpy(pictures) for pictures, _ in clips]
     looks = torch.stack([sight.objects(pictures[::_FRAME_RATE]).mean(0) for pictures in frames])
     moves = torch.stack([sight.motion(pictures) for pictures in frames])
@@ -103,6 +103,7 @@ def measure(sight: VisualAblation | TinyEncoder, clips: list[tuple[np.ndarray, n
 
 
 def main() -> None:
+    """Measure from the command line."""
     parser = argparse.ArgumentParser(description="Measure what the tiny encoders see of the 20 classes.")
     parser.add_argument("--clips", type=int, default=20, help="drawn clips a class, half for training (default: 20)")
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="other weights to measure as well")
@@ -110,6 +111,7 @@ def main() -> None:
     jobs = [(label, seed) for label in INSTRUMENTS for seed in range(arguments.clips)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         clips = list(pool.map(draw_class_clip, *zip(*jobs, strict=True), chunksize=10))
+    sights: dict[str, Sight | TinyEncoder]
     sights = {"thumbnails": thumbnails(), "untrained": untrained(), "tiny": TinyEncoder()}
     sights |= {str(path): TinyEncoder(path) for path in arguments.weights}
     print("class: accuracy of the nearest class mean; onset, loudness: R^2 of ridge regression")

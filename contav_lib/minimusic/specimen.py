@@ -16,7 +16,7 @@ ROOM_SECONDS = 0.5  # length of a room's echo
 
 @dataclass(frozen=True)
 class Specimen:
-    """All that two clips of one specimen share, apart from their music.
+    """One instrument, its room and its microphone: all that two clips of one specimen share, apart from their music.
 
     Attributes:
         preset: which of the class's presets plays.
@@ -61,7 +61,7 @@ class Specimen:
 
 
 def draw_specimen(label: str, rng: np.random.Generator) -> Specimen:
-    """A specimen of a class; the same state of `rng` gives the same one.
+    """Draw a specimen of a class by lot; the same state of `rng` gives the same one.
 
     Raises:
         KeyError: an unknown label.

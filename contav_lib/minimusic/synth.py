@@ -1,4 +1,4 @@
-"""From a score to the sound that a microphone in the room would have recorded."""
+"""The synthesizer: from a score to the sound that a microphone in the room would have recorded."""
 
 import math
 from collections import defaultdict
@@ -34,7 +34,7 @@ RING = {
 
 
 def render(score: Score, specimen: Specimen, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
-    """The sound of a score, played on a specimen of the instrument.
+    """Render the sound of a score, played on a specimen of the instrument.
 
     Args:
         score: what is played.
@@ -65,7 +65,7 @@ def render(score: Score, specimen: Specimen, rng: np.random.Generator, rate: int
 
 
 def play(score: Score, shift: float, detune: float, rate: int) -> np.ndarray:
-    """The bare notes of a score, float32 `[duration * rate]`.
+    """Play the bare notes of a score, float32 `[duration * rate]`.
 
     A tape trick shifts the formants: play the notes some semitones too low and too slowly, at a sampling rate that puts both
     right again. The timbre moves, the music stays.
@@ -82,14 +82,14 @@ def play(score: Score, shift: float, detune: float, rate: int) -> np.ndarray:
     synthesizer = _synthesizer(tape)
     ring = RING.get(score.label, 0.0)
     sound = np.zeros(round(score.duration * rate), np.float32)
-    layers: dict[int, list[symusic.core.NoteSecond]] = defaultdict(list)
+    layers: dict[int, symusic.core.NoteSecondList] = defaultdict(symusic.core.NoteSecondList)
     for note in score.notes:
         duration = min(note.duration + ring, score.duration - note.start) * stretch
-        placed = symusic.Note(note.start * stretch, duration, note.pitch - lower, note.velocity, ttype="second")
+        placed = symusic.core.NoteSecond(note.start * stretch, duration, note.pitch - lower, note.velocity)
         layers[note.velocity // VELOCITY_STEP].append(placed)
     for step, notes in layers.items():  # the synthesizer plays every note equally loud: the dynamics are ours
-        music = symusic.Score(ttype="second")
-        track = symusic.Track(score.label, score.program, is_drum, ttype="second")
+        music = symusic.core.ScoreSecond(960)  # ticks a quarter: of no meaning where time is in seconds
+        track = symusic.core.TrackSecond(score.label, score.program, is_drum)
         track.notes.extend(notes)
         music.tracks.append(track)
         layer = np.asarray(synthesizer.render(music, stereo=False), np.float32)[0, : len(sound)]
@@ -97,7 +97,7 @@ def play(score: Score, shift: float, detune: float, rate: int) -> np.ndarray:
     return sound
 
 
-def _synthesizer(rate: int) -> symusic.Synthesizer:
+def _synthesizer(rate: int) -> symusic.core.Synthesizer:
     with NamedTemporaryFile(suffix=".sf2") as file:  # stays mapped into memory when its name is gone
         file.write(mended_sound_font())
         file.flush()

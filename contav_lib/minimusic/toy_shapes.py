@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contav_lib.minimusic.drawing.canvas import Canvas, Colour, Point, mirrored, ribbon, rim, shade, smooth
+from contav_lib.minimusic.drawing.canvas import Canvas, Colour, Point, as_colour, mirrored, ribbon, rim, shade, smooth
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,13 @@ class Shape:
     width: float | None = None
 
     def placed(self, x: float, y: float, degrees: float = 0.0, flip: int = 1) -> Shape:
-        """The shape turned, mirrored about its x axis for `flip` -1, and moved."""
+        """Return the shape turned, mirrored about its x axis for `flip` -1, and moved."""
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         points = tuple((x + a * cosine - b * sine, y + flip * (a * sine + b * cosine)) for a, b in self.points)
         return Shape(points, self.colour, self.tint, self.width)
 
     def paint(self, canvas: Canvas, palette: list[Colour]) -> None:
+        """Paint the shape in its colour of the palette."""
         colour = shade(palette[self.colour], self.tint)
         if self.width is None:
             canvas.polygon(self.points, colour, rim(colour))
@@ -35,7 +36,7 @@ class Shape:
 
 
 def outline(rng: np.random.Generator, length: float, wide: float) -> list[Point]:
-    """A closed shape about the origin, `length` along x and `wide` along y: an oval, a pebble, a polygon, a horn, ..."""
+    """Draw by lot a closed shape about the origin, `length` along x and `wide` along y: an oval, a pebble, a star."""
     kind, angles = rng.integers(7), np.linspace(0, 2 * np.pi, int(rng.integers(3, 9)), endpoint=False)
     if kind == 0:
         points = _oval(1, 1)
@@ -60,7 +61,7 @@ def outline(rng: np.random.Generator, length: float, wide: float) -> list[Point]
 
 
 def pattern(rng: np.random.Generator, length: float, wide: float) -> list[Shape]:
-    """What is painted or fixed on a part: discs, bars, cords, rings, pegs; sometimes nothing."""
+    """Draw by lot what is painted or fixed on a part: discs, bars, cords, rings, pegs; sometimes nothing."""
     kind, count, colour = rng.integers(7), int(rng.integers(2, 10)), int(rng.integers(3))
     tint, size = rng.uniform(0.5, 1.6), rng.uniform(0.03, 0.09) * max(wide, 12)
     along = np.linspace(-0.36, 0.36, count) * length
@@ -86,8 +87,8 @@ def pattern(rng: np.random.Generator, length: float, wide: float) -> list[Shape]
 
 
 def assemble(rng: np.random.Generator, length: float, wide: float) -> list[Shape]:
-    """A main part, up to four more about it, and what is on them, in the order of painting."""
-    shapes = []
+    """Draw by lot a main part, up to four more about it, and what is on them, in the order of painting."""
+    shapes: list[Shape] = []
     for part in range(int(rng.integers(1, 5))):
         grown = 1 if part == 0 else rng.uniform(0.2, 0.6)
         long, broad = grown * length, grown * wide * rng.uniform(0.7, 1.4)
@@ -112,4 +113,4 @@ def _disc(x: float, y: float, radius: float) -> tuple[Point, ...]:
 def three_colours(rng: np.random.Generator) -> list[Colour]:
     """Three colours, of any hue, pale or strong."""
     hsv = zip(rng.random(3), rng.uniform(0, 0.9, 3), rng.uniform(0.2, 0.95, 3), strict=True)
-    return [tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(*colour)) for colour in hsv]
+    return [as_colour(round(255 * channel) for channel in colorsys.hsv_to_rgb(*colour)) for colour in hsv]

@@ -18,13 +18,14 @@ from contav_lib.minimusic.drawing import film
 from contav_lib.minimusic.drawing.body import MOUTH, Player
 from contav_lib.minimusic.drawing.canvas import Canvas, Point, choose, rim, shade
 from contav_lib.minimusic.drawing.motion import Moment, moments
+from contav_lib.minimusic.idioms import Idiom
 from contav_lib.minimusic.toy_shapes import Shape, assemble, three_colours
 
 _APART = 20_241_104  # part of every seed here, so that no clip of the data set is drawn
 SIZE = (160, 120)
 POSES = ("held", "blown", "table", "floor", "shouldered", "near")
 GESTURES = ("strike", "rub", "pluck", "press", "squeeze")
-_IDIOMS = (
+_IDIOMS: tuple[Idiom, ...] = (
     idioms.tune, idioms.ornamented, idioms.double_stops, idioms.tremolo, idioms.strum, idioms.picking,
     idioms.held_chords, idioms.accompanied, idioms.riff,
 )  # fmt: skip
@@ -68,7 +69,7 @@ class Toy(Player):
         self.compass = low, low + int(own.integers(24, 44))
         self.instrument = Instrument(
             ((0, *self.compass),),
-            (idioms.groove,) if self.gesture == "strike" and low < 36 else tuple(own.choice(_IDIOMS, 2)),
+            (idioms.groove,) if self.gesture == "strike" and low < 36 else _two_idioms(own),
             pace=(0.25, own.uniform(0.8, 2.2)),
             legato=(0.5, own.uniform(0.7, 1.5)),
         )
@@ -88,6 +89,7 @@ class Toy(Player):
         return x, own.uniform(72, 96), own.uniform(-180, 180)  # held; where it is blown, the mouth decides
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the musician, unless only the toy and the hands are seen."""
         if self.pose == "near":
             return
         self.torso(canvas)
@@ -95,6 +97,7 @@ class Toy(Player):
             self.thighs(canvas, ((44, 96), (116, 96)))
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the toy with its moving part, and the hands."""
         x, y, degrees = self.place
         degrees += self.sway * moment.stroke + self.start * moment.strike + self.rise * moment.height
         if self.pose != "near":
@@ -191,6 +194,10 @@ class Toy(Player):
         if self.pose == "near":
             return (56, 112) if hand == 0 else (104, 112)
         return _LEFT if hand == 0 else _RIGHT
+
+
+def _two_idioms(own: np.random.Generator) -> tuple[Idiom, ...]:
+    return tuple(_IDIOMS[place] for place in own.choice(len(_IDIOMS), 2))
 
 
 def draw_toy(number: int, seed: int, seconds: float = 3.0, frame_rate: float = 8.0) -> tuple[np.ndarray, Score]:

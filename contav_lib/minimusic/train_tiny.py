@@ -33,7 +33,7 @@ _FAR = 6  # pictures: 0.75 s, the distance of 16 pictures spread over 12 s
 
 @dataclass
 class Drawings:
-    """Drawn clips; K clips of n pictures. One moment of music per picture: what happened since the picture before."""
+    """K drawn clips of n pictures, and for each picture what the music did since the picture before."""
 
     pictures: torch.Tensor  # [K, n, 60, 80, 3], uint8
     toys: torch.Tensor  # [K]: the toy's number
@@ -43,7 +43,7 @@ class Drawings:
 
 
 def moments(score: Score, frame_rate: float) -> np.ndarray:
-    """What a score does from one picture to the next: `[3, n]`, onset and loudness (0 to 1) and pitch (octaves)."""
+    """Music of a score from one picture to the next: `[3, n]`, onset and loudness (0 to 1) and pitch (octaves)."""
     end = np.arange(round(score.duration * frame_rate))[:, None] / frame_rate
     notes = np.array([(note.start, note.start + note.duration, note.pitch, note.velocity) for note in score.notes]).T
     starts, ends, pitches, loud = notes[0], notes[1], (notes[2] - 60) / 12, notes[3] / 127
@@ -55,24 +55,24 @@ def moments(score: Score, frame_rate: float) -> np.ndarray:
 
 
 def draw_clip(toy: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Small pictures `[n, 60, 80, 3]` uint8 of one clip of a toy, and its moments `[3, n]`."""
+    """Draw one clip of a toy: small pictures `[n, 60, 80, 3]` uint8, and its moments `[3, n]`."""
     frames, score = draw_toy(toy, seed, _SECONDS, _FRAME_RATE)
     pictures = tiny.shrink(torch.from_numpy(frames)) * 255
     return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), moments(score, _FRAME_RATE)
 
 
 def draw_clips(toys: int, per_toy: int) -> Drawings:
-    """Clips of every toy, drawn on all cores."""
+    """Draw clips of every toy, on all cores."""
     jobs = [(toy, seed) for seed in range(per_toy) for toy in range(toys)]
     with ProcessPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         clips = pool.map(draw_clip, *zip(*jobs, strict=True), chunksize=20)
         pictures, music = zip(*tqdm(clips, "drawing", len(jobs), unit="clip"), strict=True)
-    music = torch.from_numpy(np.stack(music)).float()
-    return Drawings(torch.from_numpy(np.stack(pictures)), torch.arange(toys).repeat(per_toy), *music.unbind(1))
+    heard = torch.from_numpy(np.stack(music)).float()
+    return Drawings(torch.from_numpy(np.stack(pictures)), torch.arange(toys).repeat(per_toy), *heard.unbind(1))
 
 
 def train_objects(data: Drawings, steps: int) -> tiny.TinyNetwork:
-    """The object network: which toy, and its pitch, from one picture."""
+    """Train the object network: which toy, and its pitch, from one picture."""
 
     def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         answers = heads(features)
@@ -90,7 +90,7 @@ def train_objects(data: Drawings, steps: int) -> tiny.TinyNetwork:
 
 
 def train_motion(data: Drawings, steps: int) -> tiny.TinyNetwork:
-    """The motion network: onsets, loudness and pitch at three pictures in a row."""
+    """Train the motion network: onsets, loudness and pitch at three pictures in a row."""
 
     def loss(features: torch.Tensor, clips: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         answers = heads(features)
@@ -122,7 +122,7 @@ def _around(frames: torch.Tensor, length: int) -> torch.Tensor:
 
 
 def _train(name, network, heads, inputs, loss, data: Drawings, steps: int) -> tiny.TinyNetwork:
-    """`inputs(clips, frames)` makes a batch of pictures, `loss(features, clips, frames)` judges what came out."""
+    """Train on what `inputs(clips, frames)` makes, a batch of pictures, by `loss(features, clips, frames)`."""
     parameters = [*network.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
@@ -155,6 +155,7 @@ def _augment(pictures: torch.Tensor, gains: int) -> torch.Tensor:
 
 
 def main() -> None:
+    """Train from the command line."""
     parser = argparse.ArgumentParser(description="Train the tiny encoders.")
     parser.add_argument("--output", type=Path, default=shipped(tiny.WEIGHTS))
     parser.add_argument("--toys", type=int, default=800, help="invented instruments (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""What the notebooks use to talk with a learner: checks of answers."""
+"""Checks of a learner's answers to the notebooks' exercises."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ EXERCISES: dict[str, Checker] = {}
 
 
 class NotYet(Exception):
-    """Raised by a judge for a wrong answer; its message says why it is wrong, without giving the answer away."""
+    """Error raised by a checker for a wrong answer; it says why it is wrong, without giving the answer away."""
 
 
 def exercise(name: str) -> Callable[[Checker], Checker]:
-    """Function decorator: register the judge of the exercise `name`, in a file of `contav_lib/teaching/exercises/`.
+    """Function decorator: register the checker of the exercise `name`, in a file of `contav_lib/teaching/exercises/`.
 
-    A judge takes the answer, and by name whatever else it needs. It returns a sentence that explains why the answer is
+    A checker takes the answer, and by name whatever else it needs. It returns a sentence that explains why the answer is
     right, or raises `NotYet`.
     """
 
@@ -33,7 +33,7 @@ def exercise(name: str) -> Callable[[Checker], Checker]:
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a check cell shows."""
+    """Output of a check cell."""
 
     verdict: str  # "Right", "Not yet" or "Waiting"
     text: str
@@ -52,12 +52,12 @@ class Feedback:
 
 
 def check(name: str, answer: object, **given: object) -> Feedback:
-    """Say whether an answer to an exercise is right, and if not, why. Never raises for a wrong answer.
+    """Say whether an answer to an exercise is right, and if not, why; a wrong answer raises nothing.
 
     Args:
         name: the exercise's name.
         answer: the learner's; `...` means that there is none yet.
-        given: what the judge needs to know beside the answer.
+        given: what the checker needs to know beside the answer.
 
     Raises:
         ValueError: there is no such exercise.
@@ -75,7 +75,7 @@ def check(name: str, answer: object, **given: object) -> Feedback:
 
 
 def require_number(answer: object) -> float:
-    """The answer as a number; `NotYet` for anything else."""
+    """Return the answer as a number; raise `NotYet` for anything else."""
     if isinstance(answer, torch.Tensor | np.ndarray | np.generic) and np.prod(answer.shape) == 1:
         answer = answer.item()
     if isinstance(answer, bool) or not isinstance(answer, int | float):

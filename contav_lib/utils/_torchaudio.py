@@ -1,4 +1,4 @@
-"""The one place that imports torchaudio: `from contav_lib.utils._torchaudio import torchaudio`.
+"""The only import of torchaudio: `from contav_lib.utils._torchaudio import torchaudio`.
 
 The torchaudio wheel links CUDA libraries, so with a CPU-only torch its plain import fails on `libc10_cuda.so`. All
 that the kit uses (resampling, spectrograms) is pure Python, so there we let it load without its compiled extension.
@@ -11,7 +11,7 @@ import torch
 
 
 def _without_extension() -> ModuleType:
-    """A stand-in for `torchaudio._extension` that says: no compiled extension here."""
+    """Stand-in for `torchaudio._extension` that says: no compiled extension here."""
 
     def fail_if_no_align(function):
         def unavailable(*args, **kwargs):
@@ -20,9 +20,7 @@ def _without_extension() -> ModuleType:
         return unavailable
 
     stub = ModuleType("torchaudio._extension")
-    stub._IS_TORCHAUDIO_EXT_AVAILABLE = False
-    stub._IS_ALIGN_AVAILABLE = False
-    stub.fail_if_no_align = fail_if_no_align
+    vars(stub).update(_IS_TORCHAUDIO_EXT_AVAILABLE=False, _IS_ALIGN_AVAILABLE=False, fail_if_no_align=fail_if_no_align)
     return stub
 
 

@@ -1,10 +1,10 @@
-"""Which device to compute on, and in which precision."""
+"""The device to compute on, and its precision."""
 
 import torch
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes the GPU where there is one.
+    """Return the device called `name`; "auto" takes the GPU where there is one.
 
     Raises:
         ValueError: there is no such device here.
@@ -16,7 +16,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def name_device(name: str = "auto") -> torch.device:
-    """As `pick_device`, but the device need not be here: results of a GPU can be read without one.
+    """Return the device as `pick_device` does, but it need not be here: results of a GPU can be read without one.
 
     Raises:
         ValueError: torch knows no such device.
@@ -30,5 +30,8 @@ def name_device(name: str = "auto") -> torch.device:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where it is fast (CUDA), float32 elsewhere. bfloat16 has float32's range, so no loss scaling is needed."""
+    """Context of bfloat16 where it is fast (CUDA), of float32 elsewhere.
+
+    bfloat16 has float32's range, so no loss scaling is needed.
+    """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")

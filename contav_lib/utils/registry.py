@@ -1,4 +1,4 @@
-"""Things found by name, with errors that help: registries of classes, each in a file of its own, and names of settings."""
+"""Things found by name, with errors that help: registries of classes in files of their own, names of settings."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ Class = TypeVar("Class", bound=type)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A half-sentence with the known names, the nearest first."""
+    """Return half a sentence with the known names, the nearest first."""
     known = list(known)
     near = get_close_matches(wrong, known, n=3, cutoff=0.5)
     if near:
@@ -20,7 +20,7 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 
 def find_by_name(known: Mapping[str, T], name: str, kind: str) -> T:
-    """`known[name]`; an unknown name is a ValueError that gives the nearest ones."""
+    """Return `known[name]`; an unknown name is a ValueError that gives the nearest ones."""
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"There is no {kind} called {name!r}; {did_you_mean(str(name), known)}")
     return known[name]
@@ -33,11 +33,11 @@ def import_all(package: str) -> None:
 
 
 class Registry(dict[str, Any]):
-    """Classes by name. A new file in the package that registers a class is all it takes to add one.
+    """Classes by name; a new file in the package that registers a class is all it takes to add one.
 
     Args:
         kind: what the classes are, for error messages: "method", "separator", ...
-        package: where their files lie; imported when a name is looked up.
+        package: the package of their files; imported when a name is looked up.
     """
 
     def __init__(self, kind: str, package: str):
@@ -47,7 +47,7 @@ class Registry(dict[str, Any]):
     def register(self, name: str) -> Callable[[Class], Class]:
         """Class decorator: make a class known under `name`, which becomes its attribute `name`."""
 
-        def add(cls: Class) -> Class:
+        def add(cls: Any) -> Any:
             cls.name = name
             self[name] = cls
             return cls
@@ -55,7 +55,7 @@ class Registry(dict[str, Any]):
         return add
 
     def find(self, name: str) -> Any:
-        """The class registered as `name`.
+        """Return the class registered as `name`.
 
         Raises:
             ValueError: there is none; the message gives the nearest names.

@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 
 
 class StorageError(OSError):
-    """A file could not be written or read; the message says which and what to do."""
+    """Error of a file that could not be written or read; the message says which and what to do."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then move it into place in one step.
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file in one step: `write` fills a temporary one beside `path`, which is then moved into place.
 
     Whatever happens in between (a crash, a full disk), `path` holds either its old content or the new one.
 
@@ -43,8 +43,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write strict JSON (NaN is refused: write None) atomically; a file that holds just this already is left alone, so that
-    finished data can lie where nothing may be written."""
+    """Write strict JSON atomically; NaN is refused (write None).
+
+    A file that holds just this already is left alone, so that finished data can lie where nothing may be written.
+    """
     text = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
     if not (path.is_file() and path.read_bytes() == text):
         write_atomically(path, lambda temporary: temporary.write_bytes(text))
@@ -95,7 +97,7 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
 
 
 def read_metadata(path: Path) -> Any:
-    """The metadata of a file of `save_tensors`, which must have all its bytes: a quick look that reads no tensor.
+    """Read the metadata of a file of `save_tensors`, which must have all its bytes; no tensor is read.
 
     Raises:
         StorageError: as `load_tensors`.
@@ -109,10 +111,10 @@ def _metadata(file: safe_open) -> Any:
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same tensors under `prefix + name`."""
+    """Return the same tensors under `prefix + name`."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors whose names start with `prefix`, under the rest of their names."""
+    """Return the tensors whose names start with `prefix`, under the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -90,7 +90,8 @@ class BlindTest(anywidget.AnyWidget):
 
         Args:
             results: two, by the name that the end of the test gives away.
-            kind, options: the constructor's.
+            kind: the constructor's.
+            **options: the constructor's.
 
         Raises:
             ValueError: there are no examples, or they are not the same ones.
@@ -111,7 +112,7 @@ class BlindTest(anywidget.AnyWidget):
 
     @property
     def answers(self) -> pd.DataFrame:
-        """A row a trial: `trial` (from 1), `example` (from 0), `a` and `b` (methods), and what was answered.
+        """Answers, a row a trial: `trial` (from 1), `example` (from 0), `a` and `b` (methods), and what was answered.
 
         For `abx` also `x` (a method), `answer` ("A" or "B") and `correct`; for `pick` `chosen` (a method); for `rate`
         `rating_a`, `rating_b` and `chosen`, the method with the better mark, missing for a tie.
@@ -125,11 +126,11 @@ class BlindTest(anywidget.AnyWidget):
 
     @property
     def p_value(self) -> float:
-        """Of the binomial test against guessing: one-sided for `abx`, two-sided otherwise; ties do not count."""
+        """p-value of the binomial test against guessing: one-sided for `abx`, else two-sided; ties do not count."""
         return probability_by_guessing(*self.count(), self.kind)
 
     def count(self) -> tuple[int, int]:
-        """Right answers for `abx`, else choices of the first method; and how many answers count."""
+        """Count the right answers for `abx`, else the choices of the first method; and how many answers count."""
         answers = self.answers
         if self.kind == "abx":
             return int(answers["correct"].sum()), len(answers)
@@ -137,7 +138,7 @@ class BlindTest(anywidget.AnyWidget):
         return int((chosen == self._methods[0]).sum()), len(chosen)
 
     def static_html(self) -> str:
-        """The sounds of the present trial as plain audio elements: what a notebook shows where no widget can live."""
+        """Return the sounds of this trial as plain audio elements, for where no widget can live."""
         a, b = (escape(self._methods[number]) for number in self._order)
         solution = f"A is {a}, B is {b}" + (f", X is {'AB'[self._order.index(self._hidden)]}" * (self.kind == "abx"))
         sounds = "".join(
@@ -154,8 +155,8 @@ class BlindTest(anywidget.AnyWidget):
         return f"BlindTest({self.kind}, {len(self._rows)} of {self.trials} answered)"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return ({**data, "text/html": self.static_html()} if not self.done else data), metadata
+        fallback = {} if self.done else {"text/html": self.static_html()}
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
 
     def _convert(self, example: int, rate: int) -> dict[str, np.ndarray]:
         sounds = dict(zip(self._methods, self._pairs[example], strict=True))
@@ -182,7 +183,7 @@ class BlindTest(anywidget.AnyWidget):
         }
 
     def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        """An answer from the browser; one to a trial that is over, or a wrong one, counts for nothing."""
+        """Take an answer from the browser; one to a trial that is over, or a wrong one, counts for nothing."""
         if self.done or not isinstance(message, dict) or message.get("trial") != self.trial:
             return
         answer = self._read(message)
@@ -199,14 +200,13 @@ class BlindTest(anywidget.AnyWidget):
                 self.done, self.outcome = True, self._tell()
 
     def _read(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """What an answer means."""
+        """Columns of `answers` for an answer; None if it is no answer to this kind of question."""
         named = dict(zip("AB", (self._methods[number] for number in self._order), strict=True))
         if self.kind == "rate":
-            marks = [message.get("rating_a"), message.get("rating_b")]
-            if not all(mark in range(1, 6) for mark in marks):
+            a, b = message.get("rating_a", 0), message.get("rating_b", 0)
+            if a not in range(1, 6) or b not in range(1, 6):
                 return None
-            chosen = None if marks[0] == marks[1] else named["AB"[marks[1] > marks[0]]]
-            return {"rating_a": marks[0], "rating_b": marks[1], "chosen": chosen}
+            return {"rating_a": a, "rating_b": b, "chosen": None if a == b else named["AB"[b > a]]}
         if (choice := message.get("choice")) not in named:
             return None
         if self.kind == "pick":
@@ -224,7 +224,7 @@ class BlindTest(anywidget.AnyWidget):
 
 
 def probability_by_guessing(hits: int, count: int, kind: str) -> float:
-    """Of the binomial test against guessing: one-sided for `abx`, two-sided otherwise; NaN for no answers."""
+    """p-value of the binomial test against guessing: one-sided for `abx`, else two-sided; NaN for no answers."""
     from scipy.stats import binomtest
 
     side = "greater" if kind == "abx" else "two-sided"

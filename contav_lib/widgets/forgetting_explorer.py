@@ -19,9 +19,10 @@ LIVE = "this run"  # what a run is called that was not given a name
 
 
 class Player(Protocol):
-    """What can play an example of a result: a `StemPlayer`."""
+    """Player of an example of a result, such as a `StemPlayer`."""
 
-    def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None: ...
+    def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None:
+        """Play an example, separated after task `after` (from 0)."""
 
 
 class ForgettingExplorer(anywidget.AnyWidget):
@@ -56,7 +57,8 @@ class ForgettingExplorer(anywidget.AnyWidget):
     selected = traitlets.Dict(read_only=True)
 
     _scores = traitlets.Dict().tag(sync=True)  # what the scores are called
-    _methods = traitlets.List().tag(sync=True)  # {"name", "tasks", "matrix": {score: [T][T]}}, null where not measured
+    # {"name", "tasks", "matrix": {score: [T][T]}}, null where not measured
+    _methods = traitlets.List(traitlets.Dict()).tag(sync=True)
     _progress = traitlets.Dict().tag(sync=True)  # {"method", "task", "text"} of a run that is going on
     _cell = traitlets.Dict().tag(sync=True)  # {"method", "learned", "tested"}
     _notice = traitlets.Unicode().tag(sync=True)
@@ -70,11 +72,11 @@ class ForgettingExplorer(anywidget.AnyWidget):
             self.add(name, result)
 
     def __call__(self, record: Record) -> None:
-        """A record of the history of a run: see `contav_lib.training.history.History`."""
+        """Take a record of the history of a run: see `contav_lib.training.history.History`."""
         self._take(LIVE, record)
 
     def watch(self, name: str) -> Callback:
-        """A callback for `run` that fills the matrix called `name`."""
+        """Return a callback for `run` that fills the matrix called `name`."""
         return lambda record: self._take(name, record)
 
     def add(self, name: str, result: Result) -> None:
@@ -89,18 +91,18 @@ class ForgettingExplorer(anywidget.AnyWidget):
 
     @property
     def names(self) -> list[str]:
-        """The methods shown."""
+        """Names of the methods shown."""
         return [method["name"] for method in self._methods]
 
     def matrix(self, name: str) -> np.ndarray:
-        """R `[T, T]` of a method, in the score shown now; NaN where not measured."""
+        """Task matrix `[T, T]` of a method, in the score shown now; NaN where not measured."""
         for method in self._methods:
             if method["name"] == name:
                 return np.array(method["matrix"][self.score], dtype=float)
         raise ValueError(f"There is no method called {name!r} here; there are: {', '.join(self.names) or 'none yet'}.")
 
     def to_frame(self) -> pd.DataFrame:
-        """A line a method: average, forgetting and backward transfer of the score shown now, in dB."""
+        """Table of average, forgetting and backward transfer in the score shown now, in dB; a line a method."""
         measures: dict[str, Callable] = {
             "average": metrics.average,
             "forgetting": metrics.forgetting,
@@ -121,7 +123,7 @@ class ForgettingExplorer(anywidget.AnyWidget):
             self._fill(name, record)
 
     def _fill(self, name: str, record: Record) -> None:
-        """One more row. The first task's begins a new run; rows of tasks learned before a stop stay empty."""
+        """Add a row. The first task's begins a new run; rows of tasks learned before a stop stay empty."""
         rows, task = record["tasks"], record["task"]
         count = len(rows["sdr"])
         known = next((method["matrix"] for method in self._methods if method["name"] == name), None)
@@ -171,8 +173,8 @@ class ForgettingExplorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return ({**data, "image/png": self._figure()} if self._measured() else data), metadata
+        fallback = {"image/png": self._figure()} if self._measured() else {}
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
 
     def _figure(self) -> bytes:
         import matplotlib.pyplot as plt

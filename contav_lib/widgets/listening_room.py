@@ -34,7 +34,7 @@ separated. Then load this page again.</p>
 
 
 class ListeningRoom(VBox):
-    """Menus, a `StemPlayer`, a `BlindTest`, and a table of the votes.
+    """Listening room: menus, a `StemPlayer`, a `BlindTest`, and a table of the votes.
 
     Args:
         profile: whose results are chosen first, where there are any.
@@ -42,7 +42,6 @@ class ListeningRoom(VBox):
     Attributes:
         player: the player; None where nothing is stored, or the first sound is damaged.
         test: the blind test that is going on or was the last; None before the first.
-        votes: a row an answer of the finished tests: `BlindTest.answers`, with `question`, `one` and `other` (methods).
     """
 
     def __init__(self, profile: str = ""):
@@ -87,10 +86,11 @@ class ListeningRoom(VBox):
 
     @property
     def votes(self) -> pd.DataFrame:
+        """Answers of the finished tests: `BlindTest.answers`, with `experiments`, `question`, `one` and `other`."""
         return pd.concat(self._finished, ignore_index=True) if self._finished else pd.DataFrame(columns=_KEYS)
 
     def to_frame(self) -> pd.DataFrame:
-        """The votes summed up: a line a question and pair of methods, with the p-value."""
+        """Table of the votes: a line a question and pair of methods, with the p-value."""
         rows = []
         for (experiments, question, one, other), part in self.votes.groupby(_KEYS, sort=False):
             kind = QUESTIONS[question]
@@ -116,7 +116,7 @@ class ListeningRoom(VBox):
         return self._results[self._method.value]
 
     def _fill(self) -> None:
-        """The menus of another shelf."""
+        """Fill the menus from another shelf."""
         names = list(self._results)
         self._filling = True  # between its first and its last menu the choices don't belong together
         _offer(self._method, names)
@@ -133,10 +133,11 @@ class ListeningRoom(VBox):
         self._load()
 
     def _load(self, _change: Any = None) -> None:
-        """Another sound; what is heard of it, and after which task, stays as far as it can."""
+        """Load another sound; what is heard of it, and after which task, stays as far as it can."""
         if self._filling:
             return
         player = self.player
+        assert player is not None  # without a player there are no menus that call this
         place, solo = player.steps[player.step], player.solo
         try:
             player.load_result(self._result, self._mixture.value)
@@ -157,6 +158,7 @@ class ListeningRoom(VBox):
         except (ValueError, OSError) as error:
             self._booth.children = [HTML(escape(str(error)))]
             return
+        assert self.player is not None  # without a player there is no button that calls this
         self.player.playing = False
         self.test, asked = test, (self._shelf.value, self._question.value, *pair)
         test.observe(lambda _change: self._keep(test, asked), "done")

@@ -1,4 +1,4 @@
-"""What is stored in `runs/`, sorted for somebody who wants to listen: results that separated the same mixtures."""
+"""Results in `runs/`, sorted for somebody who wants to listen: those together that separated the same mixtures."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _UNTOLD = {*_SAME, "method", "method_settings", "separator", "separator_settings
 
 
 def find_shelves() -> tuple[dict[str, Shelf], int]:
-    """All finished results that hold separated examples, those with the same mixtures together.
+    """Find all finished results that hold separated examples, those with the same mixtures together.
 
     Returns:
         shelves by title, those of most classes first; in each the results by name, the plainest first. And how many results

@@ -1,4 +1,4 @@
-"""See which sounds and pictures a separator finds alike, task after task; hear and see what lies behind a cell."""
+"""Explorer of which sounds and pictures a separator finds alike, task after task, with what lies behind each cell."""
 
 from io import BytesIO
 from typing import Any
@@ -83,7 +83,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         assets.answer_pings(self)
 
     def matrix(self, which: str = "new") -> torch.Tensor:
-        """What a panel shows now, in the sources' own order: "old", "new" or "difference"; `[R, R]`, or `[C, C]` of classes.
+        """Values of a panel ("old", "new" or "difference") in the sources' own order: `[R, R]`, or `[C, C]` of classes.
 
         Raises:
             ValueError: there is no such panel, or no old model.
@@ -96,20 +96,20 @@ class SimilarityExplorer(anywidget.AnyWidget):
         return self.heard.class_means(matrix) if self.average else matrix
 
     def to_frame(self, which: str = "new") -> pd.DataFrame:
-        """`matrix(which)` with its names, by task and class."""
+        """Table of `matrix(which)` with its names, by task and class."""
         heard = self.heard
         task_of = {label: number + 1 for number, task in enumerate(heard.tasks) for label in task}
-        if self.average:
-            keys = [(task_of[label], label) for label in heard.labels]
-            index = pd.MultiIndex.from_tuples(keys, names=["task", "class"])
-        else:
-            labels = [heard.labels[number] for number in heard.classes.tolist()]
-            keys = [(task_of[label], label, name) for label, name in zip(labels, heard.names, strict=True)]
-            index = pd.MultiIndex.from_tuples(keys, names=["task", "class", "source"])
+        labels = heard.labels if self.average else [heard.labels[number] for number in heard.classes.tolist()]
+        levels: dict[str, list] = {"task": [task_of[label] for label in labels], "class": labels}
+        if not self.average:
+            levels["source"] = heard.names
+        index = pd.MultiIndex.from_arrays(list(levels.values()), names=list(levels))
         return pd.DataFrame(self.matrix(which).numpy(), index, index)
 
     def loss_table(self) -> pd.DataFrame:
-        """The loss of the chosen row, one line a candidate: see `LossRows.loss_table`. The sum of `term` is what the row adds.
+        """Loss of the chosen row, one line a candidate: see `LossRows.loss_table`.
+
+        The sum of `term` is what the row adds to the loss.
 
         Raises:
             ValueError: no row of single sources is chosen, positives are "none", or the row's model does not know its class.
@@ -170,7 +170,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         }
 
     def _place(self, which: str) -> int:
-        """Which model is the "new" or the "old" one now."""
+        """Place of the "new" or the "old" model among the models now."""
         place = self.model if which == "new" else self.old if self.old >= 0 else self.model - 1
         if place < 0:
             raise ValueError("There is no old model before the first one; set .old or .model to another place.")
@@ -207,7 +207,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         return orders.tobytes()
 
     def _answer(self, _widget: Any, content: dict, _buffers: list) -> None:
-        """The page asks for a source's sound and frame: 16-bit samples and a PNG."""
+        """Answer the page that asks for a source's sound and frame: 16-bit samples and a PNG."""
         row = content.get("source")
         if content.get("kind") != "source" or not isinstance(row, int) or not 0 <= row < len(self.heard.names):
             return
@@ -220,8 +220,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "image/png": self._figure()}, metadata
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"image/png": self._figure()})
 
     def _figure(self) -> bytes:
         import matplotlib.pyplot as plt
@@ -240,7 +239,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
             for model in shown
         }
         with plt.ioff():
-            figure = plots.similarity(models, heard.classes[order], heard.labels)
+            figure = plots.similarity(models, heard.classes[order].tolist(), heard.labels)
         file = BytesIO()
         figure.savefig(file, format="png", dpi=70)
         plt.close(figure)

@@ -75,7 +75,10 @@ def _as_waveform(name: object, sound: Any, rate: int) -> np.ndarray:
 
 
 def pack(waveform: np.ndarray) -> tuple[bytes, float]:
-    """16-bit little-endian samples, and what full scale stands for: the peak, so that quiet sounds keep all 16 bits."""
+    """Pack into 16-bit little-endian samples; return them and what full scale stands for.
+
+    That is the peak, so that quiet sounds keep all 16 bits.
+    """
     scale = float(np.abs(waveform).max()) or 1.0
     return np.round(waveform / scale * 32767).astype("<i2").tobytes(), scale
 
@@ -90,7 +93,7 @@ def loudness(waveform: np.ndarray, rate: int) -> float:
 
 
 def matching_gains(waveforms: Sequence[np.ndarray], rate: int) -> list[float]:
-    """Factors that make all sounds equally loud: as loud as the loudest one, or as they can get without clipping.
+    """Factors that make all sounds as loud as the loudest one, or as loud as they can be without clipping.
 
     A silent sound keeps its level.
     """
@@ -130,7 +133,7 @@ def audio_element(label: str, waveform: np.ndarray, rate: int) -> str:
 
 
 def waveform_uri(waveform: np.ndarray, highest: float, width: int = 480, height: int = 36) -> str:
-    """A PNG of a waveform as the address of an `<img>` element: grey-blue on nothing, to be seen on light and dark."""
+    """PNG of a waveform as the address of an `<img>` element: grey-blue on nothing, to be seen on light and dark."""
     from PIL import Image
 
     columns = np.array_split(waveform, min(width, len(waveform)))

@@ -14,7 +14,7 @@ from contav_lib.widgets.stems import example_of, make_stems, pack, static_page, 
 
 
 class StemPlayer(anywidget.AnyWidget):
-    """Stems on one clock, to be compared while they play: see, solo, mute, loop, level them.
+    """Player of stems on one clock, to be compared while they play: see, solo, mute, loop, level them.
 
     Two stems called `x (truth)` and `x (separated)` become a group, with their difference as a third, `x (residual)`.
     Within a group one solo replaces another, and the key V goes from one to the next. With `steps`, a slider chooses
@@ -82,7 +82,7 @@ class StemPlayer(anywidget.AnyWidget):
 
     @classmethod
     def from_result(cls, result: Result, example: int = 0, after: int | None = None) -> "StemPlayer":
-        """A stored example of an experiment, with a slider over the tasks learned since: hear what was forgotten.
+        """Play a stored example of an experiment, with a slider over the tasks learned since: hear what was forgotten.
 
         Args:
             result: of `run`.
@@ -114,11 +114,11 @@ class StemPlayer(anywidget.AnyWidget):
 
     @property
     def names(self) -> list[str]:
-        """The stems' names, from top to bottom."""
+        """Names of the stems, from top to bottom."""
         return [stem["name"] for stem in self.stems]
 
     def static_html(self) -> str:
-        """Pictures of the waveforms and plain audio elements: what a notebook shows where no widget can live."""
+        """Return pictures of the waveforms and plain audio elements, for where no widget can live."""
         return static_page(self._stems, self.steps, self.notes, self.rate)
 
     def _prepare(
@@ -171,5 +171,4 @@ class StemPlayer(anywidget.AnyWidget):
         return f"StemPlayer({', '.join(self.names)})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "text/html": self.static_html()}, metadata
+        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"text/html": self.static_html()})

@@ -1,4 +1,4 @@
-"""What a player plays: stems, the groups they form, their residuals, and a page that shows them without a widget."""
+"""Stems of a player, the groups they form, their residuals, and a page that shows them without a widget."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ class Stem:
     sent: list[int] = field(default_factory=list)  # numbers of the takes among the sounds that are sent
 
     def marks(self) -> list[str]:
-        """What the listener should know about the sound itself."""
+        """Remarks for the listener about the sound itself: silent, or clipped."""
         loud = sum(int((np.abs(take) >= _FULL_SCALE).sum()) for take in self.takes)
         silent = not any(take.any() for take in self.takes)
         return ["silent"] * silent + [f"clipped: {loud} samples at full scale or above"] * (loud > 0)
 
     def describe(self, first_picture: int | None) -> dict[str, Any]:
-        """What the browser is told; `first_picture` is the number of the first take's picture."""
-        plus, minus = (self.separated.sent, self.truth.sent) if self.separated else (self.sent, [-1])
+        """Description for the browser; `first_picture` is the number of the first take's picture."""
+        plus, minus = (self.separated.sent, self.truth.sent) if self.separated and self.truth else (self.sent, [-1])
         takes = [
             {
                 "plus": plus[place],
@@ -52,7 +52,7 @@ class Stem:
 def make_stems(
     sounds: Mapping[str, Any], rate: int, groups: Mapping[str, Sequence[str]] | None, steps: Sequence[str]
 ) -> tuple[list[Stem], list[str]]:
-    """Check the sounds and put them in rows, residuals among them; see `StemPlayer` for the arguments.
+    """Check the sounds and arrange them in rows, residuals among them; see `StemPlayer` for the arguments.
 
     Returns:
         The stems from top to bottom, and what the listener should know about them all.
@@ -80,8 +80,8 @@ def make_stems(
 
 
 def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[float], list[bytes], list[dict]]:
-    """What travels to the browser: sounds, their scales, pictures, descriptions. Residuals are computed there."""
-    packed = []
+    """Pack for the browser: sounds, their scales, pictures and descriptions; residuals are computed there."""
+    packed: list[tuple[bytes, float]] = []
     for stem in stems:
         if not stem.separated:
             stem.sent = list(range(len(packed), len(packed) + len(stem.takes)))
@@ -95,7 +95,7 @@ def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[
 
 
 def example_of(result: Result, number: int) -> dict[str, Any]:
-    """A stored example of an experiment, as arguments of a player."""
+    """Arguments of a player for a stored example of an experiment."""
     entry = _entry(result, number)
     tasks = sorted(entry["separated"])
     labels = [label.replace("_", " ") for label in entry["labels"]]
@@ -108,7 +108,7 @@ def example_of(result: Result, number: int) -> dict[str, Any]:
 
 
 def step_of(result: Result, number: int, after: int | None) -> int:
-    """The place on the slider of the separator after task `after` (from 0), the last one by default."""
+    """Place on the slider of the separator after task `after` (from 0), the last one by default."""
     tasks = sorted(_entry(result, number)["separated"])
     after = tasks[-1] if after is None else after
     if after not in tasks:
@@ -119,7 +119,10 @@ def step_of(result: Result, number: int, after: int | None) -> int:
 
 
 def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str], rate: int) -> str:
-    """HTML of waveforms and plain audio elements, small: no residuals; of the takes of a slider the first and the last."""
+    """Page of waveforms and plain audio elements, as HTML.
+
+    To stay small it has no residuals, and of the takes of a slider only the first and the last.
+    """
     stems = [stem for stem in stems if not stem.separated]
     highest = max(float(np.abs(take).max()) for stem in stems for take in stem.takes) or 1.0
     lanes = []
@@ -147,7 +150,7 @@ def _groups_in(names: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _with_residuals(stems: Sequence[Stem]) -> list[Stem]:
-    """After each separated stem whose truth is in its group, what is wrong in it: separated minus truth."""
+    """Add to each separated stem whose truth is in its group what is wrong in it: separated minus truth."""
     by_name = {stem.name: stem for stem in stems}
     rows = []
     for stem in stems:

@@ -37,7 +37,7 @@ PLAYERS = {
 def draw(
     score: Score, rng: np.random.Generator, frame_rate: float = 8.0, size: tuple[int, int] = (160, 120)
 ) -> np.ndarray:
-    """Pictures of the score being played.
+    """Draw pictures of the score being played.
 
     Args:
         score: what is played; its label says which instrument.
@@ -46,7 +46,7 @@ def draw(
         size: width and height in pixels, 4 : 3.
 
     Returns:
-        uint8 [n, height, width, 3] with n = round(score.duration * frame_rate).
+        uint8 `[n, height, width, 3]` with n = round(score.duration * frame_rate).
 
     Raises:
         ValueError: when nobody plays the score's instrument, or the size is not 4 : 3.
@@ -57,7 +57,7 @@ def draw(
 
 
 def film(player: Player, music: list[Moment], rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Pictures of one player in a room by chance, one for each moment: uint8 [n, height, width, 3]."""
+    """Draw one player in a room by chance, a picture for each moment: uint8 `[n, height, width, 3]`."""
     width, height = size
     if width * 3 != height * 4:
         raise ValueError(f"pictures are 4 : 3, such as 160 x 120, not {width} x {height}")
@@ -67,7 +67,7 @@ def film(player: Player, music: list[Moment], rng: np.random.Generator, size: tu
     for frame, moment in enumerate(music):
         image = stage.room.copy()
         player.paint_moving(stage.canvas(image, player.closeness), moment)
-        pictures[frame] = stage.photograph(image, frame)
+        pictures[frame] = np.asarray(stage.photograph(image, frame))
     if player.mirrors and rng.random() < 0.5:
         pictures = np.ascontiguousarray(pictures[:, :, ::-1])
     return stage.develop(pictures)

@@ -21,7 +21,7 @@ TROUSERS = [(36, 38, 48), (70, 74, 84), (52, 64, 96), (92, 76, 60), (24, 24, 26)
 
 @dataclass(frozen=True)
 class Look:
-    """How one clip's musician looks."""
+    """Looks of one clip's musician."""
 
     skin: Colour
     hair: Colour
@@ -33,21 +33,22 @@ class Look:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Look:
-        colours = (choose(palette, rng) for palette in (SKINS, HAIRS, SHIRTS, TROUSERS))
-        return cls(*colours, hairstyle=int(rng.integers(5)), lean=float(rng.uniform(-7, 7)))
+        """Draw the looks by lot."""
+        hairstyle, lean = int(rng.integers(5)), float(rng.uniform(-7, 7))
+        skin, hair, shirt, trousers = (choose(palette, rng) for palette in (SKINS, HAIRS, SHIRTS, TROUSERS))
+        return cls(skin, hair, shirt, trousers, hairstyle, lean)
 
 
 class Player:
-    """A musician with an instrument. Each class of instruments has its own kind.
+    """A musician with an instrument; each class of instruments has a player of its own.
 
-    `paint_still` is called once a clip and paints what never moves; `paint_moving` paints the rest over it, for
-    every picture again, in the order of time. Both draw on a scene of 160 x 120 units.
+    `paint_still` and `paint_moving` draw on a scene of 160 x 120 units.
     """
 
     mirrors = True
-    """Whether left and right of the picture may change places: not where the low notes always lie on one side."""
+    """True where left and right of the picture may change places: not where the low notes always lie on one side."""
     closeness = 1.0
-    """How near the camera stands; small instruments are seen from nearer."""
+    """Nearness of the camera; small instruments are seen from nearer."""
     finishes: list[Colour] = [(150, 90, 44)]
     """Colours of the instrument."""
 
@@ -56,13 +57,15 @@ class Player:
         self.finish = choose(self.finishes, rng)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint what never moves, once a clip."""
         raise NotImplementedError
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the rest over it, for every picture again, in the order of time."""
         raise NotImplementedError
 
     def torso(self, canvas: Canvas, x: float = 80, shoulders: float = 46, wide: float = 23) -> None:
-        """Chest and neck, down to the lower edge of the picture."""
+        """Paint chest and neck, down to the lower edge of the picture."""
         shirt, edge = self.look.shirt, rim(self.look.shirt)
         left, right = x - wide, x + wide
         outline = [(x - 7, shoulders - 4), (x + 7, shoulders - 4), (right - 4, shoulders), (right + 1, shoulders + 7)]
@@ -72,7 +75,7 @@ class Player:
         canvas.polygon([(x - 6, shoulders - 4), (x + 6, shoulders - 4), (x, shoulders + 5)], shade(self.look.skin, 0.9))
 
     def thighs(self, canvas: Canvas, knees: tuple[Point, Point]) -> None:
-        """A seated player's legs, from the hips to the two knees and down."""
+        """Paint a seated player's legs, from the hips to the two knees and down."""
         cloth = self.look.trousers
         for (x, y), hip in zip(knees, (70, 90), strict=True):
             for colour, wide in ((rim(cloth), 21), (cloth, 19)):
@@ -89,9 +92,10 @@ class Player:
         blow: float = 0,
         facing: int = 0,
     ) -> Canvas:
-        """The head; it nods as notes begin. `blow` (0 to 1) puffs out the cheeks, `facing` (-1, 0, 1) turns the face.
+        """Paint the head; it nods as notes begin.
 
-        Returns the face's own canvas, on which `MOUTH` is the place of the lips.
+        `blow` (0 to 1) puffs out the cheeks, `facing` (-1, 0, 1) turns the face. Returns the face's own
+        canvas, on which `MOUTH` is the place of the lips.
         """
         look, edge = self.look, shade(self.look.skin, 0.65)
         dip = nod * moment.strike
@@ -111,7 +115,7 @@ class Player:
         return face
 
     def arm(self, canvas: Canvas, shoulder: Point, hand: Point, length: float = 27) -> None:
-        """An arm of two equal parts from shoulder to hand; the elbow hangs down and away from the chest."""
+        """Paint an arm of two equal parts from shoulder to hand; the elbow hangs down and away from the chest."""
         elbow = _elbow(shoulder, hand, length)
         edge = rim(self.look.shirt)
         canvas.line([shoulder, elbow, hand], edge, 10.5)
@@ -122,10 +126,11 @@ class Player:
         self.hand(canvas, *hand)
 
     def hand(self, canvas: Canvas, x: float, y: float, radius: float = 5) -> None:
+        """Paint a closed hand."""
         canvas.circle(x, y, radius, self.look.skin, shade(self.look.skin, 0.6))
 
     def fingers(self, canvas: Canvas, x: float, y: float, towards: Point, lifted: float = 0.0) -> None:
-        """A hand at (x, y) whose four fingers lie along `towards` (one finger's breadth); lifted ones show as a gap."""
+        """Paint a hand whose four fingers lie along `towards` (one finger's breadth); lifted ones show as a gap."""
         dark = shade(self.look.skin, 0.6)
         self.hand(canvas, x, y, 5.4)
         for finger in range(4):
@@ -137,7 +142,7 @@ class Player:
 
 
 def _elbow(shoulder: Point, hand: Point, length: float) -> Point:
-    """Where the elbow is, by the triangle of two equal sides over the way from shoulder to hand."""
+    """The elbow's place, by the triangle of two equal sides over the way from shoulder to hand."""
     across, down = hand[0] - shoulder[0], hand[1] - shoulder[1]
     reach = max(math.hypot(across, down), 1e-6)
     out = math.sqrt(max(length**2 - reach**2 / 4, 0.0)) / reach
@@ -148,7 +153,7 @@ def _elbow(shoulder: Point, hand: Point, length: float) -> Point:
 
 
 MOUTH = (0.0, 7.6)
-HAIRLINES = [
+HAIRLINES: list[list[Point]] = [
     [(-11.6, 3), (-11.5, -6), (-7, -13), (0, -15), (7, -13), (11.5, -6), (11.6, 3), (9, -5), (0, -8), (-9, -5)],
     [(-11.2, -1), (-11, -7), (-6, -13.6), (0, -14.6), (6, -13.6), (11, -7), (11.2, -1), (8, -7), (-5, -9)],
     [(-11, -3), (-8, -11), (0, -13.6), (8, -11), (11, -3), (8, -9), (0, -10.6), (-8, -9)],

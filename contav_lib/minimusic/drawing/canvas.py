@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import ImageDraw
@@ -25,7 +25,7 @@ class Canvas:
         self._scale = math.hypot(across, along)
 
     def placed(self, x: float, y: float, degrees: float = 0.0, scale: float = 1.0) -> Canvas:
-        """A canvas with its origin at (x, y) of this one, turned clockwise by `degrees` and magnified by `scale`."""
+        """Canvas with its origin at (x, y) of this one, turned clockwise by `degrees` and magnified by `scale`."""
         (pixel_x, pixel_y), turn = self.pixel((x, y)), math.radians(degrees)
         cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
         across = self._across * cosine - self._along * sine
@@ -33,43 +33,43 @@ class Canvas:
         return Canvas(self._draw, across, along, pixel_x, pixel_y)
 
     def pixel(self, point: Point) -> Point:
-        """Where a local point lies on the image."""
+        """Place of a local point on the image."""
         x, y = point
         return x * self._across - y * self._along + self._x, x * self._along + y * self._across + self._y
 
     def local(self, pixel: Point) -> Point:
-        """The inverse of `pixel`: so a place on one canvas is found on another."""
+        """Local point at a place of the image, the inverse of `pixel`: so a place on one canvas is found on another."""
         x, y = pixel[0] - self._x, pixel[1] - self._y
         square = self._scale**2
         return (x * self._across + y * self._along) / square, (y * self._across - x * self._along) / square
 
     def polygon(self, points: Sequence[Point], fill: Colour, edge: Colour | None = None) -> None:
-        """A filled shape; `edge` draws its rim, half a unit wide."""
+        """Draw a filled shape; `edge` draws its rim, half a unit wide."""
         self._draw.polygon([self.pixel(point) for point in points], fill, edge)
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Colour, edge: Colour | None = None):
-        """A filled rectangle."""
+        """Draw a filled rectangle."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], fill, edge)
 
     def line(self, points: Sequence[Point], fill: Colour, width: float = 1.0) -> None:
-        """A line through two or more points."""
+        """Draw a line through two or more points."""
         self._draw.line([self.pixel(point) for point in points], fill, max(1, round(width * self._scale)))
 
     def circle(self, x: float, y: float, radius: float, fill: Colour, edge: Colour | None = None) -> None:
-        """A filled disc."""
+        """Draw a filled disc."""
         pixel_x, pixel_y = self.pixel((x, y))
         radius *= self._scale
         self._draw.ellipse((pixel_x - radius, pixel_y - radius, pixel_x + radius, pixel_y + radius), fill, edge)
 
     def ellipse(self, x: float, y: float, wide: float, high: float, fill: Colour, edge: Colour | None = None) -> None:
-        """A filled ellipse with half axes `wide` and `high`, turned with the canvas."""
+        """Draw a filled ellipse with half axes `wide` and `high`, turned with the canvas."""
         self.polygon([(x + wide * cosine, y + high * sine) for cosine, sine in _ROUND], fill, edge)
 
 
 _ROUND = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False)]
 
 
-def smooth(points: Sequence[Point], closed: bool = True, steps: int = 5) -> list[Point]:
+def smooth(points: Sequence[Point] | np.ndarray, closed: bool = True, steps: int = 5) -> list[Point]:
     """A smooth curve through the points (a Catmull-Rom spline), as a longer list of points."""
     knots = np.asarray(points, dtype=float)
     ends = (knots[-1:], knots[:2]) if closed else (knots[:1], knots[-1:])
@@ -97,11 +97,17 @@ def mirrored(half: Sequence[Point], steps: int = 5) -> list[Point]:
     return smooth([*half, *((x, -y) for x, y in reversed(half) if y)], steps=steps)
 
 
+def as_colour(channels: Iterable[float]) -> Colour:
+    """Red, green and blue, 0 to 255, cut off to whole numbers."""
+    red, green, blue = (int(channel) for channel in channels)
+    return red, green, blue
+
+
 def shade(colour: Colour, factor: float) -> Colour:
     """The colour made darker (factor below 1) or lighter (above 1, towards white)."""
     if factor <= 1:
-        return tuple(int(channel * factor) for channel in colour)
-    return tuple(int(255 - (255 - channel) * (2 - factor)) for channel in colour)
+        return as_colour(channel * factor for channel in colour)
+    return as_colour(255 - (255 - channel) * (2 - factor) for channel in colour)
 
 
 def rim(colour: Colour) -> Colour:
@@ -111,9 +117,9 @@ def rim(colour: Colour) -> Colour:
 
 def vary(colour: Colour, rng: np.random.Generator, amount: int = 9) -> Colour:
     """The colour, a little different each time."""
-    return tuple(int(channel) for channel in np.clip(np.add(colour, rng.integers(-amount, amount + 1, 3)), 0, 255))
+    return as_colour(np.clip(np.add(colour, rng.integers(-amount, amount + 1, 3)), 0, 255))
 
 
 def choose(colours: Sequence[Colour], rng: np.random.Generator) -> Colour:
     """One of the colours, a little varied."""
-    return vary(colours[rng.integers(len(colours))], rng)
+    return vary(colours[int(rng.integers(len(colours)))], rng)

@@ -1,4 +1,4 @@
-"""All 20 players at a glance."""
+"""Contact sheet of all 20 players."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COLUMNS, WIDTH, HEIGHT, CAPTION = 5, 160, 120, 18
 
 
 def contact_sheet(seed: int = 0) -> Image.Image:
-    """One picture of each class with its name beneath, 5 in a row; another seed shows other clips."""
+    """Draw one picture of each class with its name beneath, 5 in a row; another seed shows other clips."""
     rows = -(-len(PLAYERS) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), "white")
-    pen, font = ImageDraw.MixtureSpec(sheet), ImageFont.load_default(12)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for place, label in enumerate(sorted(PLAYERS)):
         rng = np.random.default_rng([seed, place])
         score = compose(label, rng, duration=4.0)

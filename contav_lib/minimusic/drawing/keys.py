@@ -16,11 +16,12 @@ LOWEST, HIGHEST = 28, 96
 
 
 def white_keys(low: int, high: int) -> list[int]:
+    """Pitches of the white keys from `low` to `high`."""
     return [pitch for pitch in range(low, high + 1) if pitch % 12 not in BLACK]
 
 
 class Piano(Player):
-    """Seen over the shoulder of a pianist at an upright piano."""
+    """Pianist at an upright piano, seen over the shoulder."""
 
     mirrors = False
     finishes = [(38, 34, 36), (104, 58, 34), (140, 86, 50), (84, 42, 32), (226, 222, 214)]
@@ -33,11 +34,12 @@ class Piano(Player):
         self.hands_at, self.pressed = [48.0, 112.0], [0.0, 0.0]
 
     def centre(self, pitch: int) -> float:
-        """Where a key is from left to right."""
+        """Place of a key's middle from left to right."""
         below = sum(white < pitch for white in self.white)
         return self.LEFT + self.width * (below + (0 if pitch % 12 in BLACK else 0.5))
 
     def key(self, canvas: Canvas, pitch: int, down: bool = False) -> None:
+        """Paint one key."""
         x, half = self.centre(pitch), self.width / 2
         if pitch % 12 in BLACK:
             canvas.box(x - 0.62 * half, self.TOP, x + 0.62 * half, self.TOP + 12, shade(LIT, 0.6) if down else DARK)
@@ -45,6 +47,7 @@ class Piano(Player):
             canvas.box(x - half, self.TOP, x + half, self.FRONT + down, LIT if down else IVORY, (120, 118, 116))
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the piano with its music, and all keys up."""
         wood, dark = self.finish, shade(self.finish, 0.55)
         canvas.box(-6, 0, 166, 7, shade(wood, 1.15), dark)
         canvas.box(-4, 7, 164, 52, wood, dark)
@@ -69,13 +72,15 @@ class Piano(Player):
             self.key(canvas, pitch)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the keys that are down, the pianist's back and the hands."""
         held = [note.pitch for note in moment.notes]
         for pitch in sorted(held, key=lambda pitch: pitch % 12 in BLACK):
             self.key(canvas, pitch, down=True)
             for neighbour in (pitch - 1, pitch + 1):
                 if neighbour % 12 in BLACK and neighbour not in held:
                     self.key(canvas, neighbour)
-        split, struck = sum(self.hands_at) / 2, [[], []]
+        split = sum(self.hands_at) / 2
+        struck: tuple[list[float], list[float]] = [], []
         for note in moment.struck:
             x = self.centre(note.pitch)
             struck[x > split].append(x)
@@ -102,15 +107,18 @@ class Piano(Player):
 
 
 class Accordion(Player):
+    """Accordion player, the keyboard at the picture's left, the bellows at its right."""
+
     finishes = [(170, 28, 40), (36, 36, 42), (30, 70, 130), (226, 220, 208), (30, 110, 84)]
     closeness = 1.08
     FOLDS, KEYS = 9, 19
 
     def key_of(self, pitch: int) -> int:
-        """The keyboard stands upright: the lowest notes are nearest to the chin."""
+        """Key of a pitch: the keyboard stands upright, the lowest notes nearest to the chin."""
         return round((self.KEYS - 1) * min(max((pitch - 41) / 48, 0), 1))
 
     def paint_key(self, canvas: Canvas, key: int, down: bool = False) -> None:
+        """Paint one key, with the black ones beside it."""
         top = 49.5 + 3.3 * key
         canvas.box(38, top, 51, top + 3.3, LIT if down else IVORY, (120, 118, 116))
         for black, above in ((key - 1, top - 1), (key, top + 2.3)):
@@ -118,6 +126,7 @@ class Accordion(Player):
                 canvas.box(44.5, above, 51, above + 2, DARK)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso, the keyboard and all keys up."""
         self.torso(canvas)
         for x in (66, 94):  # the straps
             canvas.line([(x, 45), (x - 4, 66)], DARK, 5)
@@ -130,6 +139,7 @@ class Accordion(Player):
             self.paint_key(canvas, key)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the bellows, the keys that are down and the arms."""
         body, dark = self.finish, shade(self.finish, 0.5)
         self.head(canvas, moment, 82, 24, nod=2)
         wide = 0.5 + 0.5 * moment.stroke

@@ -21,7 +21,7 @@ class Moment:
     """Loudness of what sounds, 0 (rest) to 1."""
     strike: float
     """Jumps to the loudness when a note begins, then dies away: 0 to 1."""
-    pitch: float
+    pitch: int
     """Pitch of the highest of the notes that began last (MIDI)."""
     height: float
     """That pitch within the range of the instrument, 0 (lowest) to 1: where the hand is along a neck."""

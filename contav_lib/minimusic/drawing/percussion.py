@@ -16,22 +16,25 @@ STEEL, DARK, WOOD, BRASS, SKIN = (196, 200, 206), (40, 36, 36), (222, 184, 124),
 
 @dataclass
 class Mallet:
-    """A hand with a stick: where it last struck, and how far it still is from being raised again (1 to 0)."""
+    """Hand with a stick: where it last struck, and how far it still is from being raised again (1 to 0)."""
 
     target: Point
     hit: float = 0.0
 
     def strike(self, target: Point | None) -> None:
-        """Called for every picture, with the place struck since the last one."""
+        """Strike the place that was struck since the last picture, if any; call it for every picture."""
         self.hit *= 0.75
         if target:
             self.target, self.hit = target, 1.0
 
     def tip(self, height: float) -> Point:
+        """Place of the stick's tip, at most `height` above the target."""
         return self.target[0], self.target[1] - height * (1 - self.hit)
 
 
 class DrumKit(Player):
+    """Drummer behind the kit."""
+
     finishes = [(170, 32, 40), (36, 38, 44), (40, 80, 150), (200, 150, 80), (60, 130, 110), (214, 214, 220)]
     # Where each part of the kit stands: the middle of its head, half its width.
     DRUMS = {"snare": (52, 84, 16), "low tom": (62, 66, 14), "high tom": (97, 66, 13), "floor tom": (118, 90, 17)}
@@ -48,11 +51,13 @@ class DrumKit(Player):
         self.ringing = dict.fromkeys(self.KEYS, 0.0)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the drummer's torso and the stands of the cymbals."""
         self.torso(canvas, shoulders=44)
         for x, y, _ in self.CYMBALS.values():
             canvas.line([(x, y), (x + (4 if x < 80 else -4), 130)], STEEL, 1.6)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the kit, whose struck parts ring, and the sticks."""
         struck = {self.part_of.get(note.pitch, "snare") for note in moment.struck}
         for part in self.ringing:
             self.ringing[part] = moment.strike if part in struck else 0.7 * self.ringing[part]
@@ -101,7 +106,7 @@ class DrumKit(Player):
 
 
 class Xylophone(Player):
-    """Seen from the front: the long, low bars lie at the player's left."""
+    """Xylophone player, seen from the front: the long, low bars lie at the player's left."""
 
     mirrors = False
     finishes = [(168, 84, 48), (132, 62, 40), (196, 116, 66)]
@@ -129,6 +134,7 @@ class Xylophone(Player):
         return 153 - step * (below + 0.5), 91, 0.44 * step, half
 
     def paint_bar(self, canvas: Canvas, pitch: int, struck: bool = False) -> None:
+        """Paint the bar of a pitch, with its two screws."""
         x, y, wide, half = self.bar(pitch)
         rainbow = self.RAINBOW[self.naturals.index(pitch) % 7] if self.coloured and pitch in self.naturals else None
         colour = shade(rainbow or self.finish, 1.6 if struck else 1)
@@ -137,6 +143,7 @@ class Xylophone(Player):
             canvas.circle(x, y + end * half, 0.7, DARK)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso, the frame, the resonators and all bars."""
         self.torso(canvas)
         for leg in (16, 144):
             canvas.line([(leg, 90), (leg, 132)], DARK, 4)
@@ -149,11 +156,12 @@ class Xylophone(Player):
             self.paint_bar(canvas, pitch)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the struck bars and the mallets."""
         self.head(canvas, moment, 80, 24, nod=2.5)
         struck = sorted({note.pitch for note in moment.struck})
         for pitch in struck:
             self.paint_bar(canvas, pitch, struck=True)
-        places = [self.bar(pitch)[:2] for pitch in struck[-1:] + struck[:1]]  # from left to right
+        places: list[Point | None] = [self.bar(pitch)[:2] for pitch in struck[-1:] + struck[:1]]  # from left to right
         if len(struck) == 1:
             # A single note goes to each hand in turn.
             places[moment.turn % 2] = None

@@ -1,4 +1,4 @@
-"""Where the player is seen: the room behind, the light, the camera's slow drift and the sensor's noise."""
+"""The place where the player is seen: the room, the light, the camera's slow drift and the sensor's noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOTHS = [(120, 28, 40), (34, 58, 92), (40, 76, 60), (84, 52, 96)]
 
 
 class Stage:
-    """One clip's room and camera. `room` is painted once; each picture is a window of a painted copy of it.
+    """One clip's room and camera: `room` is painted once, each picture is a window of a painted copy of it.
 
     Args:
         size: width and height of the finished pictures in pixels (4 : 3).
@@ -41,7 +41,7 @@ class Stage:
         self.room = self._paint_room(rng)
 
     def canvas(self, image: Image.Image, closeness: float = 1.0) -> Canvas:
-        """A canvas for the player, in scene units, moved and magnified by this clip's framing and by `closeness`."""
+        """Canvas for the player, in scene units, moved and magnified by this clip's framing and by `closeness`."""
         # A picture grows about its lower edge, where players sit; from near, about the face, so that this stays in it.
         zoom, (right, down) = self._zoom * closeness, self._shift
         middle = 110 if closeness == 1 else 30
@@ -49,16 +49,16 @@ class Stage:
 
     def _whole(self, image: Image.Image) -> Canvas:
         edge = MARGIN * self._unit
-        return Canvas(ImageDraw.MixtureSpec(image), self._unit, 0.0, edge, edge)
+        return Canvas(ImageDraw.Draw(image), self._unit, 0.0, edge, edge)
 
     def photograph(self, image: Image.Image, frame: int) -> Image.Image:
-        """The camera's view of a painted image: cropped, reduced, lit."""
+        """Return the camera's view of a painted image: cropped, reduced, lit."""
         (left, top), (width, height) = self._path[frame], self._size
         box = (left, top, left + OVERSAMPLING * width, top + OVERSAMPLING * height)
         return image.reduce(OVERSAMPLING, box).point(self._light)
 
     def develop(self, pictures: np.ndarray) -> np.ndarray:
-        """The pictures with the sensor's noise, uint8 [n, height, width, 3]."""
+        """Add the sensor's noise to the pictures, uint8 `[n, height, width, 3]`, in place."""
         # Room at the top first: unsigned bytes wrap around.
         np.minimum(pictures, 255 - self._grain.max(), out=pictures)
         width, height = self._size

@@ -18,7 +18,7 @@ FIDDLE = mirrored(
 
 
 def fiddle(canvas: Canvas, finish: tuple[int, int, int], length: float, neck: float) -> None:
-    """A violin or cello along the x axis, its tail at the origin, with f-holes, bridge, strings and scroll."""
+    """Paint a violin or cello along the x axis, its tail at the origin, with f-holes, bridge, strings and scroll."""
     place = canvas.placed(0, 0, scale=length)
     place.polygon(FIDDLE, shade(finish, 0.5))
     inner = canvas.placed(0.02 * length, 0, scale=0.96 * length)
@@ -38,7 +38,7 @@ def fiddle(canvas: Canvas, finish: tuple[int, int, int], length: float, neck: fl
 
 
 def bow(canvas: Canvas, crossing: Point, degrees: float, length: float, stroke: float) -> Point:
-    """A bow over the strings at `crossing`; stroke -1 is at its frog, 1 at its tip. Returns the bow hand's place."""
+    """Paint a bow over the strings at `crossing` (stroke -1: at its frog, 1: at its tip); return the bow hand's place."""
     place = canvas.placed(*crossing, degrees)
     frog = -length * (0.5 + 0.36 * stroke)
     place.line([(frog, 1.2), (frog + length, 1.2)], HORSEHAIR, 1.2)
@@ -49,17 +49,21 @@ def bow(canvas: Canvas, crossing: Point, degrees: float, length: float, stroke: 
 
 
 def bow_lift(moment: Moment) -> float:
-    """How far the bow hangs over the strings: it leaves them in a rest."""
+    """Distance of the bow from the strings: it leaves them in a rest."""
     return 0.0 if moment.level else 5.0
 
 
 class Violin(Player):
+    """Violinist, standing."""
+
     finishes = [(176, 88, 40), (140, 62, 30), (196, 116, 52), (112, 48, 28)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso."""
         self.torso(canvas)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the violin, which sways, the arms and the bow."""
         sway = 3 * moment.stroke
         self.head(canvas, moment, 78, 24, nod=1.5)
         tilt = 6 - sway - 2.5 * moment.strike
@@ -75,14 +79,18 @@ class Violin(Player):
 
 
 class Cello(Player):
+    """Cellist, seated."""
+
     finishes = [(160, 80, 36), (126, 54, 28), (182, 104, 48), (100, 44, 28)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the seated player and the cello."""
         self.torso(canvas, 76)
         self.thighs(canvas, ((34, 92), (128, 92)))
         fiddle(canvas.placed(80, 126, -84), self.finish, 72, 0.52)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the arms and the bow."""
         self.head(canvas, moment, 70 - 2 * moment.stroke, 24, nod=2.5)
         down = 24 + 34 * moment.height
         hand = 91.5 - 0.1 * (down - 24), down
@@ -93,9 +101,12 @@ class Cello(Player):
 
 
 class Erhu(Player):
+    """Erhu player, seated, the sound box on the thigh."""
+
     finishes = [(88, 36, 28), (58, 30, 26), (120, 58, 36)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the seated player and the erhu."""
         self.torso(canvas, 72)
         self.thighs(canvas, ((48, 98), (112, 98)))
         neck = shade(self.finish, 0.9)
@@ -119,6 +130,7 @@ class Erhu(Player):
         canvas.line([(100, 36), (106, 36)], (230, 230, 230), 1)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the arms and the bow."""
         self.head(canvas, moment, 70 + 1.5 * moment.stroke, 24, nod=2)
         down = 36 + 34 * moment.height
         self.arm(canvas, (92, 54), (107, down), length=22)

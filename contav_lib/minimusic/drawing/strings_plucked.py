@@ -20,7 +20,7 @@ BASS = smooth(
 
 
 def neck(canvas: Canvas, start: float, nut: float, wide: float, finish: Colour, pegs: int) -> None:
-    """A fretted neck from the body to the nut, and the head with its pegs."""
+    """Paint a fretted neck from the body to the nut, and the head with its pegs."""
     canvas.polygon([(start, -wide), (nut, -0.8 * wide), (nut, 0.8 * wide), (start, wide)], DARK)
     for fret in range(9):
         x = nut - (nut - start) * (1 - 0.82**fret) / (1 - 0.82**9)
@@ -33,7 +33,7 @@ def neck(canvas: Canvas, start: float, nut: float, wide: float, finish: Colour, 
 
 
 def strings(canvas: Canvas, count: int, nut: float, wide: float, moment: Moment) -> None:
-    """The strings from the bridge to the nut: they swing wide just after they were plucked."""
+    """Paint the strings from the bridge to the nut: they swing wide just after they were plucked."""
     for string in range(count):
         y = wide * (2 * string / (count - 1) - 1)
         canvas.line([(0, y), (nut, 0.7 * y)], STRING, 0.5)
@@ -43,7 +43,7 @@ def strings(canvas: Canvas, count: int, nut: float, wide: float, moment: Moment)
 
 
 class _Strapped(Player):
-    """What guitar, ukulele, banjo and bass share: the body before the belly, the neck up to the viewer's right."""
+    """Base of guitar, ukulele, banjo and bass: the body before the belly, the neck up to the viewer's right."""
 
     place = (56, 88, -15)
     start, nut, wide = 30, 82, 3.4
@@ -51,16 +51,20 @@ class _Strapped(Player):
     pluck = 15
 
     def instrument(self, canvas: Canvas) -> None:
+        """Paint the body of the instrument."""
         raise NotImplementedError
 
     def neck(self, canvas: Canvas) -> None:
+        """Paint the neck of the instrument."""
         neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.8), pegs=6)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso and the body of the instrument."""
         self.torso(canvas)
         self.instrument(canvas.placed(*self.place))
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the arms, and between them the neck and the strings."""
         self.head(canvas, moment, nod=2.5)
         own = canvas.placed(*self.place)
         fret = self.nut - 3 - (self.nut - self.start - 8) * moment.height
@@ -75,9 +79,12 @@ class _Strapped(Player):
 
 
 class AcousticGuitar(_Strapped):
+    """Guitarist with an acoustic guitar."""
+
     finishes = [(206, 150, 84), (176, 104, 52), (224, 180, 116), (130, 66, 36), (60, 36, 28)]
 
     def instrument(self, canvas: Canvas) -> None:
+        """Paint the guitar's body."""
         canvas.polygon(GUITAR, shade(self.finish, 0.5))
         canvas.placed(0.4, 0, scale=0.94).polygon(GUITAR, self.finish)
         canvas.circle(18, 0, 7.5, shade(self.finish, 0.6))
@@ -87,6 +94,8 @@ class AcousticGuitar(_Strapped):
 
 
 class Ukulele(_Strapped):
+    """Ukulele player in a shirt with flowers."""
+
     closeness = 1.22
     place = (66, 79, -20)
     start, nut, wide = 21, 48, 2.6
@@ -100,6 +109,7 @@ class Ukulele(_Strapped):
         self.petals = choose([(250, 236, 200), (250, 200, 90), (240, 150, 170)], rng)
 
     def instrument(self, canvas: Canvas) -> None:
+        """Paint the ukulele's body."""
         body = canvas.placed(0, 0, scale=0.66)
         body.polygon(GUITAR, shade(self.finish, 0.5))
         canvas.placed(0.3, 0, scale=0.6).polygon(GUITAR, self.finish)
@@ -107,9 +117,11 @@ class Ukulele(_Strapped):
         canvas.box(-1.2, -4, 1.2, 4, DARK)
 
     def neck(self, canvas: Canvas) -> None:
+        """Paint the short neck with its four pegs."""
         neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.75), pegs=4)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the torso, the flowers of the shirt and the body of the ukulele."""
         self.torso(canvas)
         for x, y in self.flowers:
             for petal_x, petal_y in ((-1.5, 0), (1.5, 0), (0, -1.5), (0, 1.5)):
@@ -119,6 +131,8 @@ class Ukulele(_Strapped):
 
 
 class Banjo(_Strapped):
+    """Banjo player."""
+
     place = (54, 88, -16)
     start, nut, wide = 22, 84, 2.8
     count = 5
@@ -126,6 +140,7 @@ class Banjo(_Strapped):
     finishes = [(120, 66, 34), (88, 46, 28), (160, 96, 48)]
 
     def instrument(self, canvas: Canvas) -> None:
+        """Paint the round body and its skin."""
         canvas.circle(0, 0, 25.5, shade(self.finish, 0.7), DARK)
         canvas.circle(0, 0, 23, STEEL)
         for hook in np.linspace(0, 2 * np.pi, 20, endpoint=False):
@@ -135,11 +150,14 @@ class Banjo(_Strapped):
         canvas.box(-3.2, -6, -1, 6, (150, 100, 60))
 
     def neck(self, canvas: Canvas) -> None:
+        """Paint the neck with the peg of the short fifth string."""
         neck(canvas, self.start, self.nut, self.wide, self.finish, pegs=4)
         canvas.line([(50, -3), (50, -7)], STEEL, 2.4)  # the peg of the short fifth string
 
 
 class ElectricBass(_Strapped):
+    """Bass player before an amplifier."""
+
     place = (54, 88, -19)
     start, nut, wide = 20, 92, 3.4
     count = 4
@@ -147,6 +165,7 @@ class ElectricBass(_Strapped):
     finishes = [(190, 34, 38), (40, 42, 48), (236, 232, 220), (54, 96, 168), (224, 140, 50), (80, 160, 140)]
 
     def instrument(self, canvas: Canvas) -> None:
+        """Paint the body with its pickups and knobs."""
         canvas.polygon(BASS, shade(self.finish, 0.7), DARK)
         canvas.placed(0, 0, scale=0.92).polygon(BASS, self.finish)
         guard = (236, 232, 222) if sum(self.finish) < 560 else (60, 50, 50)
@@ -158,12 +177,14 @@ class ElectricBass(_Strapped):
             canvas.circle(knob, 10, 1.7, STEEL)
 
     def neck(self, canvas: Canvas) -> None:
+        """Paint the long neck with its pegs on one side."""
         neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.8), pegs=0)
         for peg in range(4):
             canvas.line([(self.nut + 3 + 3.6 * peg, -4), (self.nut + 3 + 3.6 * peg, -8)], STEEL, 1.6)
             canvas.circle(self.nut + 3 + 3.6 * peg, -8.5, 1.8, STEEL)
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the amplifier, the torso with the strap, and the body of the bass."""
         # The amplifier behind, by which one tells it from an acoustic instrument at once.
         canvas.box(2, 50, 44, 118, (34, 34, 36), (90, 90, 92))
         canvas.box(4, 52, 42, 60, (70, 70, 74))
@@ -178,9 +199,12 @@ class ElectricBass(_Strapped):
 
 
 class Pipa(Player):
+    """Pipa player, seated, the instrument upright."""
+
     finishes = [(110, 56, 34), (80, 40, 30), (140, 76, 44)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the seated player and the pipa."""
         self.torso(canvas, 76)
         self.thighs(canvas, ((40, 104), (120, 104)))
         own = canvas.placed(82, 98, -82)
@@ -197,6 +221,7 @@ class Pipa(Player):
         own.box(-4, -9, -1, 9, DARK)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the strings, the arms and the nails."""
         self.head(canvas, moment, 68, 25, nod=2)
         own = canvas.placed(82, 98, -82)
         strings(own, 4, 84, 2.4, moment)
@@ -212,11 +237,14 @@ class Pipa(Player):
 
 
 class Guzheng(Player):
+    """Guzheng player behind the zither on its trestles."""
+
     mirrors = False
     finishes = [(120, 58, 36), (84, 40, 30), (60, 34, 30), (150, 84, 46)]
     STRINGS = 21
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso and the zither with its strings and bridges."""
         self.torso(canvas, wide=21)
         for foot in (30, 130):  # the trestles
             canvas.line([(foot - 8, 122), (foot, 90), (foot + 8, 122)], shade(self.finish, 0.5), 3)
@@ -241,6 +269,7 @@ class Guzheng(Player):
         return (x - 1.5, y + 1.5), (x, y - 3), (x + 1.5, y + 1.5)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the plucked string and both hands."""
         self.head(canvas, moment, 80, 25, nod=2.5)
         string = round(moment.height * (self.STRINGS - 1))
         (x0, y0), (x1, y1) = self._ends(string)

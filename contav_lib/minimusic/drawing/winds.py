@@ -12,9 +12,10 @@ WOODS = [(110, 40, 28), (140, 56, 34), (84, 34, 30)]
 
 
 class Wind(Player):
-    """What the winds share: the mouth, and two hands whose fingers close the holes of a tube."""
+    """Base of the winds: the mouth, and two hands whose fingers close the holes of a tube."""
 
     def mouth(self, canvas: Canvas, face: Canvas) -> Point:
+        """Place of the lips."""
         return canvas.local(face.pixel(MOUTH))
 
     def droop(self, moment: Moment, by_pitch: float, in_rests: float, sway: float = 3.5) -> float:
@@ -23,7 +24,7 @@ class Wind(Player):
         return (0.0 if moment.level else in_rests) - rise
 
     def hands(self, canvas: Canvas, tube: Canvas, places: tuple[float, float], moment: Moment) -> None:
-        """Arms to two places along the x axis of `tube`; of eight fingers the more are up, the higher the pitch."""
+        """Paint arms to two places along the x axis of `tube`; of eight fingers the more are up, the higher the pitch."""
         up = 8 * (moment.pitch % 12) / 11
         for hand, along in enumerate(places):
             # The right arm of the picture holds the place nearer to the mouth.
@@ -37,13 +38,17 @@ class Wind(Player):
 
 
 class Flute(Wind):
+    """Flautist."""
+
     closeness = 1.15
     finishes = [(206, 210, 218), (190, 196, 206), (226, 206, 150)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso."""
         self.torso(canvas)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the flute and the arms."""
         face = self.head(canvas, moment, 90, 26, nod=1, blow=0.3 * moment.level, facing=-1)
         x, y = self.mouth(canvas, face)
         tube = canvas.placed(x, y + 1.5, 166 - self.droop(moment, 10, 6))
@@ -59,14 +64,18 @@ class Flute(Wind):
 
 
 class Clarinet(Wind):
+    """Clarinettist."""
+
     TUBE = [(8, -3), (62, -3.6), (70, -6), (76, -10), (76, 10), (70, 6), (62, 3.6), (8, 3)]
     closeness = 1.15
     finishes = [(34, 32, 36), (52, 34, 30)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso."""
         self.torso(canvas)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the clarinet and the arms."""
         face = self.head(canvas, moment, 76, 24, nod=1, blow=0.5 * moment.level)
         tube = canvas.placed(*self.mouth(canvas, face), 78 + self.droop(moment, 22, 8))
         edge = (120, 118, 124)
@@ -82,12 +91,16 @@ class Clarinet(Wind):
 
 
 class Bassoon(Wind):
+    """Bassoonist."""
+
     finishes = WOODS
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso."""
         self.torso(canvas, 84)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the bassoon and the arms."""
         face = self.head(canvas, moment, 72, 26, nod=1.5, blow=0.5 * moment.level)
         x, y = self.mouth(canvas, face)
         tube, dark = canvas.placed(76, 108, -62 + self.droop(moment, 7, 5)), shade(self.finish, 0.5)
@@ -111,16 +124,20 @@ class Bassoon(Wind):
 
 
 class Saxophone(Wind):
+    """Saxophonist."""
+
     finishes = GOLDS[:3]
     BODY = ribbon(smooth([(12, 0), (15, 26), (18, 56), (25, 66), (35, 63), (39, 50)], closed=False), 9)
     BELL = smooth([(33, 58), (34, 40), (31, 30), (25, 23), (55, 20), (48, 29), (46, 42), (44, 60), (38, 66)])
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso and the strap."""
         self.torso(canvas)
         canvas.line([(73, 44), (84, 62)], DARK, 1.6)
         canvas.line([(88, 44), (84, 62)], DARK, 1.6)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the saxophone and the arms."""
         face = self.head(canvas, moment, 78, 23, nod=1, blow=0.6 * moment.level)
         horn = canvas.placed(*self.mouth(canvas, face), 14 + self.droop(moment, 16, 7))
         gold, dark = self.finish, shade(self.finish, 0.45)
@@ -139,14 +156,18 @@ class Saxophone(Wind):
 
 
 class Trumpet(Wind):
+    """Trumpeter; the three fingers press the valves."""
+
     finishes = GOLDS
     closeness = 1.12
     FLARE = mirrored([(46, 0), (47, -1.6), (58, -3), (66, -7), (71, -13), (74, -14)])
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player's torso."""
         self.torso(canvas, 64)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the arms and the trumpet with its valves."""
         face = self.head(canvas, moment, 60, 27, nod=1, blow=moment.level, facing=1)
         x, y = self.mouth(canvas, face)
         horn = canvas.placed(x + 1, y, 10 + self.droop(moment, 18, 14))
@@ -172,18 +193,21 @@ class Trumpet(Wind):
 
 
 class Tuba(Wind):
+    """Tuba player, seated; the three fingers press the valves."""
+
     finishes = GOLDS
-    OUTER = [(116, 40), (116, 92), (108, 110), (88, 114), (70, 106), (66, 88), (70, 66), (80, 58)]
-    OUTER = ribbon(smooth(OUTER, closed=False), 12)
-    INNER = [(80, 58), (96, 62), (104, 76), (102, 96), (90, 102), (80, 96), (78, 80), (84, 70)]
-    INNER = ribbon(smooth(INNER, closed=False), 7)
+    _OUTER_COIL = [(116, 40), (116, 92), (108, 110), (88, 114), (70, 106), (66, 88), (70, 66), (80, 58)]
+    _INNER_COIL = [(80, 58), (96, 62), (104, 76), (102, 96), (90, 102), (80, 96), (78, 80), (84, 70)]
+    OUTER, INNER = ribbon(smooth(_OUTER_COIL, closed=False), 12), ribbon(smooth(_INNER_COIL, closed=False), 7)
     FLARE = smooth([(109, 60), (107, 40), (99, 24), (88, 13), (144, 13), (133, 24), (125, 40), (123, 60)])
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the seated player."""
         self.torso(canvas, 74)
         self.thighs(canvas, ((40, 106), (124, 108)))
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the tuba with its valves, and the arms."""
         face = self.head(canvas, moment, 70, 27, nod=1.5, blow=moment.level)
         x, y = self.mouth(canvas, face)
         gold, dark = self.finish, shade(self.finish, 0.45)
@@ -211,9 +235,12 @@ class Tuba(Wind):
 
 
 class Bagpipe(Wind):
+    """Piper, with the bag under the arm and three drones over the shoulder."""
+
     finishes = [(150, 30, 40), (34, 86, 60), (40, 60, 120), (110, 40, 90)]
 
     def paint_still(self, canvas: Canvas) -> None:
+        """Paint the player in a kilt, and the drones."""
         self.torso(canvas, 74)
         canvas.box(48, 102, 100, 132, self.finish)
         for fold in range(6):
@@ -229,6 +256,7 @@ class Bagpipe(Wind):
         canvas.line(smooth([(100, 44), (106, 50), (112, 44), (120, 50), (126, 42)], closed=False), self.finish, 1.4)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
+        """Paint the head, the bag, which breathes, the chanter and the arms."""
         face = self.head(canvas, moment, 70, 26, nod=2, blow=0.4 + 0.6 * moment.level)
         face.polygon([(-12, -7), (-11, -15), (0, -19), (11, -15), (12, -7)], (30, 32, 44), DARK)
         face.line([(-12, -7.5), (12, -7.5)], PEARL, 2.4)

@@ -1,1 +1,1 @@
-"""The judges of the notebooks' exercises, one file a notebook; see `contav_lib.teaching.check.exercise`."""
+"""Checkers of the notebooks' exercises, one file a notebook; see `contav_lib.teaching.check.exercise`."""

@@ -1,4 +1,4 @@
-"""Exercises of notebook 01."""
+"""Checkers of notebook 01: the log-frequency axis, the reach of a sigmoid, the size of the memory."""
 
 from math import sqrt
 
@@ -7,7 +7,8 @@ from contav_lib.teaching.check import NotYet, exercise, require_number
 
 
 @exercise("middle of the log-frequency axis")
-def _(answer: object) -> str:
+def check_middle(answer: object) -> str:
+    """Check the frequency in Hz halfway up the log-frequency axis."""
     hertz, top = require_number(answer), SAMPLE_RATE / 2
     right = (sqrt(21) - 1) / 20 * top
     if abs(hertz - right) < 0.02 * right:
@@ -25,7 +26,8 @@ def _(answer: object) -> str:
 
 
 @exercise("what a sigmoid can't reach")
-def _(answer: object) -> str:
+def check_reach(answer: object) -> str:
+    """Check the error left where the true mask is 3 and a sigmoid answers."""
     error = require_number(answer)
     if abs(error - 2) < 1e-6:
         return "the true mask is 3 / |3 - 4| = 3, and a sigmoid ends at 1. The loss can't push the rest away."
@@ -41,8 +43,8 @@ def _(answer: object) -> str:
 
 
 @exercise("exemplars in memory")
-def _(answer: object, tasks: int, classes: int, exemplars: int, task: int) -> str:
-    """`classes` in all, in `tasks` tasks of equal size; how many exemplars are in memory while learning `task`?"""
+def check_exemplars(answer: object, tasks: int, classes: int, exemplars: int, task: int) -> str:
+    """Check the number of exemplars in memory while learning `task`, one of `tasks` that share `classes` equally."""
     count, per_task = require_number(answer), classes // tasks
     right = (task - 1) * per_task * exemplars
     if count == right:

@@ -1,4 +1,4 @@
-"""Judges of notebook 04: what the contrastive losses compare, and what they cost when nothing is known."""
+"""Checkers of notebook 04: what the contrastive losses compare, and what they cost when nothing is known."""
 
 import math
 
@@ -8,8 +8,8 @@ from contav_lib.teaching.check import NotYet, exercise, require_number
 
 
 @exercise("loss of indifference")
-def judge_indifference(answer: object, rows: int) -> str:
-    """`answer`: the contrastive loss of `rows` rows whose similarities are all equal."""
+def check_indifference(answer: object, rows: int) -> str:
+    """Check the contrastive loss of `rows` rows whose similarities are all equal."""
     given, right = require_number(answer), math.log(rows)
     mistakes = {
         0.0: "0 would mean that every anchor is certain of its positives. Here it can't tell them from the rest.",
@@ -30,8 +30,8 @@ def judge_indifference(answer: object, rows: int) -> str:
 
 
 @exercise("positives of a memory clip")
-def judge_positives(answer: object, positives: np.ndarray, row: int) -> str:
-    """`answer`: how many positives the given row has under a rule, bool `[R, R]`."""
+def check_positives(answer: object, positives: np.ndarray, row: int) -> str:
+    """Check how many positives the given row has under a rule, bool `[R, R]`."""
     given, right = require_number(answer), int(positives[row].sum())
     if given == right:
         return (

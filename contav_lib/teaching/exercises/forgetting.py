@@ -1,4 +1,4 @@
-"""Judges of notebook 03: forgetting and backward transfer, worked out by hand from a task matrix."""
+"""Checkers of notebook 03: forgetting and backward transfer, worked out by hand from a task matrix."""
 
 import math
 
@@ -11,8 +11,8 @@ _CLOSE = 0.006  # answers are asked for with two decimals
 
 
 @exercise("forgetting by hand")
-def judge_forgetting(answer: object, matrix: np.ndarray) -> str:
-    """`answer`: forgetting of the task matrix `[T, T]`, in dB."""
+def check_forgetting(answer: object, matrix: np.ndarray) -> str:
+    """Check the forgetting of the task matrix `[T, T]`, in dB."""
     given, right = require_number(answer), forgetting(matrix)
     drops = np.nanmax(matrix[:-1, :-1], axis=0) - matrix[-1, :-1]
     mistakes = {
@@ -26,12 +26,12 @@ def judge_forgetting(answer: object, matrix: np.ndarray) -> str:
         drops.sum(): "that is the sum of the drops; forgetting is their mean over the old tasks.",
         drops.max(): "that is the drop of a single task; forgetting is the mean over all old tasks.",
     }
-    return _judge(given, right, mistakes, "best minus last for each old task, then the mean: " + _sum(drops))
+    return _check(given, right, mistakes, "best minus last for each old task, then the mean: " + _sum(drops))
 
 
 @exercise("backward transfer by hand")
-def judge_backward_transfer(answer: object, matrix: np.ndarray) -> str:
-    """`answer`: backward transfer of the task matrix `[T, T]`, in dB."""
+def check_backward_transfer(answer: object, matrix: np.ndarray) -> str:
+    """Check the backward transfer of the task matrix `[T, T]`, in dB."""
     given, right = require_number(answer), backward_transfer(matrix)
     changes = (matrix[-1] - np.diag(matrix))[:-1]
     mistakes = {
@@ -42,10 +42,10 @@ def judge_backward_transfer(answer: object, matrix: np.ndarray) -> str:
         changes.sum()
         / len(matrix): "the sum is right, but the newest task has had no later task: average over the old tasks only.",
     }
-    return _judge(given, right, mistakes, "last row minus diagonal for each old task, then the mean: " + _sum(changes))
+    return _check(given, right, mistakes, "last row minus diagonal for each old task, then the mean: " + _sum(changes))
 
 
-def _judge(given: float, right: float, mistakes: dict[float, str], why: str) -> str:
+def _check(given: float, right: float, mistakes: dict[float, str], why: str) -> str:
     if math.isclose(given, right, abs_tol=_CLOSE):
         return f"{why} = {right:.2f} dB."
     for value, explanation in mistakes.items():

@@ -1,4 +1,4 @@
-"""Judges of notebook 05: who must be told the class, and which clause a mistake breaks."""
+"""Checkers of notebook 05: who must be told the class, and which clause a mistake breaks."""
 
 from collections.abc import Collection
 
@@ -9,8 +9,8 @@ SEPARATORS = ("iquery", "coseparation", "soundofpixels")
 
 
 @exercise("who needs the class")
-def judge_class(answer: object) -> str:
-    """`answer`: names of the separators whose masks change with the class number they are told."""
+def check_class(answer: object) -> str:
+    """Check the names of the separators whose masks change with the class number they are told."""
     names = [answer] if isinstance(answer, str) else answer
     if not isinstance(names, list | tuple | set):
         raise NotYet('answer with a list of names, such as ["iquery", "soundofpixels"].')
@@ -30,8 +30,8 @@ def judge_class(answer: object) -> str:
 
 
 @exercise("clause that catches it")
-def judge_clause(answer: object, clauses: Collection[str]) -> str:
-    """`answer`: the clause broken by a separator that divides by the loudest pixel of the whole batch."""
+def check_clause(answer: object, clauses: Collection[str]) -> str:
+    """Check the clause broken by a separator that divides by the loudest pixel of the whole batch."""
     given = str(answer).strip().strip("'\"")
     if given not in clauses:
         raise NotYet(f"that is no clause of the contract; {did_you_mean(given, clauses)}")

@@ -1,11 +1,12 @@
-"""Exercises of notebook 02."""
+"""Checkers of notebook 02: the numbers behind a mask, faults of an estimate, two sources of one class."""
 
 from contav_lib.config import Config
 from contav_lib.teaching.check import NotYet, exercise, require_number
 
 
 @exercise("numbers a source needs")
-def _(answer: object, config: Config) -> str:
+def check_count(answer: object, config: Config) -> str:
+    """Check how many numbers describe the mask of one source."""
     count, right = require_number(answer), config.separator_settings["mask_dim"]
     if count == right:
         return f"{right} weights, one a mask feature; the {config.bins} x {config.frames} pixels come from the U-Net."
@@ -17,8 +18,8 @@ def _(answer: object, config: Config) -> str:
 
 
 @exercise("name the fault")
-def _(answer: object) -> str:
-    """An estimate with a high SIR and a low SAR."""
+def check_fault(answer: object) -> str:
+    """Check the fault of an estimate with a high SIR and a low SAR."""
     fault = str(answer).strip().lower().removesuffix("s")
     if fault in ("artefact", "artifact", "noise", "distortion"):
         return "hardly any of the other source is left (SIR), yet much was added that belongs to neither (SAR)."
@@ -30,8 +31,8 @@ def _(answer: object) -> str:
 
 
 @exercise("two of a kind, no picture")
-def _(answer: object) -> str:
-    """Two violins and no picture: how far apart are the two masks?"""
+def check_distance(answer: object) -> str:
+    """Check the distance between the masks of two violins when there is no picture."""
     distance = require_number(answer)
     if distance == 0:
         return "same mixture, same query, same (empty) picture: the same input twice gives the same mask twice."

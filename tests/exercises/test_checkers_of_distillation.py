@@ -1,4 +1,4 @@
-"""The judges of notebook 04 take the right answer and know the usual mistakes."""
+"""The checkers of notebook 04 take the right answer and know the usual mistakes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The judges of notebook 05 take the right answer and know the usual mistakes; and the right answers are right."""
+"""The checkers of notebook 05 take the right answer and know the usual mistakes; and the right answers are right."""
 
 import pytest
 import torch
