@@ -186,8 +186,11 @@ def test_settings_of_another_version_say_so():
         (dict(classes="tuba"), "classes='tuba': classes is a list, even of one"),
         (dict(distillation="x"), "distillation='x': distillation is a number"),
         (dict(temperature="x"), "temperature='x': temperature is a number"),
-        (dict(method="der", stored=2.5), "stored=2.5: stored is a whole number"),
-        (dict(method="ewc", online="no"), "online='no': online is True or False"),
+        (dict(method="ewc", mixtures=2.5), "mixtures=2.5: mixtures is a whole number"),
+        (
+            dict(teacher_batch_statistics="no"),
+            "teacher_batch_statistics='no': teacher_batch_statistics is True or False",
+        ),
         (dict(distillation=float("inf")), "distillation=inf: distillation is a number"),
         (dict(contrast_when="latter"), "contrast_when='latter': did you mean 'later'"),
         (dict(method="lwf", old_queries=1), "old_queries=1: asks is text in quotes"),
