@@ -193,7 +193,7 @@ def test_settings_of_another_version_say_so():
         ),
         (dict(distillation=float("inf")), "distillation=inf: distillation is a number"),
         (dict(contrast_when="latter"), "contrast_when='latter': did you mean 'later'"),
-        (dict(method="lwf", old_queries=1), "old_queries=1: asks is text in quotes"),
+        (dict(method="lwf", old_queries=1), "old_queries=1: old_queries is text in quotes"),
         (dict(width=-3), "makes no iquery"),
         (dict(heads=5), "makes no iquery.*5 heads do not divide"),
         (dict(exemplars=0), "exemplars=0: method 'contav' makes no sense without a memory"),

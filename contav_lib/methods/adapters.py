@@ -40,7 +40,7 @@ class Adapters(Freeze):
 
     title, colour = "low-rank adapters", "#7F7F7F"
     variants = (Variant(1, place=41),)
-    # The search learns two tasks, and orthogonality acts from the third task on: only the rank is searched.
+    # Orthogonality acts from the third task on, and the search has two: the rank alone is searched.
     tries = tuple(dict(rank=rank, orthogonality=0.5) for rank in (8, 2, 16, 32))
     needs_queries = False
 
@@ -91,7 +91,7 @@ class Adapters(Freeze):
 
 
 class LowRank(nn.Module):
-    """Adds `up @ down`, of low rank, to a weight `[outputs, ...]`; at first that is 0.
+    """Add `up @ down`, of low rank, to a weight `[outputs, ...]`; at first that is 0.
 
     Args:
         weight: the weight.

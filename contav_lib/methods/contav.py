@@ -87,19 +87,16 @@ class ContAV(Method):
         return self.contrast_when in ("always", task) and (self.instance_weight > 0 or self.class_weight > 0)
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        """Three terms of eq. 13; the fourth, eq. 12, is the separator's own loss."""
+        """Three weighted terms of eq. 13; the one before them is the separator's own loss."""
         old = self.teacher(batch) if self.teacher and (self.distillation or self.contrasts) else None
         terms = {}
-        if old and self.distillation:  # eq. 11: the masks of remembered sources stay as the old model has them
+        if old and self.distillation:  # eq. 11: masks of remembered sources stay as the old model has them
             terms["distillation"] = self.distillation * distil_masks(batch, separation, old)
-        if (
-            self.contrasts
-        ):  # eq. 7 and 9 compare each source with all, remembered ones once more as the old model has them
-            remembered = (old.index, old.features) if old else ()
-            rows, same_video, same_class = cross_task_rows(
-                separation.features, batch.classes, batch.videos, *remembered
-            )
-            if self.instance_weight:  # eq. 8: a video's sound is like its own picture, in the old model's eyes, too
+        if self.contrasts:
+            # Rows: every source's features, and once more those that the old model has of remembered sources.
+            of_old = (old.index, old.features) if old else ()
+            rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos, *of_old)
+            if self.instance_weight:  # eq. 8: a video's sound is like its own pictures, in old eyes and in new ones
                 alike = cross_modal_similarity(rows, same_video, self.pairs, self.temperature)
                 terms["instance_aware"] = self.instance_weight * alike
             if self.class_weight:  # eq. 10: and like the pictures of all videos of its class

@@ -16,7 +16,7 @@ Weights = dict[str, torch.Tensor]
 @register_method("ewc")
 @dataclass
 class EWC(Method):
-    """Adds `strength / 2 x sum over weights of F (w - anchor)^2`.
+    """A penalty of `strength / 2 x sum over weights of F (w - anchor)^2` for leaving the weights of earlier tasks.
 
     F, the diagonal of the Fisher information, is estimated after each task from the squared gradients of the separator's
     losses, one mixture at a time (not of a batch's mean, where gradients cancel), with the batch norms in eval mode, and
@@ -126,7 +126,7 @@ def estimate_fisher(separator: Separator, mixtures: Iterable[Batch]) -> Weights:
 
 
 def normalised(fisher: Weights) -> Weights:
-    """Divided by the mean over all weights of all names; where no weight matters at all, it stays 0."""
+    """Divide by the mean over all weights of all names; where no weight matters at all, it stays 0."""
     mean = _in_one(fisher.values()).mean()
     return {name: values / mean.clamp(min=torch.finfo(mean.dtype).tiny) for name, values in fisher.items()}
 
