@@ -7,19 +7,23 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from contav_lib import compare
+from contav_lib import Config, compare
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.experiments.compare import BEYOND, TABLE_1, Row, by_memory, main, rows_of, run_comparison, with_titles
+from contav_lib.experiments.compare import by_memory, main, run_comparison, with_titles
 from contav_lib.experiments.results_file import read_results
+from contav_lib.experiments.rows import Row, all_rows, row_in, rows_of
 from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.search import search_grid
 from contav_lib.experiments.tables import as_text
 from contav_lib.experiments.tables import measure as measures
 from contav_lib.experiments.template import TEMPLATES, without_network
-from contav_lib.methods import method_class
+from contav_lib.methods import Method, method_class, register_method
+from contav_lib.methods.method import OTHER_COLOURS
+from contav_lib.utils.registry import METHODS
 
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 COUNTS = dict(tasks=2, steps=4, batch_size=2, test_mixtures=2, validation_mixtures=1)
-METHODS = ["finetune", "replay", ("replay", 2), "der"]
+COMPARED = ["finetune", "replay", ("replay", 2), "der"]
 
 
 @pytest.fixture
@@ -28,8 +32,8 @@ def settings(video_folder):
 
 
 def test_the_table_is_worked_out_from_the_results(home, settings):
-    table = compare(METHODS, seeds=2, **settings)
-    results = run_comparison(METHODS, seeds=2, **settings)
+    table = compare(COMPARED, seeds=2, **settings)
+    results = run_comparison(COMPARED, seeds=2, **settings)
     assert table.index.tolist() == [("finetune", 0), ("replay", 1), ("replay", 2), ("der", 1)]
     for measure in ("sdr", "sir", "sar", "sdr_improvement", "forgetting", "backward_transfer"):
         values = {
@@ -56,14 +60,12 @@ def test_the_table_is_worked_out_from_the_results(home, settings):
 
 
 def test_memory_bytes_are_those_of_the_clips_and_of_the_state(home, settings):
-    table = compare([*METHODS, "joint"], seeds=1, **settings)["memory_bytes"]
+    table = compare([*COMPARED, "joint"], seeds=1, **settings)["memory_bytes"]
     results = run_comparison(["joint"], seeds=1, **settings)
     (result,) = next(iter(results.values()))
     assert table[("finetune", 0)] == 0 and table[("replay", 2)] == 2 * table[("replay", 1)] > 0
     assert table[("joint", 0)] == 3 * table[("replay", 1)]  # all three clips of each old class
     assert table[("der", 1)] > table[("replay", 1)]  # stored mixtures and masks
-    from contav_lib.config import Config
-
     (bank,) = load_banks(Config.from_json(result.config), "train")
     assert table[("joint", 0)] == sum(bank.nbytes(clip) for clip in range(len(bank)) if bank.classes[clip] < 2)
 
@@ -94,9 +96,47 @@ def test_what_the_rows_say_already_is_refused_as_an_override():
             compare(["replay"], 1, "smoke", **setting)
 
 
-def test_table_1_has_the_papers_rows():
-    assert len(TABLE_1) == 12 and len(set(TABLE_1)) == 12
-    assert all(row.exemplars or not method_class(row.method).needs_memory for row in TABLE_1)
+TABLE_1 = ["fine-tuning", "LwF", "EWC", "PLOP", "EWF", "LwF + memory", "EWC + memory", "PLOP + memory", "EWF + memory",
+           "AV-CIL", "ContAV-Sep", "upper bound"]  # fmt: skip
+BEYOND = ["replay", "replay, clips that agree", "DER++", "distillation only", "LwF, asks with a prototype",
+          "LwF, asks with a new picture", "LwF + memory, asks with a new picture", "PLOP, asks with a new picture",
+          "PLOP + memory, asks with a new picture", "EWF, asks with a new picture", "frozen, new queries",
+          "low-rank adapters + memory", "from scratch"]  # fmt: skip
+
+
+def test_the_papers_rows_stand_first_and_in_its_order():
+    rows = all_rows()
+    assert [
+        row.name for row in rows if method_class(row.method).__module__.startswith("contav_lib")
+    ] == TABLE_1 + BEYOND
+    assert all(row.exemplars or not method_class(row.method).needs_memory for row in rows)
+    for row in rows[:12]:
+        asked = Config.profile("lab", method=row.method, **dict(row.settings)).method_settings.get("old_queries")
+        assert asked in (None, "plain")  # the batch as it is, as in the paper
+
+
+def test_a_registered_method_has_a_row_a_title_a_colour_and_a_search():
+    @register_method("mine")
+    class Mine(Method):
+        exemplars = 2
+        tries = (dict(strength=1.0),)
+
+    try:
+        assert all_rows()[-1] == Row("mine", 2) and all_rows()[-1].name == Mine.title == "mine"
+        assert Mine.colour in OTHER_COLOURS and search_grid()["mine"] == [dict(strength=1.0)]
+    finally:
+        del METHODS["mine"]
+
+
+def test_a_bare_method_is_the_variant_that_the_profile_makes_of_it():
+    asks = (("old_queries", "new_picture"),)
+    assert row_in("lab", Row("lwf", 1)) == Row("lwf", 1, asks)
+    assert row_in("lab", Row("lwf", 4)).name == "LwF + 4 exemplars, asks with a new picture"
+    assert (
+        row_in("paper", Row("lwf", 1)).name == row_in("lab", Row("lwf", 1), old_queries="plain").name == "LwF + memory"
+    )
+    assert row_in("lab", Row("contav", 1)) == Row("contav", 1)
+    assert row_in("lab", Row("contav", 1), instance_weight=0.0, class_weight=0.0).name == "distillation only"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +168,7 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
     def pairs(*arguments):
         return [(row.method, row.exemplars) for row in rows_of(*arguments)]
 
-    assert rows_of() == list(TABLE_1 + BEYOND)
+    assert rows_of() == all_rows()
     assert [row.name for row in rows_of(["contav", "lwf"])] == [  # in the table's order
         "LwF",
         "LwF + memory",
@@ -136,6 +176,7 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
         "distillation only",
         "LwF, asks with a prototype",
         "LwF, asks with a new picture",
+        "LwF + memory, asks with a new picture",
     ]
     assert pairs(["replay", "contav"], [1, 4]) == [("replay", 1), ("replay", 4), ("contav", 1), ("contav", 4)]
     assert pairs(["joint", "replay"], [1, 2]) == [("joint", 0), ("replay", 1), ("replay", 2)]  # joint keeps everything
@@ -144,7 +185,7 @@ def test_rows_can_be_chosen_by_method_and_by_memory():
 
 
 def test_a_separator_without_queries_has_no_row_that_trains_queries_only():
-    without = [row for row in TABLE_1 + BEYOND if row.method != "freeze"]
+    without = [row for row in all_rows() if row.method != "freeze"]
     assert rows_of(separator="coseparation") == rows_of(separator="soundofpixels") == without != rows_of()
     assert [row.method for row in rows_of(["freeze"], separator="coseparation")] == [
         "freeze"
@@ -162,10 +203,14 @@ def test_rows_have_readable_names():
         Row("lwf", 1),
         Row("replay", 4),
         Row("contav", 1, (("temperature", 0.2),)),
-        Row("lwf", 0, (("distillation", 0.0),), title="LwF, plain"),
+        Row("lwf", 0, (("old_queries", "plain"),)),
+        Row("contav", 4, (("class_weight", 0.0), ("instance_weight", 0.0))),
     ]
-    names = ["LwF", "LwF + memory", "replay + 4 exemplars", "ContAV-Sep, temperature=0.2", "LwF, plain"]
-    assert list(with_titles(dict.fromkeys(rows, []))) == names
+    names = ["LwF", "LwF + memory", "replay + 4 exemplars", "ContAV-Sep, temperature=0.2", "LwF",
+             "distillation only + 4 exemplars"]  # fmt: skip
+    assert [row.name for row in rows] == names
+    assert list(with_titles(dict.fromkeys(rows[:4], []))) == names[:4]
+    assert rows[-1].name_without_memory == "distillation only"
 
 
 def test_a_row_can_have_settings_of_its_own(home, settings):

@@ -5,21 +5,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from contav_lib import Config
 from contav_lib.evaluation.metrics import SCORES
 from contav_lib.evaluation.mixture_scores import MixtureScores
 from contav_lib.experiments import tables
+from contav_lib.experiments.plans import DISTILLATION
 
 CLIPS = np.array([["a", "b"], ["c", "d"], ["e", "f"], ["a", "f"]])
 
 
-def result(seed: int, sdr: float, separator: str = "iquery", spread: float = 0.0, clips: np.ndarray = CLIPS):
+def result(seed, sdr, separator="iquery", spread=0.0, clips=CLIPS, method="contav", **settings):
     """A result whose mixtures all score the same, or differ by `spread` from one to the next."""
     numbers = dict(sdr=sdr, sir=sdr + 6, sar=sdr + 7, sdr_improvement=sdr - 0.2, forgetting=sdr, backward_transfer=-1.0)
     mixtures = {
         name: np.add.outer(spread * np.array([-1, 1, -1, 1]), np.full(2, numbers.get(name, 0))) for name in SCORES
     }
     return SimpleNamespace(
-        config={"seed": seed, "separator": separator},
+        config=Config.profile("lab", seed=seed, separator=separator, method=method, **settings).to_json(),
         summary=lambda: numbers,
         mixture_scores=lambda: MixtureScores(clips, clips, mixtures),
     )
@@ -37,13 +39,26 @@ def test_several_seeds_have_mean_and_standard_deviation():
     assert tables.results_table(results(replay=[4.0, 5.0, 6.0])).loc["replay", "SDR"] == "5.00 ± 1.00"
 
 
-def test_papers_numbers_stand_beside_where_it_has_the_method():
-    table = tables.results_table({"ContAV-Sep": [result(0, 5.0)], "replay": [result(0, 4.0)]}, paper=True)
-    assert table.iloc[:, -1].tolist() == ["7.33 / 13.55 / 13.01", ""]
-    table = tables.results_table({"ContAV-Sep": [result(0, 5.0, "coseparation")]}, paper=True)
-    assert table.iloc[0, -1] == "4.06 / 10.06 / 11.07"
-    table = tables.results_table({"ContAV-Sep": [result(0, 5.0, "soundofpixels")]}, paper=True)
-    assert table.iloc[0, -1] == ""  # the paper has no such row
+@pytest.mark.parametrize(
+    ("paper", "settings"),
+    [
+        ("7.33 / 13.55 / 13.01", dict()),
+        ("4.06 / 10.06 / 11.07", dict(separator="coseparation")),
+        ("", dict(separator="soundofpixels")),  # the paper has no such rows
+        ("", dict(method="replay")),
+        ("", dict(exemplars=4)),
+        ("", dict(temperature=0.2)),
+        ("6.32 / 12.99 / 11.82", DISTILLATION),
+        ("6.01 / 11.92 / 11.74", dict(class_weight=0.0)),
+        ("3.45 / 8.78 / 10.66", dict(method="lwf", old_queries="plain")),
+        ("6.76 / 12.77 / 12.60", dict(method="lwf", old_queries="plain", exemplars=1)),
+        ("", dict(method="lwf", exemplars=1)),  # on `lab` it asks with a new picture
+        ("5.35 / 11.35 / 11.81", dict(method="ewf", exemplars=1)),
+    ],
+)
+def test_papers_numbers_stand_beside_results_of_the_same_settings(paper, settings):
+    table = tables.results_table({"whatever it is called": [result(0, 5.0, **settings)]}, paper=True)
+    assert table.iloc[0, -1] == paper
 
 
 def test_pairs_are_compared_seed_by_seed():

@@ -59,7 +59,7 @@ def _audiovisual(features: np.ndarray, random: np.random.Generator, sound_values
     A clip's consistency is the correlation of two rows: how like the class's other clips it looks, and how like them it
     sounds (representational similarity analysis, Kriegeskorte et al. 2008). Only the class's own clips are needed. It is after
     the idea of STELLA (Lee et al., ICML 2024), which rehearses what correlates best across sound and picture; STELLA learns
-    that correlation and applies it to patches of a clip.
+    that correlation and applies it to patches of a clip. The choice depends on the data alone: every seed keeps the same clips.
     """
     split = features.shape[1] - sound_values
     looks, sounds = (part @ part.T for part in (features[:, :split], features[:, split:]))

@@ -6,7 +6,7 @@ python -m contav_lib.experiments.compare --profile lab --seeds 3
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,123 +15,20 @@ import pandas as pd
 
 from contav_lib.cli import command_line
 from contav_lib.config import Config
-from contav_lib.experiments.plans import DISTILLATION, Seeds, add_seeds, run_plan, seeds_given, which_seeds
+from contav_lib.experiments.plans import Seeds, add_seeds, run_plan, seeds_given, which_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.results_file import command, save_results
+from contav_lib.experiments.rows import Row, as_pairs, row_in, rows_of
 from contav_lib.experiments.run import load_banks, schedule_of
 from contav_lib.experiments.tables import as_sentences, as_text, measures_table, paired_differences, results_table
 from contav_lib.experiments.template import without_network
 from contav_lib.methods import method_class
-from contav_lib.separators import separator_class
 from contav_lib.utils import paths
 from contav_lib.utils.storage import load_tensors, without_prefix, write_atomically
 
 _GIVEN = {"method", "seed", "exemplars"}  # settings that a row or `seeds` says
-NAMES = {
-    "finetune": "fine-tuning",
-    "replay": "replay",
-    "joint": "upper bound",
-    "lwf": "LwF",
-    "ewc": "EWC",
-    "plop": "PLOP",
-    "ewf": "EWF",
-    "avcil": "AV-CIL",
-    "contav": "ContAV-Sep",
-    "der": "DER",
-    "freeze": "frozen, new queries",
-    "adapters": "low-rank adapters",
-    "scratch": "from scratch",
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a comparison: a method, its memory, and settings that differ from its own.
-
-    Attributes:
-        method: its name in `contav_lib.methods`.
-        exemplars: how many clips a class it may keep.
-        settings: pairs of a setting's name and value; none for the method as it is.
-        title: what tables call a row with settings; "" makes it from method, memory and settings.
-    """
-
-    method: str
-    exemplars: int
-    settings: tuple[tuple[str, Any], ...] = ()
-    title: str = field(default="", compare=False)
-
-    @property
-    def name(self) -> str:
-        """What tables and figures call it: "LwF", "LwF + memory", "LwF + 4 exemplars", "LwF, distillation=0", ..."""
-        if self.title:
-            return self.title
-        name = NAMES.get(self.method, self.method)
-        if self.exemplars != method_class(self.method).exemplars:
-            if self.exemplars == 0:
-                name += ", no memory"
-            else:
-                name += " + memory" if self.exemplars == 1 else f" + {self.exemplars} exemplars"
-        return ", ".join([name, *(f"{setting}={value}" for setting, value in self.settings)])
-
-
-# The rows of the paper's Table 1, in its order. Then what a demanding reader asks for: other memories, the control without
-# CrossSDC, the kit's ways to ask an old model about old classes without a memory, and methods of other kinds.
-TABLE_1: tuple[Row, ...] = (
-    Row("finetune", 0),
-    Row("lwf", 0, (("old_queries", "plain"),), "LwF"),
-    Row("ewc", 0),
-    Row("plop", 0, (("old_queries", "plain"),), "PLOP"),
-    Row("ewf", 0),
-    Row("lwf", 1),
-    Row("ewc", 1),
-    Row("plop", 1),
-    Row("ewf", 1),
-    Row("avcil", 1),
-    Row("contav", 1),
-    Row("joint", 0),
-)
-BEYOND: tuple[Row, ...] = (
-    Row("replay", 1),
-    Row("replay", 1, (("exemplar_choice", "audiovisual"),), "replay, clips that agree"),
-    Row("der", 1),
-    Row(
-        "contav", 1, tuple((key, value) for key, value in DISTILLATION.items() if key != "method"), "distillation only"
-    ),
-    Row("lwf", 0, (("old_queries", "prototype"),), "LwF, asks with a prototype"),
-    Row("lwf", 0, (("old_queries", "new_picture"),), "LwF, asks with a new picture"),
-    Row("plop", 0, (("old_queries", "new_picture"),), "PLOP, asks with a new picture"),
-    Row("ewf", 0, (("old_queries", "new_picture"), ("distillation", 0.3)), "EWF, asks with a new picture"),
-    Row("freeze", 0),
-    Row("adapters", 1),
-    Row("scratch", 0),
-)
 # What differences are taken against.
 REFERENCES: tuple[Row, ...] = (Row("finetune", 0), Row("replay", 1), Row("contav", 1))
-
-
-def rows_of(
-    methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None, separator: str = "iquery"
-) -> list[Row]:
-    """Rows to compare: those of Table 1 and `BEYOND`, or some methods' only, or each of these with each memory size.
-
-    Args:
-        methods: names; None for all methods that the separator can be taught by.
-        exemplars: memory sizes, in clips a class; None for the rows as they stand in the table.
-        separator: which separator learns.
-
-    Raises:
-        ValueError: no such method or separator.
-    """
-    rows, queries = TABLE_1 + BEYOND, separator_class(separator).class_queries
-    taught_by = [row.method for row in rows if queries or not method_class(row.method).needs_queries]
-    names = methods or list(dict.fromkeys(taught_by))
-    for name in names:
-        method_class(name)
-    if exemplars:
-        # Joint training keeps everything, however many exemplars are asked for: one row.
-        counts = {name: [0] if method_class(name).joint else exemplars for name in names}
-        return [Row(name, count) for name in names for count in counts[name]]
-    return [row for row in rows if row.method in names]
 
 
 def compare(
@@ -143,7 +40,8 @@ def compare(
 
     Args:
         methods: names such as "contav" (with the memory that the method asks for); pairs such as `("lwf", 1)`: name and
-            exemplars a class; with settings of this row alone, `("lwf", 1, {"distillation": 0.3})`; or a `Row`.
+            exemplars a class; with settings of this row alone, `("lwf", 1, {"distillation": 0.3})`; or a `Row`. One whose
+            settings in this profile are those of a variant gets these, and so the variant's name (`rows.row_in`).
         seeds: how many (0, 1, ...), or which.
         profile, overrides: as for `Config.profile`. A method's own setting may be overridden when all methods have it.
 
@@ -173,7 +71,7 @@ def run_comparison(
     """
     if taken := _GIVEN & overrides.keys():
         raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
-    rows, numbers = _as_rows(methods), which_seeds(seeds)
+    rows, numbers = _as_rows(methods, profile, overrides), which_seeds(seeds)
     plan = {}
     for row in rows:
         settings = {**overrides, **dict(row.settings), "method": row.method, "exemplars": row.exemplars}
@@ -182,7 +80,7 @@ def run_comparison(
 
 
 def with_titles(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
-    """The same results under the names that tables and figures use: "LwF", "LwF + memory", "LwF + 4 exemplars", ..."""
+    """The same results under the names that tables and figures use, as `Row.name` gives them."""
     return {row.name: runs for row, runs in results.items()}
 
 
@@ -190,8 +88,7 @@ def by_memory(results: Mapping[Row, list[Result]]) -> dict[str, dict[int, list[R
     """The same results by method's name, then by exemplars a class: what `plots.against_memory` draws."""
     sizes = {}
     for row, runs in results.items():
-        name = row.name if row.settings else NAMES.get(row.method, row.method)
-        sizes.setdefault(name, {})[row.exemplars] = runs
+        sizes.setdefault(row.name_without_memory, {})[row.exemplars] = runs
     return sizes
 
 
@@ -220,8 +117,9 @@ def memory_bytes(result: Result) -> int:
     return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
 
 
-def _as_rows(methods: Iterable[str | tuple | Row]) -> list[Row]:
+def _as_rows(methods: Iterable[str | tuple | Row], profile: str, overrides: Mapping[str, Any]) -> list[Row]:
     rows = [_as_row(method) for method in ([] if isinstance(methods, str) else methods)]
+    rows = [row_in(profile, row, **overrides) for row in rows]
     if not rows or len(set(rows)) < len(rows):
         raise ValueError(
             f"methods={methods!r}: give at least one method, and each only once, as in ['finetune', 'replay']."
@@ -238,7 +136,7 @@ def _as_row(method: str | tuple | Row) -> Row:
         case (str(name), int(exemplars)):
             row = Row(name, exemplars)
         case (str(name), int(exemplars), Mapping() as settings):
-            row = Row(name, exemplars, tuple(sorted(settings.items())))
+            row = Row(name, exemplars, as_pairs(settings))
         case _:
             raise ValueError(
                 f"{method!r} is no method: give its name, or name and exemplars: ('replay', 2), or settings, too: "

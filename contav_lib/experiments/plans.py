@@ -9,12 +9,13 @@ from contav_lib.datasets.load import MUSIC_ORDER
 from contav_lib.experiments.parallel import run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
+from contav_lib.methods.contav import WITHOUT_CROSSSDC
 
 Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
 
-DISTILLATION = dict(method="contav", instance_weight=0.0, class_weight=0.0)  # CrossSDC left out, all else the same
+DISTILLATION = dict(method="contav", **WITHOUT_CROSSSDC)
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.tables import SUMMARY
+from contav_lib.experiments.tables import SUMMARY, paper_text
 from contav_lib.utils.storage import file_errors, write_atomically
 
 
@@ -40,6 +40,7 @@ def save_results(
     frame = table.reset_index()
     frame.insert(0, "name", list(results))
     frame.insert(1, "separator", [runs[0].config["separator"] for runs in results.values()])
+    frame.insert(2, "paper", [paper_text(runs[0]) for runs in results.values()])
     by_seed = [
         {f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs}
         for runs in results.values()

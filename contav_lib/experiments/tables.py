@@ -10,6 +10,7 @@ import pandas as pd
 from contav_lib.evaluation.intervals import SIGNIFICANCE, Interval, clip_weights, holm, interval, resampled_means
 from contav_lib.evaluation.metrics import SCORES
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.rows import paper_scores
 
 Name = TypeVar("Name", bound=Hashable)  # what a method is called in a table
 
@@ -22,40 +23,7 @@ SUMMARY = {
     "backward_transfer": "backward transfer",
 }
 
-# Pian et al. 2024, Tables 1 and 2, MUSIC-21, by separator: SDR, SIR, SAR in dB. Other data, other sizes: for orientation only.
-PAPER = {
-    "iquery": {
-        "fine-tuning": (3.46, 9.30, 10.57),
-        "LwF": (3.45, 8.78, 10.66),
-        "EWC": (3.67, 9.58, 10.30),
-        "PLOP": (3.82, 10.06, 10.22),
-        "EWF": (3.98, 9.68, 11.52),
-        "LwF + memory": (6.76, 12.77, 12.60),
-        "EWC + memory": (6.65, 13.01, 11.73),
-        "PLOP + memory": (7.03, 13.30, 11.90),
-        "EWF + memory": (5.35, 11.35, 11.81),
-        "AV-CIL": (6.86, 13.13, 12.31),
-        "distillation only": (6.32, 12.99, 11.82),
-        "distillation + instance": (6.01, 11.92, 11.74),
-        "distillation + class": (6.86, 13.12, 12.25),
-        "ContAV-Sep": (7.33, 13.55, 13.01),
-        "upper bound": (10.36, 16.64, 14.68),
-    },
-    "coseparation": {
-        "fine-tuning": (1.93, 8.75, 9.75),
-        "LwF": (2.32, 7.84, 10.28),
-        "EWC": (2.01, 8.36, 9.61),
-        "PLOP": (3.24, 9.17, 9.59),
-        "EWF": (2.61, 7.77, 10.85),
-        "LwF + memory": (3.85, 9.62, 10.74),
-        "EWC + memory": (3.31, 9.55, 9.80),
-        "PLOP + memory": (3.88, 9.92, 9.99),
-        "EWF + memory": (3.63, 9.07, 10.58),
-        "AV-CIL": (3.61, 9.76, 9.68),
-        "ContAV-Sep": (4.06, 10.06, 11.07),
-        "upper bound": (7.30, 14.34, 11.90),
-    },
-}
+PAPER = "paper, MUSIC-21: SDR / SIR / SAR"  # other data, other sizes: for orientation only
 
 
 def summaries(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
@@ -77,7 +45,7 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
     """
     rows = {}
     for name, runs in results.items():
-        rows[name] = {"separator": runs[0].config["separator"]}
+        rows[name] = {"paper": paper_text(runs[0])} if paper else {}
         for score in SUMMARY:
             rows[name] |= _mean_and_std(score, pd.Series([run.summary()[score] for run in runs]))
     return as_text(pd.DataFrame.from_dict(rows, orient="index"), paper)
@@ -89,7 +57,7 @@ def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
     A score that a row lacks is left empty.
 
     Args:
-        paper: as for `results_table`; needs a column `separator`.
+        paper: as for `results_table`; needs a column `paper`, the text of `paper_text`.
     """
     rows = {}
     for name, row in numbers.iterrows():
@@ -97,9 +65,13 @@ def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
             label: _with_spread(row.get(f"{score}_mean"), row.get(f"{score}_std")) for score, label in SUMMARY.items()
         }
         if paper:
-            published = PAPER.get(row["separator"], {}).get(name, ())
-            rows[name]["paper, MUSIC-21: SDR / SIR / SAR"] = " / ".join(f"{number:.2f}" for number in published)
+            rows[name][PAPER] = "" if pd.isna(row["paper"]) else row["paper"]
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def paper_text(result: Result) -> str:
+    """Scores that the paper gives for a result's row, as "SDR / SIR / SAR" in dB; "" where it has no such row."""
+    return " / ".join(f"{score:.2f}" for score in paper_scores(result.config))
 
 
 @dataclass(frozen=True)

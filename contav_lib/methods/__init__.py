@@ -15,7 +15,7 @@ ewc         0, or as many as asked     Fisher information and anchor: twice the 
 replay      1                          nothing
 avcil       1                          the old model while a task is learned
 contav      1                          the old model while a task is learned
-der         1                          `stored` mixtures of exemplars a task, with true masks and the masks of their time
+der         1                          `der.STORED` mixtures of exemplars a task, with true masks and the masks of their time
 joint       all                        nothing
 ==========  =========================  =====================================================================
 
@@ -23,6 +23,6 @@ The exemplars given are the defaults; `Config.exemplars` sets them. Prototypes f
 with every separator and play no part in training.
 """
 
-from contav_lib.methods.method import Method, method_class, register_method
+from contav_lib.methods.method import Method, Variant, all_methods, method_class, register_method
 
-__all__ = ["Method", "method_class", "register_method"]
+__all__ = ["Method", "Variant", "all_methods", "method_class", "register_method"]

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.freeze import Freeze
-from contav_lib.methods.method import Batches, register_method
+from contav_lib.methods.method import Batches, Variant, register_method
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
@@ -38,6 +38,10 @@ class Adapters(Freeze):
         Wang et al., Orthogonal Subspace Learning for Language Model Continual Learning (O-LoRA), Findings of EMNLP 2023.
     """
 
+    title, colour = "low-rank adapters", "#7F7F7F"
+    variants = (Variant(1, place=41),)
+    # Orthogonality acts from the third task on, and the search has two: the rank alone is searched.
+    tries = tuple(dict(rank=rank, orthogonality=0.5) for rank in (8, 2, 16, 32))
     needs_queries = False
 
     rank: int = 8
@@ -87,7 +91,7 @@ class Adapters(Freeze):
 
 
 class LowRank(nn.Module):
-    """Adds `up @ down`, of low rank, to a weight `[outputs, ...]`; at first that is 0.
+    """Add `up @ down`, of low rank, to a weight `[outputs, ...]`; at first that is 0.
 
     Args:
         weight: the weight.

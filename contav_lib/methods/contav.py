@@ -4,16 +4,19 @@ from dataclasses import dataclass
 
 import torch
 
-from contav_lib.methods.contrast import Contrastive
-from contav_lib.methods.method import register_method
+from contav_lib.continual.tasks import Task
+from contav_lib.losses import cross_modal_similarity, cross_task_rows
+from contav_lib.methods.method import Method, Variant, register_method
 from contav_lib.methods.teacher import Teacher, distil_masks
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
+WITHOUT_CROSSSDC = dict(instance_weight=0.0, class_weight=0.0)  # all else the same
+
 
 @register_method("contav")
 @dataclass
-class ContAV(Contrastive):
+class ContAV(Method):
     """Separation loss + distillation x eq. 11 + instance_weight x eq. 8 + class_weight x eq. 10 (eq. 13).
 
     At the first task, and for a batch without memory sources, there is nothing to distil: the contrastive terms then
@@ -30,27 +33,73 @@ class ContAV(Contrastive):
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.3 and 3.4.
     """
 
+    title, colour = "ContAV-Sep", "#009E73"
+    variants = (
+        # The rows of Table 2, the last of which is the method itself.
+        Variant(
+            1, WITHOUT_CROSSSDC, title="distillation only", colour="#CC79A7", place=23,
+            paper={"iquery": (6.32, 12.99, 11.82)},
+            tries=tuple(dict(distillation=weight) for weight in (0.3, 1.0, 0.1, 3.0)),
+        ),
+        Variant(
+            1, dict(class_weight=0.0), title="distillation + instance", colour="#17BECF", place=None,
+            paper={"iquery": (6.01, 11.92, 11.74)},
+        ),
+        Variant(
+            1, dict(instance_weight=0.0), title="distillation + class", colour="#AA4499", place=None,
+            paper={"iquery": (6.86, 13.12, 12.25)},
+        ),
+        Variant(1, place=11, paper={"iquery": (7.33, 13.55, 13.01), "coseparation": (4.06, 10.06, 11.07)}),
+    )  # fmt: skip
+    tries = tuple(
+        dict(distillation=weight, instance_weight=instance_weight, class_weight=class_weight)
+        for weight, instance_weight, class_weight in (
+            (0.3, 0.1, 0.3),
+            (1.0, 0.1, 0.3),
+            (0.3, 0.03, 0.1),
+            (1.0, 0.03, 0.1),
+        )
+    )
+    exemplars = 1
+    needs_memory = True
+
+    distillation: float = 0.3
+    instance_weight: float = 0.1
+    class_weight: float = 0.3
+    temperature: float = 0.05
     contrast_when: str = "always"
     teacher_batch_statistics: bool = False
 
     def __post_init__(self):
-        super().__post_init__()
+        self.refuse_negative("distillation", "instance_weight", "class_weight")
+        self.require_above_zero("temperature")
         self.require_one_of("contrast_when", ("always", "first", "later"))
+        self.teacher: Teacher | None = None
 
-    def make_teacher(self, separator: Separator) -> Teacher:
-        return Teacher(separator, self.teacher_batch_statistics)
+    def begin_task(self, task: Task, separator: Separator) -> None:
+        self.pairs = separator.modality_pairs
+        self.teacher = Teacher(separator, self.teacher_batch_statistics) if task.index > 0 else None
 
     @property
     def contrasts(self) -> bool:
-        """Whether the task at hand has contrastive terms."""
+        """True when the task at hand has contrastive terms."""
         task = "later" if self.teacher else "first"
         return self.contrast_when in ("always", task) and (self.instance_weight > 0 or self.class_weight > 0)
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        lesson = self.teacher(batch) if self.teacher and (self.distillation or self.contrasts) else None
+        """Three weighted terms of eq. 13; the one before them is the separator's own loss."""
+        old = self.teacher(batch) if self.teacher and (self.distillation or self.contrasts) else None
         terms = {}
-        if lesson and self.distillation:
-            terms["distillation"] = self.distillation * distil_masks(batch, separation, lesson)
+        if old and self.distillation:  # eq. 11: masks of remembered sources stay as the old model has them
+            terms["distillation"] = self.distillation * distil_masks(batch, separation, old)
         if self.contrasts:
-            terms |= self.contrast(batch, separation, lesson)
+            # Rows: every source's features, and once more those that the old model has of remembered sources.
+            of_old = (old.index, old.features) if old else ()
+            rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos, *of_old)
+            if self.instance_weight:  # eq. 8: a video's sound is like its own pictures, in old eyes and in new ones
+                alike = cross_modal_similarity(rows, same_video, self.pairs, self.temperature)
+                terms["instance_aware"] = self.instance_weight * alike
+            if self.class_weight:  # eq. 10: and like the pictures of all videos of its class
+                alike = cross_modal_similarity(rows, same_class, self.pairs, self.temperature)
+                terms["class_aware"] = self.class_weight * alike
         return terms

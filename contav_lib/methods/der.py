@@ -1,4 +1,4 @@
-"""Dark experience replay (Buzzega et al. 2020): remember masks that the model gave earlier instead of the old model."""
+"""DER++ (dark experience replay, Buzzega et al. 2020): remember masks that the model gave earlier, not the old model."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,21 @@ import torch
 
 from contav_lib.continual.tasks import Task
 from contav_lib.losses import mask_distillation
-from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
+
+STORED = 40  # mixtures of each task; eight for each of five classes
 
 
 @register_method("der")
 @dataclass
 class DER(Method):
-    """Replay of stored mixtures of exemplars, with their true masks and with the masks the model gave at the time.
+    """Replay of stored mixtures of exemplars, with their true masks and with the masks the model gave at the time: DER++.
+
+    (DER alone would train on the stored masks and not on the true ones.) It keeps `STORED` mixtures of each task, with both
+    kinds of masks, beside the remembered clips.
 
     While a task is learned, one mixture of exemplars a step is offered to the task's store (an exemplar of the task with
     another of them or an older one), with the masks that the model gives it just then. Reservoir sampling keeps each of those
@@ -31,25 +36,24 @@ class DER(Method):
         distillation: weight of the L1 distance between new and stored masks (alpha of DER++); 1 puts it level with the
             distance from the true masks. DER++ draws two sets of stored samples for its two terms; here one serves both. With
             0 nothing stored is replayed.
-        stored: mixtures stored of each task; 40 are eight for each of five classes.
 
     References:
         Buzzega et al., Dark Experience for General Continual Learning, NeurIPS 2020, eq. 6 and algorithm 2.
         Vitter, Random Sampling with a Reservoir, ACM TOMS 1985.
     """
 
+    title, colour = "DER++", "#66A61E"
+    variants = (Variant(1, place=22),)
+    tries = tuple(dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1))
     exemplars = 1
     needs_memory = True
 
     lab = {"distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 1.0
-    stored: int = 40
 
     def __post_init__(self):
         self.refuse_negative("distillation")
-        if self.stored < 1:
-            raise ValueError(f"stored={self.stored}: it must be 1 or more.")
         self.mixtures: Batch | None = None  # of all tasks so far, one behind the other
         self.masks = torch.empty(0)
         self.step = 0  # of all tasks
@@ -80,9 +84,9 @@ class DER(Method):
         self.step += 1
         if len(self.task.kept) < self.num_sources or not self.distillation:  # too few to mix
             return
-        if (place := self.offered) >= self.stored:
+        if (place := self.offered) >= STORED:
             place = int(torch.randint(self.offered + 1, (), generator=self._generator()))
-        if place < self.stored:
+        if place < STORED:
             batch = remembered(self.step)
             fresh = torch.isin(batch.classes.cpu(), torch.tensor(self.task.classes)).any(1).nonzero().squeeze(1)
             if not len(fresh):

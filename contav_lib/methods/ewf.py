@@ -7,8 +7,8 @@ from math import sqrt
 import torch
 
 from contav_lib.continual.tasks import Task
-from contav_lib.methods.lwf import LwF
-from contav_lib.methods.method import Batches, register_method
+from contav_lib.methods.lwf import NEW_PICTURE, LwF
+from contav_lib.methods.method import Batches, Variant, register_method
 from contav_lib.separators import Separator, old_rows
 
 
@@ -18,13 +18,23 @@ class EWF(LwF):
     """Distillation during the task, so that the two endpoints stay near each other, and weight fusion after it.
 
     Args:
-        distillation, asks: as for `LwF`. Less is needed, for the fusion holds on to the old weights, too.
+        distillation, old_queries: as for `LwF`. Less is needed, for the fusion holds on to the old weights, too.
 
     References:
         Xiao et al., Endpoints Weight Fusion for Class Incremental Semantic Segmentation, CVPR 2023: the fusion and its
         factor, the square root of new classes / all classes.
     """
 
+    title, colour = "EWF", "#A6761D"
+    variants = (
+        Variant(0, place=5, paper={"iquery": (3.98, 9.68, 11.52), "coseparation": (2.61, 7.77, 10.85)}),
+        Variant(1, place=9, paper={"iquery": (5.35, 11.35, 11.81), "coseparation": (3.63, 9.07, 10.58)}),
+        Variant(0, dict(old_queries="new_picture", distillation=0.3), NEW_PICTURE, place=35),
+    )
+    tries = tuple(
+        dict(old_queries=old_queries, distillation=weight)
+        for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("new_picture", 0.3))
+    )
     lab = {"distillation": 0.1}  # chosen by `contav_lib.experiments.search`
 
     def begin_task(self, task: Task, separator: Separator) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from contav_lib.continual.tasks import Task
-from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, old_rows
 
@@ -27,6 +27,8 @@ class Freeze(Method):
         Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023 (queries for new instruments).
     """
 
+    title, colour = "frozen, new queries", "#17BECF"
+    variants = (Variant(place=40),)
     needs_queries = True
 
     def __post_init__(self):

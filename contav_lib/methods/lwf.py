@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import torch
 
 from contav_lib.continual.tasks import Task
-from contav_lib.methods.method import Batches, Method, register_method
+from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.methods.teacher import Teacher, TeacherOutput, distil_masks
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
 BATCHES = 20  # of a task, from which the mean looks of its classes are taken
+NEW_PICTURE = "asks with a new picture"  # in the titles of rows
 
 
 @register_method("lwf")
@@ -18,17 +19,18 @@ BATCHES = 20  # of a task, from which the mean looks of its classes are taken
 class LwF(Method):
     """Mask distillation on the data at hand: new clips, and remembered ones where there is a memory.
 
-    A classifier's old outputs can be compared on any image. A separator's outputs are masks for a class and a picture, so it
-    must be said what the old model is asked; `old_queries` does:
+    A classifier's old outputs can be compared on any image: that is Li and Hoiem's method. A separator's outputs are masks for
+    a class and a picture, so it must be said what the old model is asked, and a separator with queries admits no literal LwF.
+    `old_queries` says it:
 
-    "plain", the published idea: the old model answers for the batch as it is. Its masks for new classes come from rows as
-    untrained as the new model's were at the task's start, which it has grown by.
+    "plain", the batch as it is: the old model, grown for the new classes, answers for the batch's own sources, which without a
+    memory are all of new classes. Its masks for these come from rows as untrained as the new model's were at the task's start.
 
-    "new_picture", the kit's variant: each mixture gets one more question, what here would belong to an old class, with the
-    picture of the first source. Old classes take turns.
+    "new_picture", the old-class question on a new mixture, is nearer to Li and Hoiem's: each mixture gets one more question,
+    what here would belong to an old class, with the picture of the first source. Old classes take turns.
 
-    "prototype", the kit's variant: the same question with what the old class looked like on average: its mean object feature
-    and its mean motion, two vectors a class that are kept when its task ends.
+    "prototype" asks the same with what the old class looked like on average: its mean object feature and its mean motion, two
+    vectors a class that are kept when its task ends.
 
     In the last two, the masks of remembered sources are distilled beside the questions, each with its own class and picture;
     new sources are not. A separator that goes by the picture alone, whatever the class, answers "new_picture" as it answers
@@ -37,12 +39,30 @@ class LwF(Method):
     Args:
         distillation: weight of eq. 11 over all these masks (`lambda_o` of Li and Hoiem, eq. 1 there, who take 1 for logits).
             0.3 is ContAV-Sep's weight for the same distance between masks.
-        asks: "plain", "new_picture" or "prototype".
+        old_queries: "plain", "new_picture" or "prototype".
 
     References:
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
+    title, colour = "LwF", "#E69F00"
+    variants = (
+        Variant(
+            0, dict(old_queries="plain"), place=2,
+            paper={"iquery": (3.45, 8.78, 10.66), "coseparation": (2.32, 7.84, 10.28)},
+        ),
+        Variant(
+            1, dict(old_queries="plain"), place=6,
+            paper={"iquery": (6.76, 12.77, 12.60), "coseparation": (3.85, 9.62, 10.74)},
+        ),
+        Variant(0, dict(old_queries="prototype"), "asks with a prototype", place=30),
+        Variant(0, dict(old_queries="new_picture"), NEW_PICTURE, place=31),
+        Variant(1, dict(old_queries="new_picture"), NEW_PICTURE, place=32),
+    )  # fmt: skip
+    tries = tuple(
+        dict(old_queries=old_queries, distillation=weight)
+        for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("new_picture", 0.3))
+    )
     lab = {"old_queries": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 0.3
@@ -63,7 +83,7 @@ class LwF(Method):
 
     @property
     def listens(self) -> bool:
-        """Whether the old model is asked at all."""
+        """True when the old model is asked at all."""
         return self.teacher is not None and self.distillation > 0
 
     def on_batch(self, batch: Batch) -> Batch:
@@ -94,9 +114,9 @@ class LwF(Method):
             return {}
         return self.distil(batch, separation, self.teacher(batch))
 
-    def distil(self, batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> dict[str, torch.Tensor]:
-        """The terms that compare a separation with what the old model said."""
-        return {"distillation": self.distillation * distil_masks(batch, separation, lesson)}
+    def distil(self, batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> dict[str, torch.Tensor]:
+        """Terms that compare a separation with what the old model said."""
+        return {"distillation": self.distillation * distil_masks(batch, separation, old)}
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         if self.old_queries == "prototype":

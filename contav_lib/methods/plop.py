@@ -10,8 +10,8 @@ from torch.linalg import vector_norm
 from torch.nn.functional import normalize
 
 from contav_lib.losses import mask_distillation
-from contav_lib.methods.lwf import LwF
-from contav_lib.methods.method import register_method
+from contav_lib.methods.lwf import NEW_PICTURE, LwF
+from contav_lib.methods.method import Variant, register_method
 from contav_lib.methods.teacher import TeacherOutput
 from contav_lib.mixtures.clip_store import Batch
 from contav_lib.separators import SeparatorOutput
@@ -38,7 +38,7 @@ class PLOP(LwF):
 
     Args:
         pod: weight of Local POD (0.01 in PLOP, there for sums over larger maps; here distances are means, at most 4 each).
-        distillation, asks: weight of the pseudo-targets, and which masks they are, as for `LwF`.
+        distillation, old_queries: weight of the pseudo-targets, and which masks they are, as for `LwF`.
         confidence: a pixel counts where `|2 x old mask - 1|` is this or more, in 0 .. 1. At 0.5 one source has three times
             the other's share, or more.
 
@@ -46,6 +46,25 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
+    title, colour = "PLOP", "#7570B3"
+    variants = (
+        Variant(
+            0, dict(old_queries="plain"), place=4,
+            paper={"iquery": (3.82, 10.06, 10.22), "coseparation": (3.24, 9.17, 9.59)},
+        ),
+        Variant(
+            1, dict(old_queries="plain"), place=8,
+            paper={"iquery": (7.03, 13.30, 11.90), "coseparation": (3.88, 9.92, 9.99)},
+        ),
+        Variant(0, dict(old_queries="new_picture"), NEW_PICTURE, place=33),
+        Variant(1, dict(old_queries="new_picture"), NEW_PICTURE, place=34),
+    )  # fmt: skip
+    tries = tuple(
+        dict(old_queries=old_queries, pod=pod, distillation=weight)
+        for old_queries, pod, weight in (
+            ("plain", 1.0, 1.0), ("plain", 0.1, 1.0), ("plain", 0.1, 0.3), ("new_picture", 0.1, 0.3),
+        )
+    )  # fmt: skip
     lab = {"old_queries": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     pod: float = 1.0
@@ -61,15 +80,15 @@ class PLOP(LwF):
     def listens(self) -> bool:
         return self.teacher is not None and (self.distillation > 0 or self.pod > 0)
 
-    def distil(self, batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> dict[str, torch.Tensor]:
+    def distil(self, batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> dict[str, torch.Tensor]:
         terms = {}
         if self.pod:
-            terms["pod"] = self.pod * pod_distance(separation.intermediate, lesson.intermediate)
+            terms["pod"] = self.pod * pod_distance(separation.intermediate, old.intermediate)
         if self.distillation:
-            sure = (2 * lesson.masks.float() - 1).abs() >= self.confidence
-            weights = sure * batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
-            masks = separation.masks.flatten(0, 1)[lesson.index]
-            terms["pseudo"] = self.distillation * mask_distillation(masks, lesson.masks, weights)
+            sure = (2 * old.masks.float() - 1).abs() >= self.confidence
+            weights = sure * batch.weights.squeeze(1)[old.index // batch.classes.shape[1]]
+            masks = separation.masks.flatten(0, 1)[old.index]
+            terms["pseudo"] = self.distillation * mask_distillation(masks, old.masks, weights)
         return terms
 
 

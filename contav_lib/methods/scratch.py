@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contav_lib.methods.method import Method, register_method
+from contav_lib.methods.method import Method, Variant, register_method
 
 
 @register_method("scratch")
@@ -13,4 +13,6 @@ class Scratch(Method):
     Every task begins with the same weights, drawn from the seed, and with the first task's learning rate.
     """
 
+    title, colour = "from scratch", "#AA4499"
+    variants = (Variant(place=42),)
     fresh_start = True

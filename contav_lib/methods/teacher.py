@@ -12,7 +12,7 @@ from contav_lib.utils.devices import mixed_precision
 
 
 class TeacherOutput(NamedTuple):
-    """What the old model says of the K sources of old classes in a batch."""
+    """Teacher outputs for the K old-class sources of a batch."""
 
     index: torch.Tensor  # their places [K] among the B * N
     masks: torch.Tensor  # [K, F, T]
@@ -22,7 +22,7 @@ class TeacherOutput(NamedTuple):
 
 
 class Teacher:
-    """The old model, frozen: it says what it would have said of the sources of old classes in a batch.
+    """Frozen copy of the old model, asked about the sources of old classes in a batch.
 
     Args:
         separator: copied; the copy is in eval mode with gradients off.
@@ -35,7 +35,7 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> TeacherOutput | None:
-        """Ask once, about the mixtures that hold a source of an old class only (about all with `batch_statistics`).
+        """Ask the old model once, about mixtures that hold a source of an old class (about all with `batch_statistics`).
 
         Returns:
             None when there is nothing to ask.
@@ -58,7 +58,7 @@ class Teacher:
         )
 
 
-def distil_masks(batch: Batch, separation: SeparatorOutput, lesson: TeacherOutput) -> torch.Tensor:
+def distil_masks(batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> torch.Tensor:
     """`losses.mask_distillation` between a separation and what the old model says (eq. 11), unweighted."""
-    weights = batch.weights.squeeze(1)[lesson.index // batch.classes.shape[1]]
-    return mask_distillation(separation.masks.flatten(0, 1)[lesson.index], lesson.masks, weights)
+    weights = batch.weights.squeeze(1)[old.index // batch.classes.shape[1]]
+    return mask_distillation(separation.masks.flatten(0, 1)[old.index], old.masks, weights)

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, colour_of
+from contav_lib.plots.learning import SCORE_NAMES, looks
+from contav_lib.plots.signals import BLUE
 
 
 def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Figure:
@@ -20,11 +21,10 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
         what: label of the axis.
     """
     figure, ax = plt.subplots(figsize=(6.6, 0.34 * len(differences) + 1.0), layout="constrained")
-    for place, (name, row) in enumerate(differences.iterrows()):
-        colour = colour_of(name, place)
+    for place, (_, row) in enumerate(differences.iterrows()):
         decided = row["verdict"] != "not decided"
-        ax.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
-        ax.plot(row["difference"], place, "o", color=colour, markerfacecolor=colour if decided else "white", zorder=3)
+        ax.hlines(place, row["low"], row["high"], color=BLUE, linewidth=2)
+        ax.plot(row["difference"], place, "o", color=BLUE, markerfacecolor=BLUE if decided else "white", zorder=3)
     ax.axvline(0, color="#7F7F7F", linewidth=1, linestyle=":")
     ax.set_yticks(range(len(differences)), differences.index)
     ax.set_ylim(len(differences) - 0.5, -0.5)
@@ -44,11 +44,12 @@ def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "
         results: experiments of two tasks or more by method, one a seed.
     """
     figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    for place, (name, runs) in enumerate(results.items()):
+    drawn = looks(results)
+    for name, runs in results.items():
         matrices = [run.matrix(score) for run in runs]
         old = np.array([matrix[-1, :-1].mean() for matrix in matrices])
         new = np.array([matrix.diagonal()[1:].mean() for matrix in matrices])
-        colour, marker = colour_of(name, place), "s" if "+" in name else "o"
+        colour, marker = drawn[name].colour, "s" if drawn[name].memory else "o"
         ax.scatter(old, new, s=12, color=colour, alpha=0.5, marker=marker)
         ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
     ax.set(
@@ -70,11 +71,12 @@ def against_memory(
         scores: one panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
+    drawn = looks({name: next(iter(by_size.values())) for name, by_size in results.items()})
     sizes = sorted({size for by_size in results.values() for size in by_size})
     for ax, score in zip(axes[0], scores, strict=True):
-        for place, (name, by_size) in enumerate(results.items()):
+        for name, by_size in results.items():
             values = {size: np.array([run.summary()[score] for run in runs]) for size, runs in sorted(by_size.items())}
-            at, colour = [sizes.index(size) for size in values], colour_of(name, place)
+            at, colour = [sizes.index(size) for size in values], drawn[name].colour
             ax.plot(at, [column.mean() for column in values.values()], "o-", color=colour, label=name)
             lowest, highest = zip(*((column.min(), column.max()) for column in values.values()), strict=True)
             ax.fill_between(at, lowest, highest, color=colour, alpha=0.15, linewidth=0)

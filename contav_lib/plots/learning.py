@@ -1,7 +1,9 @@
 """Figures about learning in tasks: task matrices, scores over tasks, similarity matrices, masks that changed."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from math import ceil
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,28 +12,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.rows import variant_of
+from contav_lib.methods import method_class
+from contav_lib.methods.method import OTHER_COLOURS
+from contav_lib.plots.signals import LINE_COLOURS
 
-# Told apart with any kind of colour vision as far as so many can be; the first five are Okabe and Ito's. A method keeps its
-# colour in every figure; with a memory it does not have by itself, its lines are dashed.
-COLOURS = {
-    "fine-tuning": "#D55E00",
-    "replay": "#0072B2",
-    "upper bound": "#000000",
-    "ContAV-Sep": "#009E73",
-    "distillation only": "#CC79A7",
-    "LwF": "#E69F00",
-    "EWC": "#8C564B",
-    "PLOP": "#7570B3",
-    "EWF": "#A6761D",
-    "AV-CIL": "#56B4E9",
-    "DER": "#66A61E",
-}
-_OTHERS = ("#17BECF", "#7F7F7F", "#AA4499")
 _MARKERS = "osD^vPX"
 SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
 _A_ROW = 5  # matrices side by side that can still be read
 _MANY = 8  # more classes at an axis need small letters and thin lines
+
+
+class Look(NamedTuple):
+    """How a row of results is drawn.
+
+    Attributes:
+        colour: of its method, or of the control that it is.
+        memory: it has a memory that its method does not have by itself: dashed lines, square dots.
+    """
+
+    colour: str
+    memory: bool
 
 
 def task_matrix(
@@ -103,9 +105,11 @@ def scores_after_tasks(
         results: experiments by method, one a seed.
         scores: one panel each.
     """
+    drawn = looks(results)
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
-        _lines(ax, {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()})
+        columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
+        _lines(ax, columns, drawn)
         ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
     many = len(results) > 5  # a long legend has no room among the lines
     axes[0, -1 if many else 0].legend(
@@ -122,7 +126,7 @@ def course_of_task(results: Mapping[str, Sequence[Result]], task: int = 0, score
     """
     figure, ax = plt.subplots(figsize=(6.4, 3.3), layout="constrained")
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
-    _lines(ax, columns)
+    _lines(ax, columns, looks(results))
     ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
     ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} on task {task + 1}, dB")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -139,12 +143,12 @@ def seeds_side_by_side(
         scores: keys of `Result.summary()`, one panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(4.6 * len(scores), 3.4), layout="constrained", squeeze=False)
-    places = np.arange(len(results))
+    places, drawn = np.arange(len(results)), looks(results)
     for ax, score in zip(axes[0], scores, strict=True):
         values = np.array([[run.summary()[score] for run in runs] for runs in results.values()])
         ax.plot(places, values, color="#BBBBBB", linewidth=0.8, zorder=1)
         for place, name, row in zip(places, results, values, strict=True):
-            colour = colour_of(name, place)
+            colour = drawn[name].colour
             ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
             ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
         ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
@@ -236,18 +240,30 @@ def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] =
     return figure
 
 
-def _lines(ax: Axes, columns: Mapping[str, np.ndarray]) -> None:
+def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
     for place, (name, values) in enumerate(columns.items()):
         learned = np.arange(1, values.shape[1] + 1)
-        colour = colour_of(name, place)
-        look = dict(color=colour, marker=_MARKERS[place % len(_MARKERS)], linestyle="--" if "+" in name else "-")
-        ax.plot(learned, values.mean(0), label=name, **look)
+        colour, line = drawn[name].colour, "--" if drawn[name].memory else "-"
+        marker = _MARKERS[place % len(_MARKERS)]
+        ax.plot(learned, values.mean(0), line, marker=marker, color=colour, label=name)
         ax.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.12, linewidth=0)
     ax.set_xticks(range(1, values.shape[1] + 1))
     ax.grid(alpha=0.3)
 
 
-def colour_of(name: str, place: int) -> str:
-    """A method's colour, with or without memory; one of a few others, by its place, where it has none of its own."""
-    return COLOURS.get(name.split(" +")[0].split(",")[0], _OTHERS[place % len(_OTHERS)])
+def looks(results: Mapping[str, Sequence[Result]]) -> dict[str, Look]:
+    """Look of every row: a method keeps its colour in every figure; where all would look the same, colours tell rows apart.
+
+    The methods' colours can be told apart with any kind of colour vision as far as so many can be.
+    """
+    found = {}
+    for name, runs in results.items():
+        config = runs[0].config
+        method, variant = method_class(config["method"]), variant_of(config)
+        colour = (variant.colour if variant else "") or method.colour
+        found[name] = Look(colour, config["exemplars"] > method.exemplars)
+    if len(found) > 1 and len(set(found.values())) == 1:
+        colours = cycle(LINE_COLOURS + OTHER_COLOURS)
+        found = {name: look._replace(colour=next(colours)) for name, look in found.items()}
+    return found

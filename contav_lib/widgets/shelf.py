@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from contav_lib.config import Config
-from contav_lib.experiments.compare import NAMES
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.rows import all_rows
+from contav_lib.methods import method_class
 from contav_lib.utils import paths
 from contav_lib.utils.registry import SEPARATORS
 
@@ -62,14 +63,14 @@ def _title(config: Config, result: Result) -> str:
 
 def _in_order(entries: list[tuple[Config, Result]]) -> Shelf:
     """By name: method, and as much of seed and settings as tells the results of this shelf apart."""
-    place = {name: number for number, name in enumerate(NAMES)}
+    place = {name: number for number, name in enumerate(dict.fromkeys(row.method for row in all_rows()))}
     shared = set.intersection(*({(name, str(value)) for name, value in _changes(each).items()} for each, _ in entries))
     several_seeds = len({config.seed for config, _ in entries}) > 1
     told = []
     for config, result in entries:
         own = {name: value for name, value in _changes(config).items() if (name, str(value)) not in shared}
         words = [f"seed {config.seed}"] * several_seeds + [f"{name}={value}" for name, value in own.items()]
-        name = ", ".join([NAMES.get(config.method, config.method), *words])
+        name = ", ".join([method_class(config.method).title, *words])
         told.append(((len(own), place.get(config.method, len(place)), config.seed), name, result))
     return {name: result for _, name, result in sorted(told, key=lambda entry: entry[0])}
 

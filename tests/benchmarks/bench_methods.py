@@ -19,6 +19,7 @@ from yardstick import interleaved, ratios
 
 from contav_lib import Config
 from contav_lib.experiments.run import load_banks, schedule_of
+from contav_lib.methods.der import DER, STORED
 from contav_lib.mixtures.clip_store import Batch, Sampler
 from contav_lib.training.optimizers import Optimizers
 
@@ -44,7 +45,7 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
     def remembered(number: int) -> Batch:
         return keeping.batch(number, config.batch_size)
 
-    for _ in range(getattr(method, "stored", 0)):  # what a method stores on its way
+    for _ in range(STORED if isinstance(method, DER) else 0):  # what a method stores on its way
         method.after_step(separator, remembered)
     method.end_task(
         replace(before, index=0), separator, lambda number: earlier.batch(number, config.batch_size), remembered

@@ -1,10 +1,11 @@
-"""DER: mixtures of exemplars stored on the way with the masks of their time, in place of mixtures of memory sources."""
+"""DER++: mixtures of exemplars stored on the way with the masks of their time, in place of mixtures of memory sources."""
 
 import pytest
 import torch
 from continual import batch_of, first_task, losses, make_separator, old_batch, second_task
 
 from contav_lib.continual.tasks import Task
+from contav_lib.methods import der
 from contav_lib.methods.der import DER
 from contav_lib.mixtures.clip_store import Sampler
 
@@ -14,6 +15,12 @@ FIRST = first_task()
 def kept_batch(bank, number=0):
     """Mixtures of the first task's exemplars."""
     return Sampler(bank, (), FIRST.kept, 2, None, 0.0, 0.0, seed=0).batch(number, 3)
+
+
+@pytest.fixture
+def eight(monkeypatch):
+    """A small store."""
+    monkeypatch.setattr(der, "STORED", 8)
 
 
 def after_first_task(bank, steps=30, **settings):
@@ -30,12 +37,12 @@ def after_first_task(bank, steps=30, **settings):
     return chosen, separator
 
 
-def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(make_bank):
+def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(make_bank, eight):
     bank = make_bank()
     torch.manual_seed(0)
     start = {name: value.clone() for name, value in make_separator().state_dict().items()}
     torch.manual_seed(0)
-    chosen, _ = after_first_task(bank, steps=30, stored=8)
+    chosen, _ = after_first_task(bank, steps=30)
     assert chosen.masks.shape == (8, 2, 32, 32) and len(chosen.mixtures.mixture) == 8
     assert set(chosen.mixtures.videos.flatten().tolist()) == set(FIRST.kept) and not chosen.masks.requires_grad
     # Each row's masks are those that the separator gave at a step in which this row's mixture was offered.
@@ -54,11 +61,12 @@ def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(m
     assert len(found) == 8 and max(found.values()) > 8  # some of the first eight gave way to later ones
 
 
-def test_every_mixture_offered_is_kept_with_the_same_chance(make_bank):
+def test_every_mixture_offered_is_kept_with_the_same_chance(monkeypatch):
     """Reservoir sampling: of 40 offered 10 are kept; in 200 repetitions each about 50 times."""
+    monkeypatch.setattr(der, "STORED", 10)
     counts = torch.zeros(40)
     for repetition in range(200):
-        chosen = DER(stored=10)
+        chosen = DER()
         chosen.begin_task(FIRST, None)
         chosen.num_sources, chosen.step = 2, 1_000 * repetition
         kept = [None] * 10
@@ -81,9 +89,9 @@ class Offered:
         return self.number
 
 
-def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank):
+def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank, eight):
     bank = make_bank()
-    chosen, separator = after_first_task(bank, stored=8)
+    chosen, separator = after_first_task(bank)
     task = second_task(bank)
     chosen.begin_task(task, separator)
     sampler = Sampler(bank, task.clips, task.memory, 2, 0.4, 0.0, 0.0, seed=0)
@@ -97,8 +105,8 @@ def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank):
         assert torch.equal(stored.ratio_masks, chosen.mixtures[chosen.chosen].ratio_masks)
         assert not mixed[: 12 - len(chosen.chosen)].is_old_class.all(1).any()  # all others hold something new
         chosen.after_step(separator, lambda number: kept_batch(bank))
-    replay, der = torch.tensor(counts).sum(0).tolist()
-    assert replay == der and replay == pytest.approx(0.4 * 100 * 24, rel=0.1) and replaced > 50
+    replay, own = torch.tensor(counts).sum(0).tolist()
+    assert replay == own and replay == pytest.approx(0.4 * 100 * 24, rel=0.1) and replaced > 50
 
 
 def test_stored_mixtures_are_drawn_anew_every_step(make_bank):
@@ -150,5 +158,5 @@ def test_the_term_is_the_weighted_distance_from_the_stored_masks(make_bank):
 
 
 def test_settings_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="stored=0"):
-        DER(stored=0)
+    with pytest.raises(ValueError, match="distillation=-1"):
+        DER(distillation=-1)

@@ -5,15 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from contav_lib import Config
 from contav_lib.plots import comparing
-from contav_lib.plots.learning import colour_of
+from contav_lib.plots.learning import looks
 
 NAN = float("nan")
 MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
 
 
-def result(shift: float = 0.0):
-    return SimpleNamespace(matrix=lambda score: MATRIX + shift, summary=lambda: {"sdr": 2.0 + shift})
+def result(shift: float = 0.0, **settings):
+    config = Config.profile("lab", **settings).to_json()
+    return SimpleNamespace(matrix=lambda score: MATRIX + shift, summary=lambda: {"sdr": 2.0 + shift}, config=config)
 
 
 def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
@@ -28,6 +30,7 @@ def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [dot.get_xdata()[0] for dot in dots] == [2.0, 0.5]
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True]
+    assert len({dot.get_color() for dot in dots}) == 1  # colours would mean nothing here
     assert [label.get_text() for label in ax.get_yticklabels()] == ["replay", "LwF"]
 
 
@@ -49,6 +52,24 @@ def test_scores_stand_over_their_memory_size():
 
 
 def test_a_method_keeps_its_colour_with_and_without_memory():
-    assert (
-        colour_of("LwF", 0) == colour_of("LwF + memory", 5) == colour_of("LwF + 4 exemplars", 2) != colour_of("EWC", 0)
-    )
+    rows = {
+        "a": dict(method="lwf"),
+        "b": dict(method="lwf", exemplars=1),
+        "c": dict(method="ewc"),
+        "d": dict(method="replay"),
+    }
+    found = looks({name: [result(**settings)] for name, settings in rows.items()})
+    assert found["a"].colour == found["b"].colour != found["c"].colour
+    assert [look.memory for look in found.values()] == [False, True, False, False]  # replay has its own
+
+
+def test_a_control_has_a_colour_of_its_own():
+    rows = {"a": dict(), "b": dict(instance_weight=0.0, class_weight=0.0), "c": dict(temperature=0.2)}
+    found = looks({name: [result(**settings)] for name, settings in rows.items()})
+    assert found["b"].colour != found["a"].colour == found["c"].colour
+
+
+def test_rows_of_one_method_are_told_apart_by_colour():
+    names = ("iquery", "coseparation", "soundofpixels")
+    found = looks({name: [result(separator=name)] for name in names})
+    assert len({look.colour for look in found.values()}) == 3

@@ -5,15 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from contav_lib import Config
 from contav_lib.plots import learning
 
 NAN = float("nan")
 MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
 
 
-def result(seed: float = 0.0):
-    """Stands for a Result: a matrix, scores over all seen classes, and a summary."""
+def result(seed: float = 0.0, method: str = "replay", **settings):
+    """Stands for a Result: settings, a matrix, scores over all seen classes, and a summary."""
     return SimpleNamespace(
+        config=Config.profile("lab", method=method, **settings).to_json(),
         matrix=lambda score: MATRIX + seed,
         over_all_seen=lambda score: np.array([6.0, 3.0, 2.0]) + seed,
         summary=lambda: {"sdr": 2.0 + seed, "forgetting": 4.5 + seed},
@@ -72,9 +74,15 @@ def test_seeds_side_by_side_shows_every_seed():
 
 
 def test_a_method_keeps_its_colour():
-    alone = learning.course_of_task({"ContAV-Sep": [result()]})
-    second = learning.course_of_task({"x": [result()], "ContAV-Sep": [result()]})
+    alone = learning.course_of_task({"ContAV-Sep": [result(method="contav")]})
+    second = learning.course_of_task({"x": [result()], "any name": [result(method="contav")]})
     assert alone.axes[0].lines[0].get_color() == second.axes[0].lines[1].get_color()
+
+
+def test_lines_are_dashed_with_a_memory_that_the_method_does_not_have_by_itself():
+    rows = {"one": [result(method="lwf")], "other": [result(method="lwf", exemplars=1)], "replay": [result()]}
+    ax = learning.course_of_task(rows).axes[0]
+    assert [line.get_linestyle() for line in ax.lines[:3]] == ["-", "--", "-"]
 
 
 def test_similarity_names_classes_has_zero_in_the_middle_and_leaves_out_what_is_not_known():

@@ -3,12 +3,12 @@ of weights, and from the same first task?"""
 
 from collections.abc import Mapping, Sequence
 
-from contav_lib.experiments.compare import NAMES
 from contav_lib.experiments.plans import DISTILLATION, Plan, Seeds, over_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.families import Family, against_row
+from contav_lib.methods import method_class
 
-METHODS = {NAMES[method]: dict(method=method) for method in ("finetune", "replay", "contav", "joint")}
+METHODS = {method_class(method).title: dict(method=method) for method in ("finetune", "replay", "contav", "joint")}
 USUAL = dict(memory_share=0.25, select_on="seen")  # as in the profile `lab`
 CHANGES = {
     # 0.36, 0.53 and 0.63 of the sources in tasks 2 to 4 with 36 clips and one exemplar a class.

@@ -8,6 +8,7 @@ import pandas as pd
 from contav_lib.experiments.plans import DISTILLATION, FIRST_TASK, Plan, Seeds, over_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.families import Family, against_row, family_differences
+from contav_lib.methods.contav import ContAV
 from contav_lib.utils.registry import find_by_name
 
 UNCHANGED = "as it is"
@@ -33,14 +34,8 @@ OF_CROSSSDC = ("instance_weight", "class_weight", "temperature")  # settings tha
 
 def terms(profile: str, seeds: Seeds) -> Plan:
     """The rows of Table 2, distillation with and without contrastive terms; before them replay."""
-    variants = {
-        "replay": dict(method="replay"),
-        "distillation only": DISTILLATION,
-        "distillation + instance": dict(method="contav", class_weight=0.0),
-        "distillation + class": dict(method="contav", instance_weight=0.0),
-        "ContAV-Sep": dict(method="contav"),
-    }
-    return over_seeds(profile, seeds, variants)
+    of_table_2 = {each.title or ContAV.title: {"method": "contav", **each.settings} for each in ContAV.variants}
+    return over_seeds(profile, seeds, {"replay": dict(method="replay"), **of_table_2})
 
 
 def needs(profile: str, seeds: Seeds, conditions: Sequence[str] = ()) -> Plan:

@@ -1,0 +1,132 @@
+"""Rows of a comparison: the variants of all methods, and which of them an experiment is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contav_lib.config import Config
+from contav_lib.methods import Variant, all_methods, method_class
+from contav_lib.separators import separator_class
+
+Settings = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a comparison: a method, its memory, and settings that differ from its own.
+
+    Attributes:
+        method: its name in `contav_lib.methods`.
+        exemplars: how many clips a class it may keep.
+        settings: pairs of a setting's name and value, sorted; none for the method as the profile has it.
+    """
+
+    method: str
+    exemplars: int
+    settings: Settings = ()
+
+    @property
+    def name(self) -> str:
+        """Title in tables and figures: "LwF", "LwF + memory", "LwF + 4 exemplars", "LwF, distillation=0.0", ..."""
+        return self._title(_memory(self.exemplars, method_class(self.method).exemplars))
+
+    @property
+    def name_without_memory(self) -> str:
+        """The same title for any number of exemplars."""
+        return self._title("")
+
+    def _title(self, memory: str) -> str:
+        method, settings = method_class(self.method), dict(self.settings)
+        for variant in method.variants:
+            if variant.settings == settings:
+                return ", ".join(filter(None, [(variant.title or method.title) + memory, variant.note]))
+        return ", ".join([method.title + memory, *(f"{name}={value}" for name, value in self.settings)])
+
+
+def _memory(exemplars: int, own: int) -> str:
+    if exemplars == own:
+        return ""
+    return {0: ", no memory", 1: " + memory"}.get(exemplars, f" + {exemplars} exemplars")
+
+
+def as_pairs(settings: Mapping[str, Any]) -> Settings:
+    """Settings as a `Row` has them."""
+    return tuple(sorted(settings.items()))
+
+
+def all_rows() -> list[Row]:
+    """Every variant that has a place in a comparison: the paper's Table 1 in its order, then what a demanding reader asks for.
+
+    That is: other memories, the control without CrossSDC, the kit's ways to ask an old model about old classes, and methods of
+    other kinds.
+    """
+    placed = [(variant.place, method.name, variant) for method in all_methods() for variant in method.variants]
+    placed = sorted((entry for entry in placed if entry[0] is not None), key=lambda entry: entry[0])
+    return [Row(method, variant.exemplars, as_pairs(variant.settings)) for _, method, variant in placed]
+
+
+def rows_of(
+    methods: Sequence[str] | None = None, exemplars: Sequence[int] | None = None, separator: str = "iquery"
+) -> list[Row]:
+    """Rows to compare: `all_rows`, or some methods' only, or each of these with each memory size.
+
+    Args:
+        methods: names; None for all methods that the separator can be taught by.
+        exemplars: memory sizes, in clips a class; None for the rows as they stand in the table.
+        separator: which separator learns.
+
+    Raises:
+        ValueError: no such method or separator.
+    """
+    rows, queries = all_rows(), separator_class(separator).class_queries
+    taught_by = [row.method for row in rows if queries or not method_class(row.method).needs_queries]
+    names = methods or list(dict.fromkeys(taught_by))
+    for name in names:
+        method_class(name)
+    if exemplars:
+        # Joint training keeps everything, however many exemplars are asked for: one row.
+        counts = {name: [0] if method_class(name).joint else exemplars for name in names}
+        return [Row(name, count) for name in names for count in counts[name]]
+    return [row for row in rows if row.method in names]
+
+
+def row_in(profile: str, row: Row, **overrides: Any) -> Row:
+    """A row without settings as the variant that the profile makes of it: on `lab`, LwF asks with a new picture.
+
+    Args:
+        overrides: as for `Config.profile`.
+    """
+    if row.settings:
+        return row
+    config = Config.profile(profile, **{**overrides, "method": row.method, "exemplars": row.exemplars})
+    in_force = config.method_settings.items()
+    fitting = [each.settings for each in method_class(row.method).variants if each.settings.items() <= in_force]
+    return Row(row.method, row.exemplars, as_pairs(max(fitting, key=len, default={})))
+
+
+def variant_of(settings: Mapping[str, Any]) -> Variant | None:
+    """The variant that an experiment is; None where it has other settings or another memory than all of them.
+
+    Args:
+        settings: `Result.config`.
+    """
+    config = Config.from_json(settings)
+    for variant in method_class(config.method).variants:
+        own = {**variant.settings, "method": config.method, "exemplars": variant.exemplars}
+        usual = Config.profile(config.name_of_profile, **own)
+        if all(
+            getattr(usual, name) == getattr(config, name)
+            for name in ("method_settings", "exemplars", "exemplar_choice")
+        ):
+            return variant
+    return None
+
+
+def paper_scores(settings: Mapping[str, Any]) -> tuple[float, ...]:
+    """SDR, SIR and SAR in dB that Pian et al. 2024 give for an experiment's row, on their data; empty where they have none.
+
+    Args:
+        settings: `Result.config`.
+    """
+    variant = variant_of(settings)
+    return variant.paper.get(settings["separator"], ()) if variant else ()
