@@ -14,7 +14,7 @@ from contav_lib.continual.exemplars import CHOICES
 from contav_lib.continual.tasks import Task, split_classes
 from contav_lib.datasets.load import MUSIC_ORDER, digest, whole_path
 from contav_lib.methods.method import method_class
-from contav_lib.mixtures.clip_store import Spectrogram
+from contav_lib.mixtures.batch import SpectrogramSize
 from contav_lib.separators.separator import separator_class
 from contav_lib.utils.devices import name_device
 from contav_lib.utils.registry import did_you_mean, find_by_name
@@ -45,7 +45,7 @@ class Config:
         gain: training sources are scaled by 1 - gain to 1 + gain.
         motion: "aligned" or "whole", see `ClipStore`.
         visual_noise: how bad the pictures are, see `with_visual_noise`; 0 leaves them as they are.
-        window, hop, frames, bins, align_corners: see `Spectrogram`.
+        window, hop, frames, bins, align_corners: see `SpectrogramSize`.
 
         batch_size: mixtures a step.
         epochs: passes over a task's clips; used when steps is None.
@@ -210,8 +210,8 @@ class Config:
             raise ValueError(f"{name}={getattr(self, name)!r}: {name} {what}.")
 
     @property
-    def spectrogram(self) -> Spectrogram:
-        return Spectrogram(self.window, self.hop, self.frames, self.bins, self.align_corners)
+    def spectrogram(self) -> SpectrogramSize:
+        return SpectrogramSize(self.window, self.hop, self.frames, self.bins, self.align_corners)
 
     def steps_in_task(self, task: Task) -> int:
         """Training steps of a task. An epoch has whole batches only, as in the authors' code, but one at least."""

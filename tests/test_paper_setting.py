@@ -11,7 +11,7 @@ import contav_lib
 from contav_lib import Config
 from contav_lib.continual.tasks import make_schedule, split_classes
 from contav_lib.datasets.load import MUSIC_ORDER
-from contav_lib.mixtures.clip_store import Sampler
+from contav_lib.mixtures.sampler import Sampler
 
 PAGE = Path(contav_lib.__file__).parent / "paper_setting.md"
 # What names, places or records an experiment, and decides nothing of the paper's setting.
@@ -79,7 +79,7 @@ def test_the_shares_on_the_page_are_what_is_drawn(make_bank):
         config = Config.profile("paper")
         sampler = Sampler(bank, task.clips, task.memory, 2, config.memory_share, config.same_class_share, config.gain, seed=0,
                           clip_repeats=config.clip_repeats, exemplar_repeats=config.exemplar_repeats)  # fmt: skip
-        drawn = sampler.draw(0, 20_000)
+        drawn = sampler.spec(0, 20_000)
         first, second = bank.classes[drawn.clips].T
         assert drawn.is_old_class.float().mean().item() == pytest.approx(float(row["share of memory"]), abs=0.015)
         assert (first == second).float().mean().item() == pytest.approx(float(row["same class by chance"]), abs=0.01)

@@ -71,10 +71,9 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
 @torch.inference_mode()
 def _learned_looks(separator: Separator, bank: ClipStore, clips: torch.Tensor) -> torch.Tensor:
     """The separator's feature `object` of a crop of each clip, heard alone, `[clips, D]`."""
-    draw = bank.draw(clips.unsqueeze(1), torch.Generator().manual_seed(0))
+    spec = bank.spec(clips.unsqueeze(1), torch.Generator().manual_seed(0))
     parts = []
-    for start in range(0, len(draw), 64):
-        batch = bank.batch(draw[start : start + 64])
+    for batch in bank.batches(spec, 64):
         with mixed_precision(bank.device):
             # Class 0 may stand for all: the object feature depends on the picture.
             answer = separator(batch.mixture, batch.visual, torch.zeros_like(batch.classes))

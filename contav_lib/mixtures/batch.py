@@ -1,4 +1,4 @@
-"""What a separator is given: spectrogram sizes, a batch of mixtures, and the draw that says what is mixed."""
+"""What a separator is given: spectrogram sizes, a batch of mixtures, and the specification of what is mixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from contav_lib import audio
+from contav_lib.utils.shapes import repr_with_shapes
 from contav_lib.utils.storage import with_prefix, without_prefix
 
 
 @dataclass(frozen=True)
-class Spectrogram:
+class SpectrogramSize:
     """Sizes of the spectrogram; the defaults are the paper's.
 
     Attributes:
@@ -38,12 +39,17 @@ class Spectrogram:
 class Batch:
     """B mixtures of N sources, ready for a separator.
 
+    After `with_query`, `visual`, `classes`, `videos` and `is_old_class` hold a further column: what is asked beyond the N
+    sources. It is marked as of an old class, like a source out of the memory, since both are compared with what an old
+    model answers; but it is no source of the mixture, so `ratio_masks` and `num_sources` know nothing of it.
+
     Attributes:
         mixture: log-frequency magnitude `[B, 1, F, T]`.
         ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
         visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
         classes, videos: numbers `[B, N]`.
-        is_memory: bool `[B, N]`, True for a source of an old class; on the CPU, so that picking them never waits for a GPU.
+        is_old_class: bool `[B, N]`, True for a source out of the memory and for a question about an old class; on the CPU,
+            so that picking them never waits for a GPU.
         spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
         sources: the waveforms in the mixture `[B, N, L]`; likewise.
     """
@@ -58,12 +64,16 @@ class Batch:
     spectrogram: torch.Tensor | None = None
     sources: torch.Tensor | None = None
 
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
+
     @property
     def num_sources(self) -> int:
+        """N, without what is asked beyond the sources."""
         return self.ratio_masks.shape[1]
 
     def memory_index(self) -> torch.Tensor:
-        """Places `[K]` of the memory sources among the `B * N`."""
+        """Places `[K]` of what is of an old class, in the flattened `is_old_class`."""
         return self.is_old_class.flatten().nonzero().squeeze(1).to(self.classes.device)
 
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
@@ -94,9 +104,7 @@ class Batch:
         return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_old_class": plain["is_old_class"].cpu()})
 
     def with_query(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
-        """The same mixtures with one more question each: what would belong to this old class `[B]`?
-
-        The answer has no true mask; what an old model answers is what can be compared with it.
+        """The same mixtures with one more question each: what would belong to this old class?
 
         Args:
             classes: old classes `[B]`.
@@ -116,12 +124,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class MixtureSpec:
-    """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
+    """What is mixed in B mixtures of N sources: a few numbers on the CPU, from which a `ClipStore` makes a batch.
+
+    Attributes:
+        clips: places of the clips in the store, `[B, N]`.
+        starts: first samples of the crops, `[B, N]`.
+        gains: factors of the waveforms, `[B, N]`.
+        is_old_class: see `Batch`, `[B, N]`.
+    """
 
     clips: torch.Tensor
     starts: torch.Tensor
     gains: torch.Tensor
     is_old_class: torch.Tensor
+
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
 
     def __len__(self) -> int:
         return len(self.clips)

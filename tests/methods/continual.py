@@ -2,7 +2,7 @@
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods import method_class
-from contav_lib.mixtures.clip_store import Sampler
+from contav_lib.mixtures.sampler import Sampler
 from contav_lib.separators import IQuery
 
 
