@@ -1,7 +1,7 @@
 """The page on the paper's setting says what the profile `paper` does, setting by setting and step by step."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -45,9 +45,8 @@ def in_force() -> dict[str, object]:
     """All settings of the profile by name, those of the method and the separator too, as JSON has them."""
     config = Config.profile("paper")
     with torch.device("meta"):
-        separator = config.make_separator(5).arguments
+        separator = asdict(config.make_separator(5).config)
     own = {entry.name: getattr(config, entry.name) for entry in fields(config) if entry.name not in APART}
-    del separator["num_classes"]
     return json.loads(json.dumps(own | dict(config.method_settings) | separator))
 
 

@@ -49,7 +49,7 @@ def make_batch(sources: int, classes: int) -> Batch:
 
 def training_step(setting: Setting) -> Callable[[], None]:
     name, sources, classes = setting
-    separator, batch = separator_class(name)(num_classes=classes).train(), make_batch(sources, classes)
+    separator, batch = separator_class(name)(classes).train(), make_batch(sources, classes)
 
     def step() -> None:
         separation = separator(batch.mixture, batch.visual, batch.classes)

@@ -20,7 +20,7 @@ def some_batch(sources: int = 2):
 
 def test_the_full_size_is_the_papers():
     with torch.device("meta"):
-        separator = CoSeparation(num_classes=20)
+        separator = CoSeparation(20)
     down = [level.conv.weight.shape for level in separator.unet.down]
     assert [shape[0] for shape in down] == [64, 128, 256, 512, 512, 512, 512]
     assert all(shape[2:] == (4, 4) for shape in down)

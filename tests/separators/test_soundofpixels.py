@@ -19,8 +19,8 @@ def batch():
 
 def test_the_full_size_is_the_papers():
     with torch.device("meta"):
-        separator = SoundOfPixels(num_classes=20)
-    assert separator.arguments["mask_dim"] == len(separator.scale) == 32 and separator.unet.levels == 7
+        separator = SoundOfPixels(20)
+    assert separator.config.mask_dim == len(separator.scale) == 32 and separator.unet.levels == 7
 
 
 def test_the_mask_by_hand():
