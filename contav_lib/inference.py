@@ -28,7 +28,7 @@ _TOLERANCE = 0.5  # seconds by which lengths may differ: coders pad
 
 @dataclass(frozen=True, eq=False)
 class SeparationResult:
-    """What `separate` gives back; lists and rows are in the order of the videos.
+    """Separated sounds of videos, in the order of the videos.
 
     Attributes:
         labels: the class that each video's sound was asked for as.
@@ -197,7 +197,7 @@ def _separate_whole(separator: Separator, bank: ClipStore, numbers: torch.Tensor
 
 
 def crop_starts(length: int, crop: int) -> torch.Tensor:
-    """Where crops begin, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
+    """First samples of the crops, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
     last = max(length - crop, 0)
     step = max(crop // 2, 1)
     return (torch.arange(-(-last // step) + 1) * step).clamp(max=last)

@@ -1,4 +1,4 @@
-"""How well classes are recognised by their looks, after each task: is there a second forgetting?"""
+"""Recognition of classes by their looks after each task: is there a second forgetting?"""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from contav_lib.utils.devices import mixed_precision
 
 @dataclass(frozen=True)
 class RecognitionMatrix:
-    """What is recognised on the test clips of task j (columns) after learning task i (rows), as shares 0 .. 1, `[T, T]`.
+    """Recognition on the test clips of task j (columns) after learning task i (rows), as shares 0 .. 1, `[T, T]`.
 
     Attributes:
         accuracy: clips whose class is recognised; NaN for tasks not yet learned. An unknown clip counts as an error.

@@ -28,7 +28,7 @@ def _one_thread():
 
 
 def is_audible(waveforms: torch.Tensor) -> torch.Tensor:
-    """Which of the waveforms `[..., L]` are not silent: bool `[...]`."""
+    """Mask of the waveforms `[..., L]` that are not silent: bool `[...]`."""
     return waveforms.abs().amax(-1) > _SILENCE
 
 

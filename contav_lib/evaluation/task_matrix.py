@@ -18,7 +18,7 @@ Scores = dict[str, Any]
 
 
 def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
-    """The scores of an experiment that has just begun.
+    """Scores of an experiment that has just begun, none yet.
 
     Args:
         tasks: labels by task.
@@ -37,7 +37,7 @@ def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
 
 
 def read_scores(path: Path) -> Scores:
-    """The stored scores.
+    """Read the stored scores.
 
     Raises:
         StorageError: the file is missing, or holds something else.
@@ -54,7 +54,7 @@ def read_scores(path: Path) -> Scores:
 
 
 def tasks_measured(scores: Scores) -> int:
-    """How many tasks, from the first on, have their scores."""
+    """Number of tasks, from the first on, that have their scores."""
     return [*scores["seen"]["sdr"], None].index(None)
 
 
@@ -69,7 +69,7 @@ def set_scores(scores: Scores, table: str, means: Mapping[str, float], task: int
 
 
 def forget_scores(scores: Scores, first: int) -> Scores:
-    """The scores without those of task `first` and of all that were learned after it."""
+    """Drop the scores of task `first` and of all that were learned after it."""
     kept = no_scores(scores["tasks"])
     for name in SCORES:
         for table in ("matrix", "seen"):

@@ -27,11 +27,12 @@ class SpectrogramSize:
 
     @property
     def samples(self) -> int:
-        """Samples of a crop that give just `frames` frames: 65,535 in the paper, about 6 s."""
+        """Length of a crop that gives just `frames` frames: 65,535 samples in the paper, about 6 s."""
         return self.hop * self.frames - 1
 
     @property
     def seconds(self) -> float:
+        """Length of a crop in seconds."""
         return self.samples / audio.SAMPLE_RATE
 
 
@@ -77,7 +78,7 @@ class Batch:
         return self.is_old_class.flatten().nonzero().squeeze(1).to(self.classes.device)
 
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
-        """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
+        """Pick mixtures by a slice, or by their numbers `[R]` on the CPU."""
         there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
         parts = {
             name: value[there]
@@ -88,23 +89,23 @@ class Batch:
         return replace(self, **{**parts, "visual": visual, "is_old_class": self.is_old_class[rows]})
 
     def cat(self, other: "Batch") -> "Batch":
-        """These mixtures, then those of another batch with as many sources; without waveforms."""
+        """Join these mixtures and those of another batch with as many sources; without waveforms."""
         mine, others = self.tensors(), other.tensors()
         return Batch.from_tensors({name: torch.cat([mine[name], others[name]]) for name in mine})
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Everything but the waveforms, by name; the visual features as `visual.<name>`."""
+        """Take the batch apart: all but the waveforms, by name; the visual features as `visual.<name>`."""
         plain = {name: value for name, value in vars(self).items() if name not in ("visual", "spectrogram", "sources")}
         return plain | with_prefix("visual.", self.visual)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> "Batch":
-        """The batch that `tensors` took apart."""
+        """Rebuild the batch that `tensors` took apart."""
         plain = {name: value for name, value in tensors.items() if not name.startswith("visual.")}
         return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_old_class": plain["is_old_class"].cpu()})
 
     def with_query(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
-        """The same mixtures with one more question each: what would belong to this old class?
+        """Add one more question to each mixture: what would belong to this old class?
 
         Args:
             classes: old classes `[B]`.
@@ -124,7 +125,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class MixtureSpec:
-    """What is mixed in B mixtures of N sources: a few numbers on the CPU, from which a `ClipStore` makes a batch.
+    """Specification of B mixtures of N sources: a few numbers on the CPU, from which a `ClipStore` makes a batch.
 
     Attributes:
         clips: places of the clips in the store, `[B, N]`.

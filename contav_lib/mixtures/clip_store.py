@@ -20,7 +20,7 @@ MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
 
 
 class ClipStore:
-    """Prepared clips on the device, and batches from them.
+    """Prepared clips on the device, from which batches are made.
 
     Args:
         clips: prepared clips.
@@ -29,6 +29,9 @@ class ClipStore:
         motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
             authors do.
         device: where everything lies.
+
+    Raises:
+        ValueError: no clips, or an unknown `motion`.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class ClipStore:
         if motion not in ("aligned", "whole"):
             raise ValueError(f"motion is 'aligned' or 'whole', not {motion!r}.")
         if not clips:
-            raise ValueError("A clip bank needs at least one clip.")
+            raise ValueError("A clip store needs at least one clip.")
         self.ids = [clip.id for clip in clips]
         self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
         self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
@@ -76,7 +79,7 @@ class ClipStore:
         gain: float = 0.0,
         is_old_class: torch.Tensor | None = None,
     ) -> MixtureSpec:
-        """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
+        """Specify mixtures of the given clips `[B, N]`: random crops, random gains in `1 - gain .. 1 + gain`."""
         room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
@@ -85,7 +88,12 @@ class ClipStore:
         )
 
     def batch(self, spec: MixtureSpec, keep_waveforms: bool = False) -> Batch:
-        """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
+        """Make a batch: crop (short clips are tiled), scale, clip to [-1, 1], mix and transform.
+
+        Args:
+            spec: what is mixed.
+            keep_waveforms: keep the mixtures' spectrograms and the sources' waveforms, too.
+        """
         sizes = self.spectrogram
         clips, starts = spec.clips.to(self.device), spec.starts.to(self.device)
         waveforms = self._crops(spec) * spec.gains.to(self.device).unsqueeze(-1)
@@ -114,8 +122,11 @@ class ClipStore:
             yield self.batch(spec[first : first + size], keep_waveforms=keep_waveforms)
 
     def clip_descriptors(self) -> torch.Tensor:
-        """What each clip looks and sounds like, `[clips, D]`: the mean object feature and the mean log-frequency spectrum of a
-        few random crops, each of unit length. No separator is asked, so that all methods find the same clips alike."""
+        """Descriptors of how each clip looks and sounds, `[clips, D]`, for choosing exemplars.
+
+        The mean object feature and the mean log-frequency spectrum of a few random crops, each of unit length. No separator
+        is asked, so that all methods find the same clips alike.
+        """
         rows = []
         for chunk in torch.arange(len(self)).unsqueeze(1).split(64):
             crops = [self.batch(self.spec(chunk, torch.Generator().manual_seed(crop))) for crop in range(4)]
@@ -125,7 +136,7 @@ class ClipStore:
         return torch.cat(rows).cpu()
 
     def object_embeddings(self) -> torch.Tensor:
-        """What each clip shows, `[clips, D]`: the mean of its pictures' object features, each of unit length."""
+        """Mean of the object features of each clip's frames, each of unit length, `[clips, Do]`."""
         lengths = self._objects.lengths
         of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
         pictures = normalize(self._objects.values, dim=1)
@@ -162,11 +173,11 @@ class ClipStore:
 
 
 def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
-    """The clips as a worse camera would have filmed them: with Gaussian noise in the features of their pictures.
+    """Add Gaussian noise to the visual features of clips, as if a worse camera had filmed them.
 
     Args:
         clips: not changed.
-        noise: standard deviation, in those of each feature over these clips. Each picture has noise of its own, fixed by the
+        noise: standard deviation, in those of each feature over these clips. Each frame has noise of its own, fixed by the
             clip's id: it is the same whenever the clip is seen.
     """
     if not noise:
@@ -202,7 +213,7 @@ class _Ragged:
         return self.values[self.offsets[rows].unsqueeze(-1) + place]
 
     def slices(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
-        """What `take` gives where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
+        """Same as `take` where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
         every = self.values.unfold(0, count, 1)  # a view: row i is the slice that begins at i
         return every[self.offsets[rows] + starts]
 

@@ -11,12 +11,16 @@ from contav_lib.mixtures.clip_store import ClipStore
 def fixed_mixtures(
     bank: ClipStore, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
 ) -> MixtureSpec:
-    """Test mixtures that never change: clips and crops depend on the classes and the seed only.
+    """Specify mixtures that never change: clips and crops depend on the classes and the seed only.
 
     Every class is drawn about equally often as the first source. Gains are 1.
 
     Args:
+        bank: the clips to choose from.
         classes: numbers of the classes to mix.
+        count: B, how many mixtures.
+        seed: fixes clips and crops.
+        num_sources: N.
         same_class: all sources of a mixture are of one class (different clips); else all are of different classes
             where there are enough classes.
 

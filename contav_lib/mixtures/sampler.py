@@ -51,7 +51,7 @@ class Sampler:
         self.same_class_share = same_class_share
 
     def spec(self, number: int, size: int) -> MixtureSpec:
-        """What batch `number` mixes: `size` mixtures; a clip is never mixed with itself."""
+        """Specify batch `number`: `size` mixtures; a clip is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
         classes = self.bank.classes[self.pool]

@@ -147,7 +147,7 @@ def mixtures_apart(make: Make, some_batch: MakeBatch) -> None:
 
 
 def picture(make: Make, some_batch: MakeBatch) -> None:
-    """What is seen decides which sound is answered: other pictures, other masks."""
+    """Other pictures give other masks: what is seen decides which sound is answered."""
     separator, batch = make(CLASSES).eval(), some_batch()
     visual = {name: value.roll(1, 1) for name, value in batch.visual.items()}
     change = (ask(separator, batch).masks - ask(separator, replace(batch, visual=visual)).masks).abs().max()

@@ -122,7 +122,7 @@ def pick(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 class Prediction(NamedTuple):
-    """What the predictor says; D = hidden width."""
+    """Output of the predictor; D = hidden width."""
 
     weights: torch.Tensor  # of the mask features' channels [B, N, M]
     logits: torch.Tensor | None  # mask logits [B, N, F, T], where mask features were given

@@ -157,7 +157,7 @@ def check_inputs(
     num_classes: int,
     widths: Mapping[str, int],
 ) -> None:
-    """Raise a ValueError that gives both shapes where they don't fit.
+    """Check that what a separator is given fits together, before the first convolution fails in its own words.
 
     Only shapes are compared, so a GPU is never waited for. That classes are known is checked on the CPU only, since
     their values would have to come from the GPU.
@@ -166,6 +166,9 @@ def check_inputs(
         mixture, visual, classes: see `Separator.forward`.
         num_classes: classes the separator knows.
         widths: values a feature of the modalities that it needs, such as `{"object": 512}`.
+
+    Raises:
+        ValueError: something does not fit; the message gives both shapes.
     """
     if mixture.ndim != 4 or mixture.shape[1] != 1 or not len(mixture):
         raise ValueError(f"A mixture is [B, 1, F, T]; this one is {shape_of(mixture)}.")

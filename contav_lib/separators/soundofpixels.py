@@ -89,7 +89,7 @@ class SoundOfPixels(Separator):
         )
 
     def where(self, mixture: torch.Tensor, feature_map: torch.Tensor) -> torch.Tensor:
-        """Where does the sound come from: each position of the picture is asked for its part of the mixture.
+        """Map of where the sound comes from: each position of the picture is asked for its part of the mixture.
 
         Args:
             mixture: log-frequency magnitude `[B, 1, F, T]`.

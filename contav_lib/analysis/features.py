@@ -1,4 +1,4 @@
-"""Let an experiment's separator listen to the same test mixtures after each task: what it made of every source then."""
+"""Features that an experiment's separator gave the sources of the same test mixtures after each task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -26,7 +26,7 @@ _PICTURE_SIDE = 160  # pixels of the longer side
 
 @torch.inference_mode()
 def extract_features(result: Result, mixtures: int | None = None, device: str = "auto") -> SourceFeatures:
-    """The sources of an experiment's fixed test mixtures, sorted by class, as its separator heard them after each task.
+    """Extract features of the sources of an experiment's fixed test mixtures, sorted by class, after each task.
 
     Args:
         result: of the experiment; it may still be running: then as far as it has come.
