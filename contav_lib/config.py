@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from inspect import signature
 from math import isfinite
 from typing import Any
 
@@ -14,7 +13,7 @@ from contav_lib.continual.exemplars import CHOICES
 from contav_lib.continual.tasks import Task, split_classes
 from contav_lib.datasets.load import MUSIC_ORDER, digest, whole_path
 from contav_lib.methods.method import method_class
-from contav_lib.mixtures.clip_store import Spectrogram
+from contav_lib.mixtures.batch import SpectrogramSize
 from contav_lib.separators.separator import separator_class
 from contav_lib.utils.devices import name_device
 from contav_lib.utils.registry import did_you_mean, find_by_name
@@ -45,7 +44,7 @@ class Config:
         gain: training sources are scaled by 1 - gain to 1 + gain.
         motion: "aligned" or "whole", see `ClipStore`.
         visual_noise: how bad the pictures are, see `with_visual_noise`; 0 leaves them as they are.
-        window, hop, frames, bins, align_corners: see `Spectrogram`.
+        window, hop, frames, bins, align_corners: see `SpectrogramSize`.
 
         batch_size: mixtures a step.
         epochs: passes over a task's clips; used when steps is None.
@@ -126,7 +125,7 @@ class Config:
         method = method_class(overrides.get("method", cls.method))
         separator = separator_class(overrides.get("separator", cls.separator))
         of_method = {entry.name for entry in fields(method)}
-        of_separator = set(signature(separator.__init__).parameters) - {"self", "num_classes"}
+        of_separator = {entry.name for entry in fields(separator.config_class)}
         everything = known | of_method | of_separator
         for setting in overrides:
             if setting not in everything:
@@ -142,7 +141,7 @@ class Config:
         base |= {setting: overrides[setting] for setting in overrides.keys() & known}
         try:
             with torch.device("meta"):  # shapes without numbers: a fast way to find out whether the sizes fit
-                separator(num_classes=1, **separator_settings)
+                separator(1, separator.config_class(**separator_settings))
         except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(f"{separator_settings} makes no {separator.name}: {error}") from error
         return cls(name_of_profile=name, method_settings=method_settings, separator_settings=separator_settings, **base)
@@ -210,8 +209,8 @@ class Config:
             raise ValueError(f"{name}={getattr(self, name)!r}: {name} {what}.")
 
     @property
-    def spectrogram(self) -> Spectrogram:
-        return Spectrogram(self.window, self.hop, self.frames, self.bins, self.align_corners)
+    def spectrogram(self) -> SpectrogramSize:
+        return SpectrogramSize(self.window, self.hop, self.frames, self.bins, self.align_corners)
 
     def steps_in_task(self, task: Task) -> int:
         """Training steps of a task. An epoch has whole batches only, as in the authors' code, but one at least."""
@@ -231,7 +230,8 @@ class Config:
 
     def make_separator(self, num_classes: int):
         """A fresh separator; its initial weights depend on nothing but torch's seed."""
-        return separator_class(self.separator)(num_classes=num_classes, **self.separator_settings)
+        separator = separator_class(self.separator)
+        return separator(num_classes, separator.config_class(**self.separator_settings))
 
     def to_json(self) -> dict[str, Any]:
         """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits."""

@@ -16,19 +16,19 @@ from contav_lib.encoders.tiny import TinyEncoder
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result
 from contav_lib.media import MediaError, read_audio
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, Spectrogram
+from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import pick_device
 from contav_lib.utils.registry import did_you_mean
 
 MOST_VIDEOS = 4
-_CHUNK = 16  # crops separated at once
 _TOLERANCE = 0.5  # seconds by which lengths may differ: coders pad
 
 
 @dataclass(frozen=True, eq=False)
 class SeparationResult:
-    """What `separate` gives back; lists and rows are in the order of the videos.
+    """Separated sounds of videos, in the order of the videos.
 
     Attributes:
         labels: the class that each video's sound was asked for as.
@@ -62,7 +62,7 @@ def separate(
     task: int = -1,
     device: str = "auto",
 ) -> SeparationResult:
-    """Separate what several videos sing together.
+    """Separate a mixture of several videos' sounds.
 
     The separator answers for crops of the length it was trained on. Each crop overlaps half of the one before and is
     faded into it, so that no crop's edge can be heard.
@@ -166,7 +166,7 @@ def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]
     ]
 
 
-def _padded(clip: PreparedClip, sizes: Spectrogram) -> PreparedClip:
+def _padded(clip: PreparedClip, sizes: SpectrogramSize) -> PreparedClip:
     """The clip with silence behind it, so that there is a whole crop wherever `crop_starts` puts one."""
     missing = max(sizes.samples - len(clip.waveform), sizes.hop - 1)
     return replace(clip, waveform=pad(clip.waveform, (0, missing)))
@@ -187,18 +187,17 @@ def _separate_whole(separator: Separator, bank: ClipStore, numbers: torch.Tensor
     answered = bank.spectrogram.hop * (bank.spectrogram.frames - 1)  # a crop's last hop does not come back
     starts = crop_starts(length, answered)
     clips = torch.arange(len(bank)).expand(len(starts), -1)
-    draw = MixtureSpec(
+    spec = MixtureSpec(
         clips, starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape), torch.zeros_like(clips, dtype=torch.bool)
     )
     pieces = []
-    for start in range(0, len(draw), _CHUNK):
-        batch = bank.batch(draw[start : start + _CHUNK], keep_waveforms=True)
+    for batch in bank.batches(spec, keep_waveforms=True):
         pieces.append(separate_batch(separator, replace(batch, classes=numbers.expand(len(batch.classes), -1)), bank))
     return overlap_add(torch.cat(pieces), starts.to(bank.device))[:, :length]
 
 
 def crop_starts(length: int, crop: int) -> torch.Tensor:
-    """Where crops begin, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
+    """First samples of the crops, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
     last = max(length - crop, 0)
     step = max(crop // 2, 1)
     return (torch.arange(-(-last // step) + 1) * step).clamp(max=last)

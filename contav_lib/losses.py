@@ -39,7 +39,7 @@ def contrastive_loss(
     temperature: float,
     mean_over_rows: bool = False,
 ) -> torch.Tensor:
-    """Each anchor should be most like its positives (eq. 7 and 9, one direction).
+    """Contrastive loss in one direction: each anchor should be most like its positives (eq. 7 and 9).
 
     For anchor i: minus the mean, over its positives j, of the log-softmax over all candidates k of
     `cos(anchor_i, candidate_k) / temperature`. Averaged over the anchors.
@@ -96,7 +96,7 @@ def cross_task_rows(
     memory: torch.Tensor | None = None,
     old_features: Mapping[str, torch.Tensor] | None = None,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-    """Rows for CrossSDC: every source with the new model's features, and memory sources once more with the old model's.
+    """Rows that CrossSDC compares: every source with the new model's features, and memory sources once more with the old model's.
 
     Args:
         features: new model's, `[B, N, D]` a modality.
@@ -105,7 +105,8 @@ def cross_task_rows(
         old_features: the old model's features of those, `[K, D]` a modality.
 
     Returns:
-        features `[R, D]` a modality, and the two matrices of positives, bool `[R, R]`: same video, same class.
+        features `[R, D]` a modality, and the two matrices of positives, bool `[R, R]`: same video for the instance-aware
+        term (eq. 7), same class for the class-aware one (eq. 9).
     """
     rows = {name: value.flatten(0, 1) for name, value in features.items()}
     label, video = classes.flatten(), videos.flatten()

@@ -8,12 +8,13 @@ import torch
 from contav_lib import Result
 from contav_lib.datasets.prepare import PreparedClip
 from contav_lib.media import write_video
-from contav_lib.mixtures.clip_store import Spectrogram
+from contav_lib.mixtures.batch import SpectrogramSize
+from contav_lib.mixtures.sampler import Sampler
 from contav_lib.utils.storage import load_tensors
 
 RATE = 11_025
 CLASSES = ("banjo", "cello", "drum", "flute")
-SMALL = Spectrogram(window=512, hop=256, frames=32, bins=32)
+SMALL = SpectrogramSize(window=512, hop=256, frames=32, bins=32)
 
 
 def make_prepared(number: int, label: str, seconds: float = 4.0, split: str = "train") -> PreparedClip:
@@ -32,6 +33,13 @@ def make_prepared(number: int, label: str, seconds: float = 4.0, split: str = "t
         dense_motion=motion,
         motion_step=0.25,
     )
+
+
+def make_sampler(bank, memory=(), **options) -> Sampler:
+    """A sampler of mixtures of two clips of a bank, of which those at the places in `memory` are remembered ones."""
+    clips = [place for place in range(len(bank)) if place not in memory]
+    settings = dict(num_sources=2, memory_share=None, same_class_share=0.0, gain=0.5, seed=0) | options
+    return Sampler(bank, clips, memory, **settings)
 
 
 def write_tone(path: Path, pitch: float, rng: np.random.Generator, seconds: float = 2.5) -> None:

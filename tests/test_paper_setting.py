@@ -1,7 +1,7 @@
 """The page on the paper's setting says what the profile `paper` does, setting by setting and step by step."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import contav_lib
 from contav_lib import Config
 from contav_lib.continual.tasks import make_schedule, split_classes
 from contav_lib.datasets.load import MUSIC_ORDER
-from contav_lib.mixtures.clip_store import Sampler
+from contav_lib.mixtures.sampler import Sampler
 
 PAGE = Path(contav_lib.__file__).parent / "paper_setting.md"
 # What names, places or records an experiment, and decides nothing of the paper's setting.
@@ -45,9 +45,8 @@ def in_force() -> dict[str, object]:
     """All settings of the profile by name, those of the method and the separator too, as JSON has them."""
     config = Config.profile("paper")
     with torch.device("meta"):
-        separator = config.make_separator(5).arguments
+        separator = asdict(config.make_separator(5).config)
     own = {entry.name: getattr(config, entry.name) for entry in fields(config) if entry.name not in APART}
-    del separator["num_classes"]
     return json.loads(json.dumps(own | dict(config.method_settings) | separator))
 
 
@@ -79,7 +78,7 @@ def test_the_shares_on_the_page_are_what_is_drawn(make_bank):
         config = Config.profile("paper")
         sampler = Sampler(bank, task.clips, task.memory, 2, config.memory_share, config.same_class_share, config.gain, seed=0,
                           clip_repeats=config.clip_repeats, exemplar_repeats=config.exemplar_repeats)  # fmt: skip
-        drawn = sampler.draw(0, 20_000)
+        drawn = sampler.spec(0, 20_000)
         first, second = bank.classes[drawn.clips].T
         assert drawn.is_old_class.float().mean().item() == pytest.approx(float(row["share of memory"]), abs=0.015)
         assert (first == second).float().mean().item() == pytest.approx(float(row["same class by chance"]), abs=0.01)

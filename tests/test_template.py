@@ -2,10 +2,11 @@ import pytest
 import torch
 from samples import SMALL, make_prepared
 
-from contav_lib.evaluation.evaluate import evaluate, fixed_mixtures
+from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.template import OTHERS, ClassSpectrum, class_spectra
 from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.mixtures.fixed import fixed_mixtures
 
 LOW, HIGH, WIDE = (torch.tensor(row, dtype=torch.float) for row in ([3, 1, 0, 0], [0, 0, 1, 3], [1, 1, 1, 1]))
 SPECTRA = torch.stack([LOW / 4, HIGH / 4, WIDE / 4])

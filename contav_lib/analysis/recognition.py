@@ -1,4 +1,4 @@
-"""How well classes are recognised by their looks, after each task: is there a second forgetting?"""
+"""Recognition of classes by their looks after each task: is there a second forgetting?"""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from contav_lib.utils.devices import mixed_precision
 
 @dataclass(frozen=True)
 class RecognitionMatrix:
-    """What is recognised on the test clips of task j (columns) after learning task i (rows), as shares 0 .. 1, `[T, T]`.
+    """Recognition on the test clips of task j (columns) after learning task i (rows), as shares 0 .. 1, `[T, T]`.
 
     Attributes:
         accuracy: clips whose class is recognised; NaN for tasks not yet learned. An unknown clip counts as an error.
@@ -71,10 +71,9 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
 @torch.inference_mode()
 def _learned_looks(separator: Separator, bank: ClipStore, clips: torch.Tensor) -> torch.Tensor:
     """The separator's feature `object` of a crop of each clip, heard alone, `[clips, D]`."""
-    draw = bank.draw(clips.unsqueeze(1), torch.Generator().manual_seed(0))
+    spec = bank.spec(clips.unsqueeze(1), torch.Generator().manual_seed(0))
     parts = []
-    for start in range(0, len(draw), 64):
-        batch = bank.batch(draw[start : start + 64])
+    for batch in bank.batches(spec, 64):
         with mixed_precision(bank.device):
             # Class 0 may stand for all: the object feature depends on the picture.
             answer = separator(batch.mixture, batch.visual, torch.zeros_like(batch.classes))

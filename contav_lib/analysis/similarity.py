@@ -1,5 +1,5 @@
-"""What a separator finds alike: features of the same sources after each task, their cosine similarities, and what one row
-of such a matrix adds to the contrastive losses (paper, eq. 7 to 10).
+"""Features of the same sources after each task, their cosine similarities, and what one row of such a matrix adds to the
+contrastive losses (paper, eq. 7 to 10).
 
 T models (an experiment's separator after each task), R sources, D values a feature, C classes.
 """
@@ -57,7 +57,7 @@ class SourceFeatures:
         sound: Callable[[int], torch.Tensor] | None = None,
         picture: Callable[[int], np.ndarray | None] | None = None,
     ) -> "SourceFeatures":
-        """From any feature tensors.
+        """Make them from any feature tensors.
 
         Args:
             features: by modality, `[T, R, D]`, or `[R, D]` of a single model; normalised here. A row of NaN is a source that
@@ -122,7 +122,7 @@ class SourceFeatures:
         return there or [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
 
     def known(self, model: int) -> torch.Tensor:
-        """Which sources a model can hear, bool `[R]`."""
+        """Mask of the sources whose class a model knows, bool `[R]`."""
         return torch.stack([value[model].isfinite().all(1) for value in self.features.values()]).all(0)
 
     def similarity(self, pair: Pair, model: int, other: int | None = None) -> torch.Tensor:
@@ -143,11 +143,11 @@ class SourceFeatures:
         return (member @ matrix.nan_to_num() @ member.T) / (member @ there @ member.T)
 
     def order_learned(self) -> torch.Tensor:
-        """The sources by class, `[R]`; classes stand in the order of learning."""
+        """Places of the sources by class, `[R]`; classes stand in the order of learning."""
         return self.classes.argsort(stable=True)
 
     def order_clustered(self, pair: Pair, model: int) -> torch.Tensor:
-        """The sources so that alike ones stand together (average linkage), `[R]`; those not known come last."""
+        """Places of the sources, alike ones together (average linkage), `[R]`; those not known come last."""
         from scipy.cluster.hierarchy import leaves_list, linkage
         from scipy.spatial.distance import squareform
 
@@ -183,7 +183,7 @@ class LossRows:
 
     Attributes:
         features: by modality, `[E, D]`. models, sources: whose features of which source a row holds, `[E]`.
-        positives: by rule, bool `[E, E]`: same "video" (eq. 7), same "class" (eq. 9).
+        positives: by rule, bool `[E, E]`: same "video" (instance-aware, eq. 7), same "class" (class-aware, eq. 9).
     """
 
     features: Mapping[str, torch.Tensor]
@@ -192,7 +192,7 @@ class LossRows:
     positives: Mapping[str, torch.Tensor]
 
     def loss_table(self, row: int, pair: Pair, rule: str, temperature: float) -> pd.DataFrame:
-        """What one row adds to eq. 7 or 9, before the mean over the rows: one line a candidate.
+        """Table of what one row adds to eq. 7 or 9, before the mean over the rows: one line a candidate.
 
         Columns: `model`, `source`, `cosine`, `logit` (cosine / temperature), `softmax`, `positive`, and `term`: minus the
         log-softmax of a positive, divided by the number of positives. The terms' sum is the row's loss.

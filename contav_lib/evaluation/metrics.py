@@ -1,9 +1,8 @@
-"""How good is a separation, and how much was forgotten: BSS-Eval scores and the task matrix."""
+"""Scores of separated sounds: BSS-Eval and SI-SDR."""
 
 from collections.abc import Mapping
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -29,7 +28,7 @@ def _one_thread():
 
 
 def is_audible(waveforms: torch.Tensor) -> torch.Tensor:
-    """Which of the waveforms `[..., L]` are not silent: bool `[...]`."""
+    """Mask of the waveforms `[..., L]` that are not silent: bool `[...]`."""
     return waveforms.abs().amax(-1) > _SILENCE
 
 
@@ -182,49 +181,6 @@ def score_sources(references: torch.Tensor, estimates: torch.Tensor, mixture: to
         for name, values in measured.items():
             scores[name][audible.cpu()] = values.double().cpu()
     return scores
-
-
-# The task matrix: R[i, j] = score on task j's fixed test mixtures after learning task i; NaN where not yet measured.
-
-
-def average(matrix: np.ndarray) -> float:
-    """Mean over the seen tasks, after the last one learned: the mean of R's last measured row."""
-    return float(np.nanmean(_last_row(matrix)))
-
-
-def forgetting(matrix: np.ndarray) -> float:
-    """Mean over old tasks j of `max over i < T of R[i, j]`, minus `R[T, j]` (Chaudhry et al. 2018, their eq. 3).
-
-    Negative where old tasks end better than they ever were before; 0 while there is one task only; NaN where an old task
-    was never measured before the last row.
-    """
-    last, tasks = _last_row(matrix), _measured(matrix)
-    if tasks < 2:
-        return 0.0
-    return float(np.mean(np.fmax.reduce(matrix[: tasks - 1, : tasks - 1]) - last[: tasks - 1]))
-
-
-def backward_transfer(matrix: np.ndarray) -> float:
-    """Mean over old tasks j of `R[T, j] - R[j, j]` (Lopez-Paz and Ranzato 2017); 0 while there is one task only."""
-    last, tasks = _last_row(matrix), _measured(matrix)
-    if tasks < 2:
-        return 0.0
-    return float(np.mean(last[: tasks - 1] - np.diag(matrix)[: tasks - 1]))
-
-
-def _measured(matrix: np.ndarray) -> int:
-    """Number of tasks learned so far."""
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"A task matrix is square, [T, T]; this one is {matrix.shape}.")
-    rows = np.flatnonzero(~np.isnan(matrix).all(axis=1))
-    if not len(rows):
-        raise ValueError("The task matrix is all NaN: nothing has been measured yet.")
-    return int(rows[-1]) + 1
-
-
-def _last_row(matrix: np.ndarray) -> np.ndarray:
-    return np.asarray(matrix, dtype=float)[_measured(matrix) - 1]
 
 
 def mean_scores(scores: Mapping[str, torch.Tensor]) -> dict[str, float]:

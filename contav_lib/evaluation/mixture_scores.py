@@ -1,4 +1,4 @@
-"""Scores of single test mixtures, as `mixtures.json` holds them: what intervals and scores of classes are made of.
+"""Scores of single test mixtures, as `mixtures.json` holds them; intervals and scores of classes are made of them.
 
 `tasks`: for each task, its own fixed mixtures with the SDR of their sources after every task (a row each, None where not
 measured). `seen`: the mixtures across all classes, with all scores, after the last task measured.
@@ -33,7 +33,7 @@ class MixtureScores:
     scores: Mapping[str, np.ndarray]
 
     def of(self, score: str) -> np.ndarray:
-        """A score of each mixture, mean over its sources: `[M]` or `[T, M]`."""
+        """Score of each mixture, the mean over its sources: `[M]` or `[T, M]`."""
         return self.scores[score].mean(-1)
 
 
@@ -47,12 +47,12 @@ def name_clips(mixtures: torch.Tensor, ids: Sequence[str], labels: Sequence[str]
 
 
 def no_mixture_scores(mixtures: Sequence[Stored]) -> Stored:
-    """What is stored of an experiment that has just begun, from what `name_clips` says of each task's own mixtures."""
+    """Scores of an experiment that has just begun, none yet, from what `name_clips` says of each task's own mixtures."""
     return {"tasks": [{**named, "sdr": [None] * len(mixtures)} for named in mixtures], "seen": None}
 
 
 def set_task_scores(stored: Stored, task: int, row: int, scores: Mapping[str, torch.Tensor]) -> None:
-    """Enter what a task's own mixtures score `[M, N]` after the task `row` is learned."""
+    """Enter the scores `[M, N]` of a task's own mixtures after the task `row` is learned."""
     stored["tasks"][task]["sdr"][row] = _as_json(scores["sdr"])
 
 
@@ -62,7 +62,7 @@ def set_seen_scores(stored: Stored, mixtures: Stored, scores: Mapping[str, torch
 
 
 def read_mixture_scores(path: Path, measured: int) -> Stored:
-    """What is stored of an experiment of whose tasks `measured` have their scores.
+    """Read the scores of an experiment of whose tasks `measured` have theirs.
 
     Raises:
         StorageError: the file is missing, holds something else, or lacks a score.
@@ -88,7 +88,7 @@ def read_mixture_scores(path: Path, measured: int) -> Stored:
 
 
 def forget_mixture_scores(stored: Stored, first: int) -> Stored:
-    """The same without the scores after task `first` and after all that were learned later."""
+    """Drop the scores after task `first` and after all that were learned later."""
     rows = range(len(stored["tasks"]))
     return {
         "tasks": [

@@ -1,4 +1,8 @@
-"""The scores of an experiment, as `matrix.json` holds them: None where nothing is measured yet."""
+"""The task matrix, how it is stored in `matrix.json`, and what it says: average, forgetting, backward transfer.
+
+R[i, j] is the score on task j's fixed test mixtures after learning task i; None in the file, NaN in the array, where
+nothing is measured yet.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -14,7 +18,7 @@ Scores = dict[str, Any]
 
 
 def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
-    """The scores of an experiment that has just begun.
+    """Scores of an experiment that has just begun, none yet.
 
     Args:
         tasks: labels by task.
@@ -33,7 +37,7 @@ def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
 
 
 def read_scores(path: Path) -> Scores:
-    """The stored scores.
+    """Read the stored scores.
 
     Raises:
         StorageError: the file is missing, or holds something else.
@@ -50,7 +54,7 @@ def read_scores(path: Path) -> Scores:
 
 
 def tasks_measured(scores: Scores) -> int:
-    """How many tasks, from the first on, have their scores."""
+    """Number of tasks, from the first on, that have their scores."""
     return [*scores["seen"]["sdr"], None].index(None)
 
 
@@ -65,9 +69,49 @@ def set_scores(scores: Scores, table: str, means: Mapping[str, float], task: int
 
 
 def forget_scores(scores: Scores, first: int) -> Scores:
-    """The scores without those of task `first` and of all that were learned after it."""
+    """Drop the scores of task `first` and of all that were learned after it."""
     kept = no_scores(scores["tasks"])
     for name in SCORES:
         for table in ("matrix", "seen"):
             kept[table][name][:first] = scores[table][name][:first]
     return kept
+
+
+def average(matrix: np.ndarray) -> float:
+    """Mean over the seen tasks, after the last one learned: the mean of R's last measured row."""
+    return float(np.nanmean(_last_row(matrix)))
+
+
+def forgetting(matrix: np.ndarray) -> float:
+    """Mean over old tasks j of `max over i < T of R[i, j]`, minus `R[T, j]` (Chaudhry et al. 2018, their eq. 3).
+
+    Negative where old tasks end better than they ever were before; 0 while there is one task only; NaN where an old task
+    was never measured before the last row.
+    """
+    last, tasks = _last_row(matrix), _measured(matrix)
+    if tasks < 2:
+        return 0.0
+    return float(np.mean(np.fmax.reduce(matrix[: tasks - 1, : tasks - 1]) - last[: tasks - 1]))
+
+
+def backward_transfer(matrix: np.ndarray) -> float:
+    """Mean over old tasks j of `R[T, j] - R[j, j]` (Lopez-Paz and Ranzato 2017); 0 while there is one task only."""
+    last, tasks = _last_row(matrix), _measured(matrix)
+    if tasks < 2:
+        return 0.0
+    return float(np.mean(last[: tasks - 1] - np.diag(matrix)[: tasks - 1]))
+
+
+def _measured(matrix: np.ndarray) -> int:
+    """Number of tasks learned so far."""
+    matrix = np.asarray(matrix, dtype=float)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"A task matrix is square, [T, T]; this one is {matrix.shape}.")
+    rows = np.flatnonzero(~np.isnan(matrix).all(axis=1))
+    if not len(rows):
+        raise ValueError("The task matrix is all NaN: nothing has been measured yet.")
+    return int(rows[-1]) + 1
+
+
+def _last_row(matrix: np.ndarray) -> np.ndarray:
+    return np.asarray(matrix, dtype=float)[_measured(matrix) - 1]

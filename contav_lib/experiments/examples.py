@@ -7,7 +7,8 @@ from typing import Any
 
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.evaluation.evaluate import separate_batch
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
+from contav_lib.mixtures.batch import MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.storage import StorageError, file_errors, read_json, write_json
 
@@ -32,8 +33,8 @@ def store_examples(
     newest = len(mixtures) - 1
     stored = read_json(folder / "examples.json")[:newest] if newest and folder.exists() else []
     index = {entry["task"]: entry for entry in stored}
-    for task, draw in enumerate(mixtures):
-        batch = bank.batch(draw, keep_waveforms=True)
+    for task, spec in enumerate(mixtures):
+        batch = bank.batch(spec, keep_waveforms=True)
         separated = separate_batch(separator.eval(), batch, bank)[0]
         name = f"task{task + 1}"
         if task not in index:

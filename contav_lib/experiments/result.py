@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from contav_lib.continual.prototypes import Prototypes, load_prototypes
-from contav_lib.evaluation import metrics
 from contav_lib.evaluation.mixture_scores import MixtureScores, read_mixture_scores, seen_mixtures, task_mixtures
-from contav_lib.evaluation.task_matrix import read_scores
+from contav_lib.evaluation.task_matrix import backward_transfer, forgetting, read_scores
 from contav_lib.experiments.examples import read_examples
 from contav_lib.separators import Separator, load_separator
 from contav_lib.training.history import read_history
@@ -89,7 +88,7 @@ class Result:
         """
         last = {name: float(self.over_all_seen(name)[-1]) for name in ("sdr", "sir", "sar", "sdr_improvement")}
         sdr = self.matrix("sdr")
-        return {**last, "forgetting": metrics.forgetting(sdr), "backward_transfer": metrics.backward_transfer(sdr)}
+        return {**last, "forgetting": forgetting(sdr), "backward_transfer": backward_transfer(sdr)}
 
     @property
     def dropped(self) -> int:

@@ -18,13 +18,15 @@ from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_
 from contav_lib.datasets.load import load_data, require_clips
 from contav_lib.datasets.prepare import Corpus
 from contav_lib.evaluation import mixture_scores
-from contav_lib.evaluation.evaluate import evaluate, fixed_mixtures
+from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.experiments.examples import examples_are_whole, store_examples
 from contav_lib.experiments.result import Result
 from contav_lib.methods import method_class
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, with_visual_noise
+from contav_lib.mixtures.batch import MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators import load_separator, save_separator
 from contav_lib.training.history import Callback, History, StepCounter
 from contav_lib.training.trainer import Trainer

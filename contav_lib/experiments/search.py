@@ -22,12 +22,13 @@ import pandas as pd
 from contav_lib.cli import command_line
 from contav_lib.config import Config
 from contav_lib.datasets.load import MUSIC_ORDER
-from contav_lib.evaluation.evaluate import fixed_mixtures, validation_sdr
+from contav_lib.evaluation.evaluate import validation_sdr
 from contav_lib.experiments.parallel import run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.results_file import command, save_table
 from contav_lib.experiments.run import load_banks
 from contav_lib.methods import all_methods
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.registry import find_by_name
 
 SEEDS = (100, 101)

@@ -44,8 +44,8 @@ def class_spectra(bank: ClipStore, clips: Sequence[int] | None = None, crops: in
     spectra = torch.zeros(len(chosen), bank.spectrogram.bins, device=bank.device)
     for crop in range(crops):
         for places in torch.arange(len(chosen)).split(64):
-            draw = bank.draw(chosen[places].unsqueeze(1), torch.Generator().manual_seed(crop))
-            spectra[places] += bank.batch(draw).mixture[:, 0].square().mean(2)
+            spec = bank.spec(chosen[places].unsqueeze(1), torch.Generator().manual_seed(crop))
+            spectra[places] += bank.batch(spec).mixture[:, 0].square().mean(2)
     spectra = spectra / spectra.sum(1, keepdim=True)  # every clip counts the same, however loud
     labels = bank.classes[chosen].to(bank.device)
     counts = labels.bincount(minlength=int(bank.classes.max()) + 1)

@@ -1,4 +1,4 @@
-"""What a separator is given: spectrogram sizes, a batch of mixtures, and the draw that says what is mixed."""
+"""What a separator is given: spectrogram sizes, a batch of mixtures, and the specification of what is mixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from contav_lib import audio
+from contav_lib.utils.shapes import repr_with_shapes
 from contav_lib.utils.storage import with_prefix, without_prefix
 
 
 @dataclass(frozen=True)
-class Spectrogram:
+class SpectrogramSize:
     """Sizes of the spectrogram; the defaults are the paper's.
 
     Attributes:
@@ -26,11 +27,12 @@ class Spectrogram:
 
     @property
     def samples(self) -> int:
-        """Samples of a crop that give just `frames` frames: 65,535 in the paper, about 6 s."""
+        """Length of a crop that gives just `frames` frames: 65,535 samples in the paper, about 6 s."""
         return self.hop * self.frames - 1
 
     @property
     def seconds(self) -> float:
+        """Length of a crop in seconds."""
         return self.samples / audio.SAMPLE_RATE
 
 
@@ -38,12 +40,17 @@ class Spectrogram:
 class Batch:
     """B mixtures of N sources, ready for a separator.
 
+    After `with_query`, `visual`, `classes`, `videos` and `is_old_class` hold a further column: what is asked beyond the N
+    sources. It is marked as of an old class, like a source out of the memory, since both are compared with what an old
+    model answers; but it is no source of the mixture, so `ratio_masks` and `num_sources` know nothing of it.
+
     Attributes:
         mixture: log-frequency magnitude `[B, 1, F, T]`.
         ratio_masks: true masks `[B, N, F, T]`. weights: pixel weights `[B, 1, F, T]`.
         visual: `object [B, N, Do]`, `motion [B, N, Dm, S]`, `motion_mask [B, N, S]` (True = padding).
         classes, videos: numbers `[B, N]`.
-        is_memory: bool `[B, N]`, True for a source of an old class; on the CPU, so that picking them never waits for a GPU.
+        is_old_class: bool `[B, N]`, True for a source out of the memory and for a question about an old class; on the CPU,
+            so that picking them never waits for a GPU.
         spectrogram: the mixture's complex STFT `[B, K, T]`; only where waveforms are wanted.
         sources: the waveforms in the mixture `[B, N, L]`; likewise.
     """
@@ -58,16 +65,20 @@ class Batch:
     spectrogram: torch.Tensor | None = None
     sources: torch.Tensor | None = None
 
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
+
     @property
     def num_sources(self) -> int:
+        """N, without what is asked beyond the sources."""
         return self.ratio_masks.shape[1]
 
     def memory_index(self) -> torch.Tensor:
-        """Places `[K]` of the memory sources among the `B * N`."""
+        """Places `[K]` of what is of an old class, in the flattened `is_old_class`."""
         return self.is_old_class.flatten().nonzero().squeeze(1).to(self.classes.device)
 
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
-        """Some of the mixtures: a slice, or their numbers `[R]` on the CPU."""
+        """Pick mixtures by a slice, or by their numbers `[R]` on the CPU."""
         there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
         parts = {
             name: value[there]
@@ -78,25 +89,23 @@ class Batch:
         return replace(self, **{**parts, "visual": visual, "is_old_class": self.is_old_class[rows]})
 
     def cat(self, other: "Batch") -> "Batch":
-        """These mixtures, then those of another batch with as many sources; without waveforms."""
+        """Join these mixtures and those of another batch with as many sources; without waveforms."""
         mine, others = self.tensors(), other.tensors()
         return Batch.from_tensors({name: torch.cat([mine[name], others[name]]) for name in mine})
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Everything but the waveforms, by name; the visual features as `visual.<name>`."""
+        """Take the batch apart: all but the waveforms, by name; the visual features as `visual.<name>`."""
         plain = {name: value for name, value in vars(self).items() if name not in ("visual", "spectrogram", "sources")}
         return plain | with_prefix("visual.", self.visual)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> "Batch":
-        """The batch that `tensors` took apart."""
+        """Rebuild the batch that `tensors` took apart."""
         plain = {name: value for name, value in tensors.items() if not name.startswith("visual.")}
         return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_old_class": plain["is_old_class"].cpu()})
 
     def with_query(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
-        """The same mixtures with one more question each: what would belong to this old class `[B]`?
-
-        The answer has no true mask; what an old model answers is what can be compared with it.
+        """Add one more question to each mixture: what would belong to this old class?
 
         Args:
             classes: old classes `[B]`.
@@ -116,12 +125,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class MixtureSpec:
-    """What is mixed: clips by place in the bank, `[B, N]`; first samples of the crops; gains; all on the CPU."""
+    """Specification of B mixtures of N sources: a few numbers on the CPU, from which a `ClipStore` makes a batch.
+
+    Attributes:
+        clips: places of the clips in the store, `[B, N]`.
+        starts: first samples of the crops, `[B, N]`.
+        gains: factors of the waveforms, `[B, N]`.
+        is_old_class: see `Batch`, `[B, N]`.
+    """
 
     clips: torch.Tensor
     starts: torch.Tensor
     gains: torch.Tensor
     is_old_class: torch.Tensor
+
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
 
     def __len__(self) -> int:
         return len(self.clips)

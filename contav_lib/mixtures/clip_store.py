@@ -1,10 +1,10 @@
-"""Mix-and-separate batches, made on the device: draw clips, crop, scale, mix, transform.
+"""Mix-and-separate batches, made on the device: crop, scale, mix, transform.
 
 All waveforms and features lie on the device, one behind the other. A `MixtureSpec` says which clips are mixed, where they are
 cropped and how loud; it is a few integers, made on the CPU, so that the same seed gives the same mixtures on any device.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from zlib import crc32
 
@@ -13,13 +13,14 @@ from torch.nn.functional import normalize
 
 from contav_lib import audio
 from contav_lib.datasets.prepare import PreparedClip
-from contav_lib.mixtures.batch import Batch, MixtureSpec, Spectrogram
+from contav_lib.mixtures.batch import Batch, MixtureSpec, SpectrogramSize
+from contav_lib.utils.shapes import shape_of
 
 MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
 
 
 class ClipStore:
-    """Prepared clips on the device, and batches from them.
+    """Prepared clips on the device, from which batches are made.
 
     Args:
         clips: prepared clips.
@@ -28,20 +29,23 @@ class ClipStore:
         motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
             authors do.
         device: where everything lies.
+
+    Raises:
+        ValueError: no clips, or an unknown `motion`.
     """
 
     def __init__(
         self,
         clips: Sequence[PreparedClip],
         class_numbers: Mapping[str, int],
-        spectrogram: Spectrogram,
+        spectrogram: SpectrogramSize,
         motion: str = "aligned",
         device: torch.device | str = "cpu",
     ):
         if motion not in ("aligned", "whole"):
             raise ValueError(f"motion is 'aligned' or 'whole', not {motion!r}.")
         if not clips:
-            raise ValueError("A clip bank needs at least one clip.")
+            raise ValueError("A clip store needs at least one clip.")
         self.ids = [clip.id for clip in clips]
         self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
         self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
@@ -55,19 +59,27 @@ class ClipStore:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        seconds = int(self._lengths.sum()) / audio.SAMPLE_RATE
+        return (
+            f"ClipStore(clips={len(self)}, classes={len(self.classes.unique())}, seconds={seconds:.0f}, "
+            f"object={shape_of(self._objects.values)}, dense_motion={shape_of(self._dense_motion.values)}, "
+            f"whole_motion={shape_of(self._whole_motion)}, motion={self.motion!r}, device='{self.device}')"
+        )
+
     def nbytes(self, clip: int) -> int:
         """Bytes of a clip: its sound and its features."""
         parts = (self._waveforms, self._objects, self._dense_motion)
         return sum(part.nbytes(clip) for part in parts) + self._whole_motion[clip].nbytes
 
-    def draw(
+    def spec(
         self,
         groups: torch.Tensor,
         generator: torch.Generator,
         gain: float = 0.0,
         is_old_class: torch.Tensor | None = None,
     ) -> MixtureSpec:
-        """Random crops of the given clips `[B, N]`, with random gains in `1 - gain .. 1 + gain`."""
+        """Specify mixtures of the given clips `[B, N]`: random crops, random gains in `1 - gain .. 1 + gain`."""
         room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
@@ -75,11 +87,16 @@ class ClipStore:
             groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_old_class is None else is_old_class
         )
 
-    def batch(self, draw: MixtureSpec, keep_waveforms: bool = False) -> Batch:
-        """Crop (short clips are tiled), scale, clip to [-1, 1], mix and transform."""
+    def batch(self, spec: MixtureSpec, keep_waveforms: bool = False) -> Batch:
+        """Make a batch: crop (short clips are tiled), scale, clip to [-1, 1], mix and transform.
+
+        Args:
+            spec: what is mixed.
+            keep_waveforms: keep the mixtures' spectrograms and the sources' waveforms, too.
+        """
         sizes = self.spectrogram
-        clips, starts = draw.clips.to(self.device), draw.starts.to(self.device)
-        waveforms = self._crops(draw) * draw.gains.to(self.device).unsqueeze(-1)
+        clips, starts = spec.clips.to(self.device), spec.starts.to(self.device)
+        waveforms = self._crops(spec) * spec.gains.to(self.device).unsqueeze(-1)
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
         spectrogram = sum(spectrograms.unbind(1))  # the STFT is linear: the mixture's is the sum of its sources'
@@ -92,37 +109,45 @@ class ClipStore:
             ratio_masks=audio.ratio_masks(magnitudes, mixture),
             weights=audio.loss_weights(mixture),
             visual=self._visual(clips, starts),
-            classes=self.classes[draw.clips].to(self.device),
+            classes=self.classes[spec.clips].to(self.device),
             videos=clips,
-            is_old_class=draw.is_old_class,
+            is_old_class=spec.is_old_class,
             spectrogram=spectrogram if keep_waveforms else None,
             sources=sources if keep_waveforms else None,
         )
 
+    def batches(self, spec: MixtureSpec, size: int = 16, keep_waveforms: bool = False) -> Iterator[Batch]:
+        """Yield the mixtures as batches of `size`; the last one may be smaller."""
+        for first in range(0, len(spec), size):
+            yield self.batch(spec[first : first + size], keep_waveforms=keep_waveforms)
+
     def clip_descriptors(self) -> torch.Tensor:
-        """What each clip looks and sounds like, `[clips, D]`: the mean object feature and the mean log-frequency spectrum of a
-        few random crops, each of unit length. No separator is asked, so that all methods find the same clips alike."""
+        """Descriptors of how each clip looks and sounds, `[clips, D]`, for choosing exemplars.
+
+        The mean object feature and the mean log-frequency spectrum of a few random crops, each of unit length. No separator
+        is asked, so that all methods find the same clips alike.
+        """
         rows = []
         for chunk in torch.arange(len(self)).unsqueeze(1).split(64):
-            crops = [self.batch(self.draw(chunk, torch.Generator().manual_seed(crop))) for crop in range(4)]
+            crops = [self.batch(self.spec(chunk, torch.Generator().manual_seed(crop))) for crop in range(4)]
             looks = torch.stack([crop.visual["object"][:, 0] for crop in crops]).mean(0)
             sounds = torch.stack([crop.mixture[:, 0].log1p().mean(2) for crop in crops]).mean(0)
             rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
         return torch.cat(rows).cpu()
 
     def object_embeddings(self) -> torch.Tensor:
-        """What each clip shows, `[clips, D]`: the mean of its pictures' object features, each of unit length."""
+        """Mean of the object features of each clip's frames, each of unit length, `[clips, Do]`."""
         lengths = self._objects.lengths
         of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
         pictures = normalize(self._objects.values, dim=1)
         sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
         return sums / lengths.unsqueeze(1)
 
-    def _crops(self, draw: MixtureSpec) -> torch.Tensor:
-        """Waveforms `[B, N, samples]` of a draw, as they were recorded."""
-        clips, starts, samples = draw.clips.to(self.device), draw.starts.to(self.device), self.spectrogram.samples
-        ends = draw.starts + samples
-        if (ends <= self._lengths[draw.clips]).all():  # asked on the CPU: no wait for a GPU
+    def _crops(self, spec: MixtureSpec) -> torch.Tensor:
+        """Waveforms `[B, N, samples]` of a specification, as they were recorded."""
+        clips, starts, samples = spec.clips.to(self.device), spec.starts.to(self.device), self.spectrogram.samples
+        ends = spec.starts + samples
+        if (ends <= self._lengths[spec.clips]).all():  # asked on the CPU: no wait for a GPU
             return self._waveforms.slices(clips, starts, samples)
         return self._waveforms.take(clips, starts, samples)
 
@@ -148,11 +173,11 @@ class ClipStore:
 
 
 def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
-    """The clips as a worse camera would have filmed them: with Gaussian noise in the features of their pictures.
+    """Add Gaussian noise to the visual features of clips, as if a worse camera had filmed them.
 
     Args:
         clips: not changed.
-        noise: standard deviation, in those of each feature over these clips. Each picture has noise of its own, fixed by the
+        noise: standard deviation, in those of each feature over these clips. Each frame has noise of its own, fixed by the
             clip's id: it is the same whenever the clip is seen.
     """
     if not noise:
@@ -165,67 +190,6 @@ def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[Prepa
         added = {name: spread[name] * torch.randn(getattr(clip, name).shape, generator=generator) for name in names}
         noisy.append(replace(clip, **{name: getattr(clip, name) + added[name] for name in names}))
     return noisy
-
-
-class Sampler:
-    """Draws training mixtures for one task. Each batch depends on the seed, the task and its number only.
-
-    Args:
-        bank: all training clips.
-        clips, memory: places in the bank, as in `Task`.
-        num_sources: N.
-        memory_share: chance that a source comes from the memory; None: it follows from the repeats.
-        same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
-            tell apart.
-        gain: see `ClipStore.draw`.
-        seed: of this task's batches.
-        clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
-            in the authors' code, which is not in the paper); only their ratio counts.
-    """
-
-    def __init__(
-        self,
-        bank: ClipStore,
-        clips: Sequence[int],
-        memory: Sequence[int],
-        num_sources: int,
-        memory_share: float | None,
-        same_class_share: float,
-        gain: float,
-        seed: int,
-        clip_repeats: int = 1,
-        exemplar_repeats: int = 20,
-    ):
-        self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
-        self.pool = torch.tensor([*clips, *memory])
-        self.is_old_class = torch.arange(len(self.pool)) >= len(clips)
-        if len(self.pool) < num_sources:
-            raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
-        if memory_share is None:
-            repeated = exemplar_repeats * len(memory)
-            memory_share = repeated / (repeated + clip_repeats * len(clips))
-        # A chance a clip, such that the memory's together make up its share.
-        new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
-        self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
-        self.same_class_share = same_class_share
-
-    def draw(self, number: int, size: int) -> MixtureSpec:
-        """The draw of batch `number`: `size` mixtures; a clip is never mixed with itself."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
-        classes = self.bank.classes[self.pool]
-        same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
-        for _ in range(self.num_sources - 1):
-            free = torch.ones(size, len(self.pool)).scatter(1, chosen, 0)
-            alike = free * (classes == classes[chosen[:, :1]])
-            # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
-            allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
-            chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
-        chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
-        return self.bank.draw(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
-
-    def batch(self, number: int, size: int) -> Batch:
-        return self.bank.batch(self.draw(number, size))
 
 
 class _Ragged:
@@ -249,7 +213,7 @@ class _Ragged:
         return self.values[self.offsets[rows].unsqueeze(-1) + place]
 
     def slices(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
-        """What `take` gives where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
+        """Same as `take` where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
         every = self.values.unfold(0, count, 1)  # a view: row i is the slice that begins at i
         return every[self.offsets[rows] + starts]
 

@@ -1,7 +1,7 @@
 """Separators: networks that pull the sources of a mixture apart."""
 
-from contav_lib.separators.coseparation import CoSeparation
-from contav_lib.separators.iquery import IQuery
+from contav_lib.separators.coseparation import CoSeparation, CoSeparationConfig
+from contav_lib.separators.iquery import IQuery, IQueryConfig
 from contav_lib.separators.separator import (
     Separator,
     SeparatorOutput,
@@ -12,17 +12,20 @@ from contav_lib.separators.separator import (
     save_separator,
     separator_class,
 )
-from contav_lib.separators.soundofpixels import SoundOfPixels
+from contav_lib.separators.soundofpixels import SoundOfPixels, SoundOfPixelsConfig
 
 __all__ = [
     "CoSeparation",
+    "CoSeparationConfig",
     "IQuery",
-    "SeparatorOutput",
+    "IQueryConfig",
     "Separator",
+    "SeparatorOutput",
     "SoundOfPixels",
-    "old_rows",
+    "SoundOfPixelsConfig",
     "load_separator",
     "load_weights",
+    "old_rows",
     "register_separator",
     "save_separator",
     "separator_class",

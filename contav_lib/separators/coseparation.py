@@ -4,6 +4,8 @@ The picture's feature is laid over the bottleneck, and the way up makes the mask
 sound alone must recognise what it is: a mask that lets other instruments through is punished by it.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -88,16 +90,11 @@ class ConditionedUNet(nn.Module):
         return ups[-1], downs + ups[:-1]
 
 
-@register_separator("coseparation")
-class CoSeparation(Separator):
-    """Co-Separation of any size; the defaults are the paper's.
+@dataclass(frozen=True)
+class CoSeparationConfig:
+    """Settings of `CoSeparation`; the defaults are the paper's.
 
-    The picture comes as the frozen feature of the object that every separator here is given; the authors train a
-    ResNet-18 on frames. The feature `audio` for CrossSDC is our choice, for the paper has none: the classifier's pooled
-    feature of the separated spectrogram, projected to the width of `object`.
-
-    Args:
-        num_classes: classes the classifier tells apart at the start.
+    Attributes:
         width, levels, frequency_codes: the U-Net's (see `ConditionedUNet`).
         visual_dim: values of the projected object feature, and of `audio`.
         classifier_width, classifier_blocks: see `ResNet`.
@@ -105,12 +102,34 @@ class CoSeparation(Separator):
         classifier_reaches_masks: whether what trains the classifier, and CrossSDC through the feature `audio`, trains the masks
             as well, as the authors have it. Through the logarithm its gradient grows as 1 / mask.
         object_dim: values of the object feature.
+    """
+
+    width: int = 64
+    levels: int = 7
+    frequency_codes: int = 0
+    visual_dim: int = 512
+    classifier_width: int = 64
+    classifier_blocks: int = 2
+    classifier_weight: float = 0.05
+    classifier_reaches_masks: bool = True
+    object_dim: int = 512
+
+
+@register_separator("coseparation")
+class CoSeparation(Separator):
+    """Co-Separation of any size.
+
+    The picture comes as the frozen feature of the object that every separator here is given; the authors train a
+    ResNet-18 on frames. The feature `audio` for CrossSDC is our choice, for the paper has none: the classifier's pooled
+    feature of the separated spectrogram, projected to the width of `object`.
 
     References:
         Gao and Grauman, Co-Separating Sounds of Visual Objects, ICCV 2019.
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 4 (in a continual setting).
     """
 
+    config: CoSeparationConfig
+    config_class = CoSeparationConfig
     lab = dict(
         width=12,
         levels=4,
@@ -121,32 +140,20 @@ class CoSeparation(Separator):
         classifier_reaches_masks=False,  # or masks of short trainings serve the classifier before the ear
     )
 
-    def __init__(
-        self,
-        *,
-        num_classes: int,
-        width: int = 64,
-        levels: int = 7,
-        frequency_codes: int = 0,
-        visual_dim: int = 512,
-        classifier_width: int = 64,
-        classifier_blocks: int = 2,
-        classifier_weight: float = 0.05,
-        classifier_reaches_masks: bool = True,
-        object_dim: int = 512,
-    ):
-        super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
-        self.unet = ConditionedUNet(width, levels, visual_dim, frequency_codes)
-        self.object_projection = nn.Linear(object_dim, visual_dim)
-        self.listener = ResNet(classifier_width, classifier_blocks)
-        self.audio_projection = nn.Linear(self.listener.features, visual_dim)
+    def __init__(self, num_classes: int, config: CoSeparationConfig | None = None):
+        super().__init__(num_classes, config)
+        sizes = self.config
+        self.unet = ConditionedUNet(sizes.width, sizes.levels, sizes.visual_dim, sizes.frequency_codes)
+        self.object_projection = nn.Linear(sizes.object_dim, sizes.visual_dim)
+        self.listener = ResNet(sizes.classifier_width, sizes.classifier_blocks)
+        self.audio_projection = nn.Linear(self.listener.features, sizes.visual_dim)
         self.classifier = nn.Linear(self.listener.features, num_classes)
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         objects = self.object_projection(visual["object"])
         logits, maps = self.unet((mixture + EPSILON).log(), functional.relu(objects))
         masks = logits.float().sigmoid()  # in bfloat16, faint sounds would be lost under the logarithm
-        audible = masks if self.arguments["classifier_reaches_masks"] else masks.detach()
+        audible = masks if self.config.classifier_reaches_masks else masks.detach()
         separated = (audible * mixture + EPSILON).log()
         heard = self.listener(separated.flatten(0, 1).unsqueeze(1)).unflatten(0, classes.shape)
         return SeparatorOutput(
@@ -167,7 +174,7 @@ class CoSeparation(Separator):
         recognised = functional.cross_entropy(logits.flatten(0, 1).float(), batch.classes[:, asked].flatten())
         return {
             "separation": separation_loss(summed, batch.ratio_masks, batch.weights),
-            "classifier": self.arguments["classifier_weight"] * recognised,
+            "classifier": self.config.classifier_weight * recognised,
         }
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -5,6 +5,7 @@ moves (motion tokens) and the sound what is there (latent tokens); the answer at
 sound feature, from which the mask's channel weights are made (paper, eq. 4 to 6).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,45 @@ from torch import nn
 from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
 from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import Separator, SeparatorOutput, load_weights, register_separator
+
+
+@dataclass(frozen=True)
+class IQueryConfig:
+    """Settings of `IQuery`; the defaults are the paper's.
+
+    Attributes:
+        width, mask_dim, levels, frequency_codes: the U-Net's (see `UNet`).
+        hidden: width D of the transformer. feed_forward: its inner width. heads: of its attention.
+        encoder_layers: that look at the sound.
+        decoder_layers: the first one looks at motion, all others at the sound; two at least.
+        object_dim, motion_dim: values of the object and of the motion feature.
+        padding: "masked" leaves padded motion steps out. "added" is the authors' code: the padding mask, a float, is
+            added to the attention logits (so padding is favoured) and padding counts in the motion's mean.
+
+    Raises:
+        ValueError: an unknown padding, or fewer than two decoder layers.
+    """
+
+    width: int = 64
+    mask_dim: int = 32
+    levels: int = 7
+    frequency_codes: int = 0
+    hidden: int = 256
+    heads: int = 8
+    feed_forward: int = 1024
+    encoder_layers: int = 1
+    decoder_layers: int = 4
+    object_dim: int = 512
+    motion_dim: int = 768
+    padding: str = "masked"
+
+    def __post_init__(self):
+        if self.padding not in ("masked", "added"):
+            raise ValueError(f"padding is 'masked' or 'added', not {self.padding!r}.")
+        if self.decoder_layers < 2:
+            raise ValueError(
+                f"iQuery needs a decoder layer for motion and one for sound at least, not {self.decoder_layers}."
+            )
 
 
 class MotionLayer(nn.Module):
@@ -82,7 +122,7 @@ def pick(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 class Prediction(NamedTuple):
-    """What the predictor says; D = hidden width."""
+    """Output of the predictor; D = hidden width."""
 
     weights: torch.Tensor  # of the mask features' channels [B, N, M]
     logits: torch.Tensor | None  # mask logits [B, N, F, T], where mask features were given
@@ -99,47 +139,28 @@ class Predictor(nn.Module):
 
     Args:
         latent_dim: channels of the U-Net's latent map.
-        mask_dim: channels of its mask features.
         num_classes: number of queries, Q.
-        hidden: width D (256 in the paper); feed_forward: its inner width (1,024); heads: 8.
-        encoder_layers, decoder_layers: 1 and 4 in the paper; the first decoder layer looks at motion.
-        object_dim, motion_dim: 512 and 768.
-        padding: "masked" leaves padded motion steps out. "added" is the authors' code: the padding mask, a float, is
-            added to the attention logits (so padding is favoured) and padding counts in the motion's mean.
+        config: all other sizes.
     """
 
-    def __init__(
-        self,
-        latent_dim: int,
-        mask_dim: int,
-        num_classes: int,
-        hidden: int,
-        heads: int,
-        feed_forward: int,
-        encoder_layers: int,
-        decoder_layers: int,
-        object_dim: int,
-        motion_dim: int,
-        padding: str,
-    ):
+    def __init__(self, latent_dim: int, num_classes: int, config: IQueryConfig):
         super().__init__()
-        if padding not in ("masked", "added"):
-            raise ValueError(f"padding is 'masked' or 'added', not {padding!r}.")
-        if decoder_layers < 2:
-            raise ValueError(
-                f"iQuery needs a decoder layer for motion and one for sound at least, not {decoder_layers}."
-            )
-        self.padding = padding
+        hidden, layer_sizes = config.hidden, (config.hidden, config.heads, config.feed_forward)
+        self.padding = config.padding
         self.input_projection = nn.Conv2d(latent_dim, hidden, 1) if latent_dim != hidden else nn.Identity()
-        self.object_projection = nn.Linear(object_dim, hidden)
-        self.motion_projection = nn.Linear(motion_dim, hidden)
+        self.object_projection = nn.Linear(config.object_dim, hidden)
+        self.motion_projection = nn.Linear(config.motion_dim, hidden)
         self.queries = nn.Embedding(num_classes, hidden)
-        self.encoder = nn.ModuleList(EncoderLayer(hidden, heads, feed_forward) for _ in range(encoder_layers))
-        self.motion_layer = MotionLayer(hidden, heads, feed_forward)
-        self.audio_layers = nn.ModuleList(AudioLayer(hidden, heads, feed_forward) for _ in range(decoder_layers - 1))
+        self.encoder = nn.ModuleList(EncoderLayer(*layer_sizes) for _ in range(config.encoder_layers))
+        self.motion_layer = MotionLayer(*layer_sizes)
+        self.audio_layers = nn.ModuleList(AudioLayer(*layer_sizes) for _ in range(config.decoder_layers - 1))
         self.norm = nn.LayerNorm(hidden)
         self.mask_weights = nn.Sequential(
-            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, mask_dim)
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, config.mask_dim),
         )
 
     def forward(
@@ -199,18 +220,15 @@ class Predictor(nn.Module):
 
 @register_separator("iquery")
 class IQuery(Separator):
-    """iQuery of any size; the defaults are the paper's.
-
-    Args:
-        num_classes: classes known at the start.
-        width, mask_dim, levels, frequency_codes: the U-Net's (see `UNet`).
-        hidden, heads, feed_forward, encoder_layers, decoder_layers, object_dim, motion_dim, padding: see `Predictor`.
+    """iQuery of any size: the U-Net and the audio-visual transformer.
 
     References:
         Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023.
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 3.2.
     """
 
+    config: IQueryConfig
+    config_class = IQueryConfig
     modality_pairs = (("audio", "motion"), ("audio", "object"), ("motion", "object"))
     class_queries = True
     lab = dict(
@@ -225,39 +243,11 @@ class IQuery(Separator):
         decoder_layers=2,
     )
 
-    def __init__(
-        self,
-        *,
-        num_classes: int,
-        width: int = 64,
-        mask_dim: int = 32,
-        levels: int = 7,
-        frequency_codes: int = 0,
-        hidden: int = 256,
-        heads: int = 8,
-        feed_forward: int = 1024,
-        encoder_layers: int = 1,
-        decoder_layers: int = 4,
-        object_dim: int = 512,
-        motion_dim: int = 768,
-        padding: str = "masked",
-    ):
-        # The arguments, all of them, are what is saved beside the weights.
-        super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
-        self.unet = UNet(width, mask_dim, levels, frequency_codes)
-        self.predictor = Predictor(
-            latent_dim=4 * width,
-            mask_dim=mask_dim,
-            num_classes=num_classes,
-            hidden=hidden,
-            heads=heads,
-            feed_forward=feed_forward,
-            encoder_layers=encoder_layers,
-            decoder_layers=decoder_layers,
-            object_dim=object_dim,
-            motion_dim=motion_dim,
-            padding=padding,
-        )
+    def __init__(self, num_classes: int, config: IQueryConfig | None = None):
+        super().__init__(num_classes, config)
+        sizes = self.config
+        self.unet = UNet(sizes.width, sizes.mask_dim, sizes.levels, sizes.frequency_codes)
+        self.predictor = Predictor(4 * sizes.width, num_classes, sizes)
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
         maps = self.unet(torch.log1p(mixture), mask_features=False)
@@ -286,14 +276,14 @@ class IQuery(Separator):
 
         Args:
             heads: number of attention heads; a checkpoint does not tell it.
-            options: further arguments of `IQuery`, such as `padding="added"`.
+            options: further settings of `IQueryConfig`, such as `padding="added"`.
 
         Raises:
             ValueError: a file holds something else than such a checkpoint.
         """
         from contav_lib.separators.iquery_official import convert
 
-        arguments, weights = convert(unet, predictor)
-        separator = cls(**{**arguments, "heads": heads, **options})
+        num_classes, sizes, weights = convert(unet, predictor)
+        separator = cls(num_classes, IQueryConfig(**{**sizes, "heads": heads, **options}))
         load_weights(separator, weights, predictor)
         return separator.eval()

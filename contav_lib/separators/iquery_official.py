@@ -37,15 +37,17 @@ PREDICTOR_NAMES = [
 ]
 
 
-def convert(unet: Path, predictor: Path) -> tuple[dict[str, int], Weights]:
-    """The arguments and the weights of an `IQuery` equal to the authors' two checkpoint files; see `IQuery.from_official`."""
+def convert(unet: Path, predictor: Path) -> tuple[int, dict[str, int], Weights]:
+    """Number of classes, sizes (as in `IQueryConfig`) and weights of an `IQuery` equal to the authors' two checkpoint files.
+
+    See `IQuery.from_official`.
+    """
     sound, mask = _read(unet, "downconv1.weight"), _read(predictor, "query_embed.weight")
     levels = sum(re.fullmatch(r"downconv\d+\.weight", name) is not None for name in sound)
     encoder = {name.split(".")[3] for name in mask if name.startswith("transformer.encoder.layers.")}
     decoder = {name.split(".")[3] for name in mask if name.startswith("transformer.decoder.layers.")}
     num_classes, hidden = mask["query_embed.weight"].shape
-    arguments = {
-        "num_classes": num_classes,
+    sizes = {
         "width": len(sound["downconv1.weight"]),
         "mask_dim": len(sound["upconv1.weight"]),
         "levels": levels,
@@ -62,7 +64,7 @@ def convert(unet: Path, predictor: Path) -> tuple[dict[str, int], Weights]:
             # Theirs are 1 x 1 convolutions over time; a linear layer is the same thing.
             linear = ours in ("motion_projection.weight", "object_projection.weight")
             weights[f"predictor.{ours}"] = value.squeeze(-1) if linear else value
-    return arguments, weights
+    return num_classes, sizes, weights
 
 
 def our_name(name: str, table: list[tuple[str, str]], levels: int = 7) -> str | None:

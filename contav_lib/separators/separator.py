@@ -4,8 +4,8 @@ A separator is an `nn.Module` that answers, for B mixtures of N sources each: wh
 source? Methods, trainer and metrics know separators only through this page.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,14 +14,14 @@ from torch import nn
 
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators.inputs import check_inputs
 from contav_lib.utils.registry import SEPARATORS
+from contav_lib.utils.shapes import repr_with_shapes, shape_of
 from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 
 @dataclass
 class SeparatorOutput:
-    """What a separator says of B mixtures with N sources.
+    """Answer of a separator about B mixtures with N sources.
 
     Attributes:
         masks: ratio masks in [0, 1], `[B, N, F, T]`.
@@ -38,53 +38,72 @@ class SeparatorOutput:
     attention: list[torch.Tensor] = field(default_factory=list)
     for_losses: dict[str, torch.Tensor] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
+
 
 class Separator(nn.Module):
     """Base class of all separators.
 
-    Subclasses take keyword arguments only, pass them all to `super().__init__(**arguments)` (they are saved beside the
-    weights), and write `forward`, `_grow` and `parameter_groups`. Decorate them with `@register_separator("name")`, then let
-    `contav_lib.separators.contract.check_separator` look whether they keep the contract.
+    A subclass names its settings in `config_class`, a frozen dataclass whose fields all have defaults that JSON can hold.
+    Its `__init__(self, num_classes, config=None)` begins with `super().__init__(num_classes, config)` and then makes its
+    layers by `self.config`. It writes `forward`, `_grow` and `parameter_groups`. Decorate it with
+    `@register_separator("name")`, then let `contav_lib.separators.contract.check_separator` look whether it keeps the
+    contract.
 
-    Arguments named `object_dim` and `motion_dim` say how wide the features of the pictures are that it needs: what
-    it is given is held against them.
+    Settings named `object_dim` and `motion_dim` say how wide the visual features are that it needs: what it is given is
+    held against them.
+
+    Args:
+        num_classes: classes known at the start.
+        config: settings, a `config_class`; None takes the defaults.
+
+    Raises:
+        TypeError: `config` is of another class.
 
     Class attributes:
         name: the registered name.
+        config_class: the dataclass of its settings.
         modality_pairs: the feature pairs that CrossSDC may compare.
         class_queries: each class has a row of weights of its own that its masks depend on, so that a new class can be learned
             by training its row alone.
-        lab: arguments other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
+        lab: settings other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
 
     Attributes:
-        arguments: what the separator was made with; `num_classes` in it grows with `grow`.
+        num_classes: classes known by now.
+        config: the settings it was made with.
         keep_attention: put attention maps into `SeparatorOutput.attention`; off, for they cost time.
     """
 
     name: ClassVar[str]
+    config: Any
+    config_class: ClassVar[type]
     modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
     class_queries: ClassVar[bool] = False
     lab: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, **arguments):
+    def __init__(self, num_classes: int, config: Any = None):
         super().__init__()
-        self.arguments = arguments
+        self.config = self.config_class() if config is None else config
+        if not isinstance(self.config, self.config_class):
+            raise TypeError(
+                f"config={config!r}: {type(self).__name__} takes an object of {self.config_class.__name__}."
+            )
+        self.num_classes = num_classes
         self.keep_attention = False
-
-    @property
-    def num_classes(self) -> int:
-        return self.arguments["num_classes"]
 
     def __call__(
         self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor
     ) -> SeparatorOutput:
-        """`forward`, after a look at what it is given.
+        """Check what is given, then `forward`.
 
         Raises:
             ValueError: shapes don't fit together or to the separator, or a class is beyond those learned.
         """
         widths = {
-            name: self.arguments[f"{name}_dim"] for name in ("object", "motion") if f"{name}_dim" in self.arguments
+            name: getattr(self.config, f"{name}_dim")
+            for name in ("object", "motion")
+            if hasattr(self.config, f"{name}_dim")
         }
         check_inputs(mixture, visual, classes, self.num_classes, widths)
         return super().__call__(mixture, visual, classes)
@@ -100,7 +119,7 @@ class Separator(nn.Module):
         raise NotImplementedError
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        """What this separator learns from, whatever the method: loss terms by name, weighted (eq. 12).
+        """Loss terms by name, weighted, from which this separator learns whatever the method (eq. 12).
 
         Args:
             batch: of N sources.
@@ -125,10 +144,69 @@ class Separator(nn.Module):
             )
         if num_classes > self.num_classes:
             self._grow(num_classes, generator)
-            self.arguments["num_classes"] = num_classes
+            self.num_classes = num_classes
 
     def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
         raise NotImplementedError
+
+
+def check_inputs(
+    mixture: torch.Tensor,
+    visual: Mapping[str, torch.Tensor],
+    classes: torch.Tensor,
+    num_classes: int,
+    widths: Mapping[str, int],
+) -> None:
+    """Check that what a separator is given fits together, before the first convolution fails in its own words.
+
+    Only shapes are compared, so a GPU is never waited for. That classes are known is checked on the CPU only, since
+    their values would have to come from the GPU.
+
+    Args:
+        mixture, visual, classes: see `Separator.forward`.
+        num_classes: classes the separator knows.
+        widths: values a feature of the modalities that it needs, such as `{"object": 512}`.
+
+    Raises:
+        ValueError: something does not fit; the message gives both shapes.
+    """
+    if mixture.ndim != 4 or mixture.shape[1] != 1 or not len(mixture):
+        raise ValueError(f"A mixture is [B, 1, F, T]; this one is {shape_of(mixture)}.")
+    if classes.ndim != 2 or classes.shape[0] != mixture.shape[0]:
+        raise ValueError(
+            f"Classes are [B, N], one row a mixture; these are {shape_of(classes)} for mixtures {shape_of(mixture)}."
+        )
+    if not classes.shape[1]:
+        raise ValueError(
+            f"No source is asked for: classes are {shape_of(classes)} for mixtures {shape_of(mixture)}. Ask for one or more."
+        )
+    for name, width in widths.items():
+        if name not in visual:
+            raise ValueError(f"This separator looks at {name!r}; it was shown {sorted(visual) or 'nothing'}.")
+        if visual[name].ndim < 3 or visual[name].shape[2] != width:
+            raise ValueError(
+                f"visual[{name!r}] is {shape_of(visual[name])}, but this separator was made for features of {width} values, "
+                f"{shape_of(classes)[:-1]}, {width}{', S' if name == 'motion' else ''}]: use the encoder it was trained with."
+            )
+    for name, value in visual.items():
+        if value.shape[:2] != classes.shape:
+            raise ValueError(
+                f"visual[{name!r}] is {shape_of(value)} and classes are {shape_of(classes)}: "
+                "both begin with [B, N], one entry a source."
+            )
+    if "motion" in widths:
+        steps, padding = visual["motion"].shape[3:], visual.get("motion_mask")
+        if padding is None or padding.shape[2:] != steps:
+            given = "missing" if padding is None else shape_of(padding)
+            raise ValueError(
+                f"visual['motion_mask'] is {given}, but visual['motion'] is {shape_of(visual['motion'])}: "
+                "they have as many steps, [B, N, S] and [B, N, D, S]."
+            )
+    if classes.device.type == "cpu" and not (classes.min() >= 0 and classes.max() < num_classes):
+        raise ValueError(
+            f"This separator has learned {num_classes} classes, number 0 to {num_classes - 1}; it was asked for "
+            f"{int(classes.min())} to {int(classes.max())}. Make room for new ones with grow() and train it."
+        )
 
 
 def old_rows(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
@@ -153,7 +231,7 @@ def save_separator(
     method_state: dict[str, torch.Tensor] | None = None,
     prototypes: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write a separator's weights with its name, its arguments and its classes' labels into one safetensors file.
+    """Write a separator's weights with its name, its settings and its classes' labels into one safetensors file.
 
     `method_state` is what the method it was trained with wants to keep; `prototypes` tell its classes by their looks.
     """
@@ -162,7 +240,12 @@ def save_separator(
         | with_prefix("method.", method_state or {})
         | with_prefix("prototypes.", prototypes or {})
     )
-    metadata = {"separator": separator.name, "arguments": separator.arguments, "classes": classes}
+    metadata = {
+        "separator": separator.name,
+        "num_classes": separator.num_classes,
+        "config": asdict(separator.config),
+        "classes": classes,
+    }
     save_tensors(path, tensors, metadata)
 
 
@@ -171,11 +254,12 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
 
     Raises:
         StorageError: the file is missing, damaged, or holds no separator.
-        ValueError: the weights don't fit the arguments that stand beside them.
+        ValueError: the weights don't fit the settings that stand beside them.
     """
     tensors, metadata = load_tensors(path)
     with file_errors(path):
-        separator = separator_class(metadata["separator"])(**metadata["arguments"])
+        found = separator_class(metadata["separator"])
+        separator = found(metadata["num_classes"], found.config_class(**metadata["config"]))
     load_weights(separator, without_prefix("separator.", tensors), path)
     return separator.to(device).eval()
 
@@ -196,9 +280,10 @@ def load_weights(separator: Separator, weights: dict[str, torch.Tensor], origin:
     ]
     if problems:
         raise ValueError(
-            f"{origin} does not fit the separator {separator.name!r} with {separator.arguments}: "
+            f"{origin} does not fit the separator {separator.name!r} of {separator.num_classes} classes with "
+            f"{separator.config}: "
             + "; ".join(sorted(problems)[:3])
             + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
-            + ". Make the separator with the arguments it was saved with."
+            + ". Make the separator with the settings it was saved with."
         )
     separator.load_state_dict(weights)

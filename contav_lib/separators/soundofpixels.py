@@ -3,6 +3,8 @@
 Since the picture enters only at the very end, every spot of it can be asked what it sounds like: `where`.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -13,26 +15,47 @@ from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
 
 
+@dataclass(frozen=True)
+class SoundOfPixelsConfig:
+    """Settings of `SoundOfPixels`; the defaults are the paper's.
+
+    Attributes:
+        width, mask_dim, levels, frequency_codes: the U-Net's (see `UNet`); K = `mask_dim`.
+        object_dim: values of the object feature.
+        target: "binary": a pixel belongs to a source or does not (it is more than half of the mixture), learned by
+            cross-entropy; the masks are the probabilities of that. "ratio": the ratio mask, learned by L1.
+
+    Raises:
+        ValueError: an unknown target.
+    """
+
+    width: int = 64
+    mask_dim: int = 32
+    levels: int = 7
+    frequency_codes: int = 0
+    object_dim: int = 512
+    target: str = "binary"
+
+    def __post_init__(self):
+        if self.target not in ("binary", "ratio"):
+            raise ValueError(f"target is 'binary' or 'ratio', not {self.target!r}.")
+
+
 @register_separator("soundofpixels")
 class SoundOfPixels(Separator):
-    """Sound of Pixels of any size; the defaults are the paper's.
+    """Sound of Pixels of any size.
 
     The K values that the picture gives say how much of each map belongs to the source; the same K values are its
     feature `object` for CrossSDC. `audio`, our choice, is what the K maps hold on average where the source's mask lets
     sound through, projected. The U-Net is iQuery's, which came from this one. It tells no classes apart, so there is
     nothing to grow.
 
-    Args:
-        num_classes: classes known at the start.
-        width, mask_dim, levels, frequency_codes: the U-Net's (see `UNet`); K = `mask_dim`.
-        object_dim: values of the object feature.
-        target: "binary": a pixel belongs to a source or does not (it is more than half of the mixture), learned by
-            cross-entropy; the masks are the probabilities of that. "ratio": the ratio mask, learned by L1.
-
     References:
         Zhao et al., The Sound of Pixels, ECCV 2018.
     """
 
+    config: SoundOfPixelsConfig
+    config_class = SoundOfPixelsConfig
     lab = dict(
         width=12,
         mask_dim=16,
@@ -41,24 +64,13 @@ class SoundOfPixels(Separator):
         target="ratio",  # 2 dB better than "binary" after 200 steps
     )
 
-    def __init__(
-        self,
-        *,
-        num_classes: int,
-        width: int = 64,
-        mask_dim: int = 32,
-        levels: int = 7,
-        frequency_codes: int = 0,
-        object_dim: int = 512,
-        target: str = "binary",
-    ):
-        super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
-        if target not in ("binary", "ratio"):
-            raise ValueError(f"target is 'binary' or 'ratio', not {target!r}.")
-        self.unet = UNet(width, mask_dim, levels, frequency_codes)
-        self.object_projection = nn.Linear(object_dim, mask_dim)
-        self.audio_projection = nn.Linear(mask_dim, mask_dim)
-        self.scale = nn.Parameter(torch.ones(mask_dim))
+    def __init__(self, num_classes: int, config: SoundOfPixelsConfig | None = None):
+        super().__init__(num_classes, config)
+        sizes = self.config
+        self.unet = UNet(sizes.width, sizes.mask_dim, sizes.levels, sizes.frequency_codes)
+        self.object_projection = nn.Linear(sizes.object_dim, sizes.mask_dim)
+        self.audio_projection = nn.Linear(sizes.mask_dim, sizes.mask_dim)
+        self.scale = nn.Parameter(torch.ones(sizes.mask_dim))
         self.bias = nn.Parameter(torch.zeros(()))
 
     def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
@@ -77,7 +89,7 @@ class SoundOfPixels(Separator):
         )
 
     def where(self, mixture: torch.Tensor, feature_map: torch.Tensor) -> torch.Tensor:
-        """Where does the sound come from: each position of the picture is asked for its part of the mixture.
+        """Map of where the sound comes from: each position of the picture is asked for its part of the mixture.
 
         Args:
             mixture: log-frequency magnitude `[B, 1, F, T]`.
@@ -109,7 +121,7 @@ class SoundOfPixels(Separator):
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """`separation`: weighted cross-entropy to the binary mask, or weighted L1 to the ratio mask."""
-        if self.arguments["target"] == "ratio":
+        if self.config.target == "ratio":
             return super().losses(batch, separation)
         logits = separation.for_losses["mask_logits"][:, : batch.num_sources]
         target = (batch.ratio_masks > 0.5).float()

@@ -16,8 +16,9 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation.evaluate import validation_sdr
 from contav_lib.methods import Method
-from contav_lib.mixtures.batch import Batch
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec, Sampler
+from contav_lib.mixtures.batch import Batch, MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.mixtures.sampler import Sampler
 from contav_lib.separators import Separator, SeparatorOutput, load_weights
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
@@ -150,8 +151,8 @@ class Trainer:
             exemplar_repeats=config.exemplar_repeats,
         )
 
-    def _validate(self, task: Task, done: int, draw: MixtureSpec, best: Best) -> Best:
-        sdr = validation_sdr(self.separator, self.validation_bank, draw)
+    def _validate(self, task: Task, done: int, spec: MixtureSpec, best: Best) -> Best:
+        sdr = validation_sdr(self.separator, self.validation_bank, spec)
         self.separator.train()
         self._record("validation", task, done, sdr=sdr)
         chosen = sdr > best.sdr or isnan(best.sdr) or not best.weights
@@ -195,7 +196,7 @@ class Trainer:
         return bool(torch.stack(largest).isfinite().all())
 
     def _explain(self, task: Task, sampler: Sampler, step: int, what: str) -> str:
-        clips = sampler.draw(step, self.config.batch_size).clips.unique().tolist()
+        clips = sampler.spec(step, self.config.batch_size).clips.unique().tolist()
         return (
             f"At step {step} of task {task.index + 1}, {what} is not finite. "
             f"Its batch mixed: {', '.join(self.train_bank.ids[clip] for clip in clips)}. "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from contav_lib.evaluation import metrics
+from contav_lib.evaluation import metrics, task_matrix
 from contav_lib.experiments.result import Result
 from contav_lib.training.history import Callback, Record
 from contav_lib.widgets import assets
@@ -104,9 +104,9 @@ class ForgettingExplorer(anywidget.AnyWidget):
     def to_frame(self) -> pd.DataFrame:
         """Table of average, forgetting and backward transfer in the score shown now, in dB; a line a method."""
         measures: dict[str, Callable] = {
-            "average": metrics.average,
-            "forgetting": metrics.forgetting,
-            "backward transfer": metrics.backward_transfer,
+            "average": task_matrix.average,
+            "forgetting": task_matrix.forgetting,
+            "backward transfer": task_matrix.backward_transfer,
         }
         rows = {name: {title: of(self.matrix(name)) for title, of in measures.items()} for name in self._measured()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(measures))

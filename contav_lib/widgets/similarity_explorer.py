@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import traitlets
 
-from contav_lib.analysis.hearing import extract_features
+from contav_lib.analysis.features import extract_features
 from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
@@ -28,7 +28,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
 
     Args:
         source: a `Result`, or `SourceFeatures`: see `SourceFeatures.from_features` for tensors of your own.
-        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `hear`.
+        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
 
     Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
         pair: two modalities, such as ("audio", "object"): rows first.

@@ -20,7 +20,8 @@ from yardstick import interleaved, ratios
 from contav_lib import Config
 from contav_lib.experiments.run import load_banks, schedule_of
 from contav_lib.methods.der import DER, STORED
-from contav_lib.mixtures.clip_store import Batch, Sampler
+from contav_lib.mixtures.batch import Batch
+from contav_lib.mixtures.sampler import Sampler
 from contav_lib.training.optimizers import Optimizers
 
 LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avcil": 1.6, "contav": 1.6, "der": 1.6,

@@ -18,7 +18,7 @@ import torch
 from yardstick import Yardstick, seconds
 
 from contav_lib.audio import loss_weights, ratio_masks
-from contav_lib.mixtures.batch import Batch, Spectrogram
+from contav_lib.mixtures.batch import Batch, SpectrogramSize
 from contav_lib.separators import separator_class
 
 MIXTURES, THREADS = 1, 1
@@ -29,7 +29,7 @@ TARGET = 1.3
 
 
 def make_batch(sources: int, classes: int) -> Batch:
-    sizes = Spectrogram()
+    sizes = SpectrogramSize()
     magnitudes = torch.rand(MIXTURES, sources, sizes.bins, sizes.frames).square()
     mixture = magnitudes.sum(1, keepdim=True)
     return Batch(
@@ -49,7 +49,7 @@ def make_batch(sources: int, classes: int) -> Batch:
 
 def training_step(setting: Setting) -> Callable[[], None]:
     name, sources, classes = setting
-    separator, batch = separator_class(name)(num_classes=classes).train(), make_batch(sources, classes)
+    separator, batch = separator_class(name)(classes).train(), make_batch(sources, classes)
 
     def step() -> None:
         separation = separator(batch.mixture, batch.visual, batch.classes)

@@ -27,7 +27,7 @@ from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation.metrics import score_mixtures
-from contav_lib.mixtures.clip_store import Batch, Spectrogram
+from contav_lib.mixtures.batch import Batch, SpectrogramSize
 from contav_lib.training.optimizers import Optimizers
 
 BATCH, SOURCES = 4, 2
@@ -35,7 +35,7 @@ BATCH, SOURCES = 4, 2
 
 def paper_batch(old_classes: int, classes: int) -> Batch:
     """Mixtures of one memory source and one new source each."""
-    sizes = Spectrogram()
+    sizes = SpectrogramSize()
     magnitudes = torch.rand(BATCH, SOURCES, sizes.bins, sizes.frames).square()
     mixture = magnitudes.sum(1, keepdim=True)
     memory, new = torch.randint(0, old_classes, (BATCH,)), torch.randint(old_classes, classes, (BATCH,))
@@ -88,7 +88,7 @@ def tones(rng: np.random.Generator, samples: int) -> np.ndarray:
 def scoring() -> tuple[Callable[[], object], Callable[[], object]]:
     """Our scores of a batch of mixtures, and mir_eval's; they are checked to agree."""
     rng = np.random.default_rng(0)
-    samples = Spectrogram().samples
+    samples = SpectrogramSize().samples
     references = np.stack([[tones(rng, samples) for _ in range(SOURCES)] for _ in range(BATCH)])
     estimates = references + 0.2 * references[:, ::-1] + 1e-3 * rng.standard_normal(references.shape)
     mixtures = references.sum(1)

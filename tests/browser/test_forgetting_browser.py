@@ -2,7 +2,7 @@
 
 import pytest
 
-from contav_lib.evaluation import metrics
+from contav_lib.evaluation import metrics, task_matrix
 
 CELLS = """
 from contav_lib.experiments.result import Result
@@ -66,7 +66,7 @@ def test_cells_hold_what_was_measured_and_follow_the_score(screen, explorer, ref
         assert values(explorer) == {f"{i},{j}": matrix[i, j] for i in range(2) for j in range(i + 1)}
         measures = explorer.locator(".card").first.locator("[data-measure]")
         shown = measures.evaluate_all("all => all.map(one => Number(one.dataset.value))")
-        expected = [metrics.average(matrix), metrics.forgetting(matrix), metrics.backward_transfer(matrix)]
+        expected = [task_matrix.average(matrix), task_matrix.forgetting(matrix), task_matrix.backward_transfer(matrix)]
         assert shown == pytest.approx(expected, abs=1e-9)
     screen.becomes("explorer.score", "sdr_improvement")
 

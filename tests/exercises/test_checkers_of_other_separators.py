@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from contav_lib.separators import separator_class
-from contav_lib.separators.clauses import CLAUSES
-from contav_lib.separators.contract import ContractBroken, check_separator
+from contav_lib.separators.contract import CHECKS, ContractBroken, check_separator
 from contav_lib.teaching.check import check
 from contav_lib.utils.registry import SEPARATORS
 
@@ -23,7 +22,8 @@ def test_who_needs_the_class(answer):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_only_iquery_masks_depend_on_the_class(name):
-    separator = separator_class(name)(num_classes=5, **SIZES[name]).eval()
+    found = separator_class(name)
+    separator = found(5, found.config_class(**SIZES[name])).eval()
     visual = {
         "object": torch.randn(1, 2, 512),
         "motion": torch.randn(1, 2, 768, 8),
@@ -50,18 +50,18 @@ def test_who_needs_the_class_wrong_answers_are_explained(answer, why):
     assert feedback.verdict == "Not yet" and why in feedback.text
 
 
-def test_clause_that_catches_it():
-    assert check("clause that catches it", " 'mixtures apart' ", clauses=CLAUSES).verdict == "Right"
+def test_check_that_catches_it():
+    assert check("check that catches it", " 'mixtures apart' ", checks=CHECKS).verdict == "Right"
 
 
-def test_the_clause_really_is_broken():
+def test_the_check_really_fails():
     class Loudest(separator_class("soundofpixels")):
         def forward(self, mixture, visual, classes):
             return super().forward(mixture / (mixture.max() + 1e-6), visual, classes)
 
     SEPARATORS.register("loudest")(Loudest)
-    with pytest.raises(ContractBroken, match="'mixtures apart' is broken"):
-        check_separator(lambda count: Loudest(num_classes=count, **SIZES["soundofpixels"]))
+    with pytest.raises(ContractBroken, match="'mixtures apart' fails"):
+        check_separator(lambda count: Loudest(count, Loudest.config_class(**SIZES["soundofpixels"])))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_the_clause_really_is_broken():
         ("mixture apart", "did you mean 'mixtures apart'"),
     ],
 )
-def test_clause_wrong_answers_are_explained(answer, why):
-    feedback = check("clause that catches it", answer, clauses=CLAUSES)
+def test_check_wrong_answers_are_explained(answer, why):
+    feedback = check("check that catches it", answer, checks=CHECKS)
     assert feedback.verdict == "Not yet" and why in feedback.text

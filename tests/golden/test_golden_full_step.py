@@ -7,7 +7,7 @@ from golden import assert_near, iquery_from_states, load, our_parameter
 from contav_lib import audio
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.contav import ContAV
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 
 LAMBDAS = {"distillation": "mask_distl", "instance_weight": "ins_contra", "class_weight": "cls_contra"}
 TERMS = {

@@ -2,14 +2,13 @@
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods import method_class
-from contav_lib.mixtures.clip_store import Sampler
-from contav_lib.separators import IQuery
+from contav_lib.mixtures.sampler import Sampler
+from contav_lib.separators import IQuery, IQueryConfig
 
 
 def make_separator(num_classes: int = 2) -> IQuery:
-    return IQuery(
-        num_classes=num_classes, width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24, decoder_layers=2
-    )
+    sizes = dict(width=4, mask_dim=8, levels=4, hidden=16, heads=2, feed_forward=24, decoder_layers=2)
+    return IQuery(num_classes, IQueryConfig(**sizes))
 
 
 def second_task(bank, memory=(0, 4)) -> Task:

@@ -7,7 +7,7 @@ from continual import batch_of, first_task, losses, make_separator, old_batch, s
 from contav_lib.continual.tasks import Task
 from contav_lib.methods import der
 from contav_lib.methods.der import DER
-from contav_lib.mixtures.clip_store import Sampler
+from contav_lib.mixtures.sampler import Sampler
 
 FIRST = first_task()
 

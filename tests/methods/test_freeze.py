@@ -68,7 +68,7 @@ def test_the_first_task_trains_everything(make_bank):
 
 @pytest.mark.parametrize("separator_class", [CoSeparation, SoundOfPixels])
 def test_a_separator_without_queries_is_refused_before_anything_is_trained(separator_class):
-    separator = separator_class(num_classes=2, width=4, levels=4)
+    separator = separator_class(2, separator_class.config_class(width=4, levels=4))
     with pytest.raises(ValueError, match=f"separator '{separator.name}' has no query for each class"):
         Freeze().begin_task(first_task(), separator)
 

@@ -13,7 +13,8 @@ BINS, FRAMES = 64, 32
 
 
 def make(name: str, num_classes: int = 5, **options) -> Separator:
-    return separator_class(name)(num_classes=num_classes, **SIZES[name] | options)
+    separator = separator_class(name)
+    return separator(num_classes, separator.config_class(**SIZES[name] | options))
 
 
 def inputs(mixtures: int = 2, sources: int = 2, num_classes: int = 5) -> dict:

@@ -1,6 +1,7 @@
-"""The contract: the kit's separators keep it, and whoever breaks a clause is told which."""
+"""The contract: the kit's separators keep it, and whoever fails a check is told which."""
 
 import re
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -10,8 +11,7 @@ from torch import nn
 
 from contav_lib.methods.method import method_class
 from contav_lib.separators import Separator, SeparatorOutput, register_separator
-from contav_lib.separators.clauses import CLAUSES
-from contav_lib.separators.contract import ContractBroken, check_separator
+from contav_lib.separators.contract import CHECKS, ContractBroken, check_separator
 from contav_lib.utils.registry import METHODS, SEPARATORS
 
 method_class("finetune")  # so that the methods that come with the kit are registered
@@ -28,7 +28,7 @@ def test_the_kits_separators_keep_it_with_all_methods(name):
         for old_queries in ("plain", "new_picture", "prototype")
     }
     kept = check_separator(lambda num_classes: make(name, num_classes), methods | asking)
-    assert kept.keys() - {"GPU"} == CLAUSES.keys() | {f"method {name}" for name in methods | asking}
+    assert kept.keys() - {"GPU"} == CHECKS.keys() | {f"method {name}" for name in methods | asking}
     assert set(COME_WITH_THE_KIT) - set(methods) == (set() if queries else {"freeze"})
     assert all(len(what) > 20 for what in kept.values())
 
@@ -38,13 +38,22 @@ def test_every_separator_of_the_kit_stands_in_this_test():
     assert {name for name, cls in SEPARATORS.items() if cls.__module__.startswith("contav_lib")} == SIZES.keys()
 
 
+@dataclass(frozen=True)
+class PlainConfig:
+    width: int = 4
+    object_dim: int = 512
+
+
 class Plain(Separator):
     """The smallest separator that keeps the contract: one convolution, and a weight a channel from picture and class."""
 
-    def __init__(self, *, num_classes: int, width: int = 4, object_dim: int = 512):
-        super().__init__(num_classes=num_classes, width=width, object_dim=object_dim)
+    config_class = PlainConfig
+
+    def __init__(self, num_classes: int, config: PlainConfig | None = None):
+        super().__init__(num_classes, config)
+        width = self.config.width
         self.listen = nn.Conv2d(1, width, 3, padding=1)
-        self.look = nn.Linear(object_dim, width)
+        self.look = nn.Linear(self.config.object_dim, width)
         self.queries = nn.Embedding(num_classes, width)
         self.sound = nn.Linear(width, width)
 
@@ -75,9 +84,9 @@ class Plain(Separator):
 
 
 class WithoutItsWidth(Plain):
-    def __init__(self, *, num_classes, width=4):
-        super().__init__(num_classes=num_classes, width=width)
-        del self.arguments["object_dim"], self.arguments["width"]
+    def __init__(self, num_classes, config=None):
+        super().__init__(num_classes, config)
+        self.config = PlainConfig()
 
 
 class MasksOfAnySize(Plain):
@@ -104,9 +113,9 @@ class TwoSourcesOnly(Plain):
 
 
 class NormOverSources(Plain):
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
-        self.norm = nn.BatchNorm1d(arguments.get("width", 4))
+    def __init__(self, num_classes, config=None):
+        super().__init__(num_classes, config)
+        self.norm = nn.BatchNorm1d(self.config.width)
 
     def weigh(self, objects, classes):
         return self.norm(super().weigh(objects, classes).flatten(0, 1)).unflatten(0, classes.shape)
@@ -143,8 +152,8 @@ class LeavesAPartOut(Plain):
 
 
 class IdlePart(Plain):
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
+    def __init__(self, num_classes, config=None):
+        super().__init__(num_classes, config)
         self.idle = nn.Linear(2, 2)
 
 
@@ -164,8 +173,8 @@ class LosesDigits(Plain):
 
 
 class KnowsSomethingByHeart(Plain):
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
+    def __init__(self, num_classes, config=None):
+        super().__init__(num_classes, config)
         self.shift = torch.rand(1)
 
     def form_masks(self, logits):
@@ -183,13 +192,14 @@ class StaysOnTheCPU(KnowsSomethingByHeart):
 
 
 def check(cls: type[Separator], **options) -> dict[str, str]:
-    return check_separator(lambda num_classes: cls(num_classes=num_classes, **options), {"contav": METHODS["contav"]})
+    config = PlainConfig(**options)
+    return check_separator(lambda num_classes: cls(num_classes, config), {"contav": METHODS["contav"]})
 
 
 @pytest.mark.parametrize(
-    ("cls", "clause", "message"),
+    ("cls", "name", "message"),
     [
-        (WithoutItsWidth, "saved arguments", "made again from its `arguments`, it has weights of other sizes"),
+        (WithoutItsWidth, "saved settings", r"made again with PlainConfig\(width=4, .*, it has weights of other sizes"),
         (MasksOfAnySize, "shapes", "masks lie in .*, not in 0 .. 1"),
         (FeaturesOfTwoWidths, "shapes", r"features are .*'object': \[3, 2, 16\].*of the same D"),
         (NothingToDistil, "shapes", r"intermediate maps have \[\] rows"),
@@ -215,11 +225,11 @@ def check(cls: type[Separator], **options) -> dict[str, str]:
         ),
     ],
 )
-def test_a_broken_clause_is_named(cls, clause, message, monkeypatch):
+def test_a_check_that_fails_is_named(cls, name, message, monkeypatch):
     register_separator(cls.__name__)(cls)
-    if clause == "GPU":
-        monkeypatch.delitem(CLAUSES, "saving")  # the same fault breaks this one before
-    with pytest.raises(ContractBroken, match=rf"^The clause {re.escape(repr(clause))} is broken: .*{message}"):
+    if name == "GPU":
+        monkeypatch.delitem(CHECKS, "saving")  # the same fault breaks this one before
+    with pytest.raises(ContractBroken, match=rf"^The contract check {re.escape(repr(name))} fails: .*{message}"):
         check(cls, width=8)
 
 
@@ -229,12 +239,12 @@ def test_a_separator_of_ones_own_keeps_it():
 
 
 def test_one_that_is_not_registered_is_told_how():
-    with pytest.raises(ContractBroken, match=r"'saved arguments' is broken: write @register_separator"):
+    with pytest.raises(ContractBroken, match=r"'saved settings' fails: write @register_separator"):
         check(Plain)
 
 
 def test_what_is_no_separator_is_refused():
-    with pytest.raises(ContractBroken, match=r"'saved arguments' is broken: Linear is no subclass of Separator"):
+    with pytest.raises(ContractBroken, match=r"'saved settings' fails: Linear is no subclass of Separator"):
         check_separator(lambda num_classes: nn.Linear(num_classes, 1))
 
 

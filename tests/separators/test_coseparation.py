@@ -15,12 +15,12 @@ from contav_lib.separators.coseparation import Up
 def some_batch(sources: int = 2):
     bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
     clips = torch.stack([torch.randperm(4)[:sources] for _ in range(3)])
-    return bank.batch(bank.draw(clips, torch.Generator().manual_seed(0)))
+    return bank.batch(bank.spec(clips, torch.Generator().manual_seed(0)))
 
 
 def test_the_full_size_is_the_papers():
     with torch.device("meta"):
-        separator = CoSeparation(num_classes=20)
+        separator = CoSeparation(20)
     down = [level.conv.weight.shape for level in separator.unet.down]
     assert [shape[0] for shape in down] == [64, 128, 256, 512, 512, 512, 512]
     assert all(shape[2:] == (4, 4) for shape in down)

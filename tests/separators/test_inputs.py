@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_separators import SIZES, inputs, make
 
-from contav_lib.separators.inputs import check_inputs
+from contav_lib.separators.separator import check_inputs
 
 every_separator = pytest.mark.parametrize("name", SIZES)
 

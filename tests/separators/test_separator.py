@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,12 +26,13 @@ def test_growing_to_the_same_size_changes_nothing_and_shrinking_is_refused(name)
 
 
 @every_separator
-def test_a_checkpoint_keeps_arguments_and_the_methods_state(name, tmp_path):
+def test_a_checkpoint_keeps_settings_and_the_methods_state(name, tmp_path):
     separator, path = make(name), tmp_path / "it.safetensors"
     separator.grow(7)
     save_separator(path, separator, list("abcdefg"), {"importance": torch.ones(2)})
     loaded = load_separator(path)
-    assert type(loaded) is type(separator) and loaded.arguments == separator.arguments and not loaded.training
+    assert type(loaded) is type(separator) and loaded.config == separator.config and not loaded.training
+    assert loaded.num_classes == 7
     tensors, metadata = load_tensors(path)
     assert metadata["classes"] == list("abcdefg") and torch.equal(tensors["method.importance"], torch.ones(2))
 
@@ -38,7 +40,7 @@ def test_a_checkpoint_keeps_arguments_and_the_methods_state(name, tmp_path):
 def test_a_checkpoint_of_other_sizes_is_refused_with_both_shapes(tmp_path):
     path = tmp_path / "wide.safetensors"
     wide = make("iquery", width=8)
-    wide.arguments["width"] = 4  # what stands beside the weights is not what they are
+    wide.config = replace(wide.config, width=4)  # what stands beside the weights is not what they are
     save_separator(path, wide, list("abcde"))
     with pytest.raises(
         ValueError, match=r"wide\.safetensors does not fit.*is \(.*8.*\) in the file and \(.*4.*\) in the"
@@ -64,8 +66,10 @@ def test_a_file_that_holds_no_separator_is_refused(tmp_path):
         load_separator(tmp_path / "nowhere.safetensors")
 
 
-@pytest.mark.parametrize("damage", [{"separator": "iqueri"}, {"arguments": {"widht": 8}}, {"arguments": 3}])
-def test_a_checkpoint_whose_arguments_make_no_sense_is_named(tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage", [{"separator": "iqueri"}, {"config": {"widht": 8}}, {"config": {"padding": "some"}}, {"config": 3}]
+)
+def test_a_checkpoint_whose_settings_make_no_sense_is_named(tmp_path, damage):
     separator, path = make("iquery"), tmp_path / "task_1.safetensors"
     save_separator(path, separator, ["a", "b"])
     tensors, metadata = load_tensors(path)
@@ -85,6 +89,19 @@ def test_sides_that_do_not_halve_are_refused(name):
 def test_impossible_sizes_are_refused(options):
     with pytest.raises(ValueError):
         make("iquery", **options)
+
+
+def test_settings_of_another_separator_are_refused():
+    with pytest.raises(TypeError, match="IQuery takes an object of IQueryConfig"):
+        IQuery(5, make("coseparation").config)
+
+
+def test_an_answer_is_shown_in_one_line_of_shapes():
+    output = make("soundofpixels")(**inputs())
+    assert repr(output).startswith(
+        "SeparatorOutput(masks=[2, 2, 64, 32], features={audio: [2, 2, 8], object: [2, 2, 8]}, intermediate=(["
+    )
+    assert "\n" not in repr(output) and "attention" not in repr(output)
 
 
 class Malicious:

@@ -14,13 +14,13 @@ from contav_lib.separators.separator import Separator
 @pytest.fixture
 def batch():
     bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
-    return bank.batch(bank.draw(torch.tensor([[0, 1], [2, 3]]), torch.Generator().manual_seed(0)))
+    return bank.batch(bank.spec(torch.tensor([[0, 1], [2, 3]]), torch.Generator().manual_seed(0)))
 
 
 def test_the_full_size_is_the_papers():
     with torch.device("meta"):
-        separator = SoundOfPixels(num_classes=20)
-    assert separator.arguments["mask_dim"] == len(separator.scale) == 32 and separator.unet.levels == 7
+        separator = SoundOfPixels(20)
+    assert separator.config.mask_dim == len(separator.scale) == 32 and separator.unet.levels == 7
 
 
 def test_the_mask_by_hand():

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from contav_lib import run
-from contav_lib.evaluation.evaluate import fixed_mixtures
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies import class_forgetting, energy_taken
 from contav_lib.experiments.studies.class_forgetting import masks_of_all_queries
 from contav_lib.experiments.studies.retest import bank_of
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators.iquery import IQuery
 
 

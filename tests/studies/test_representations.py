@@ -77,7 +77,7 @@ def test_probes_are_never_told_the_class(reference, home, monkeypatch):
 
 def test_features_stand_in_the_order_of_the_sources(reference, home):
     bank, separator = bank_of(reference, "test"), reference.separator()
-    draw = bank.draw(torch.tensor([[0, 3], [5, 1]]), torch.Generator().manual_seed(0))
+    draw = bank.spec(torch.tensor([[0, 3], [5, 1]]), torch.Generator().manual_seed(0))
     found = features(separator, bank, draw)
     batch = bank.batch(draw)
     with torch.inference_mode():

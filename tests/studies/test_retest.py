@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from contav_lib import Config
-from contav_lib.evaluation.evaluate import fixed_mixtures
 from contav_lib.experiments import studies
 from contav_lib.experiments.run import load_banks
 from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.mixtures.fixed import fixed_mixtures
 
 
 @pytest.mark.parametrize("question", ["same_class", "class_from_vision"])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from contav_lib import run
-from contav_lib.evaluation import metrics
+from contav_lib.evaluation import metrics, task_matrix
 from contav_lib.experiments.result import Result
 from contav_lib.widgets.forgetting_explorer import LIVE, ForgettingExplorer
 
@@ -81,9 +81,9 @@ def test_the_measures_are_the_librarys(reference):
     explorer = ForgettingExplorer({"contav": reference})
     matrix = reference.matrix()
     line = explorer.to_frame().loc["contav"]
-    assert line["average"] == metrics.average(matrix)
-    assert line["forgetting"] == metrics.forgetting(matrix)
-    assert line["backward transfer"] == metrics.backward_transfer(matrix)
+    assert line["average"] == task_matrix.average(matrix)
+    assert line["forgetting"] == task_matrix.forgetting(matrix)
+    assert line["backward transfer"] == task_matrix.backward_transfer(matrix)
     assert ForgettingExplorer().to_frame().empty
 
 

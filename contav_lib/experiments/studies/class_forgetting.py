@@ -10,8 +10,8 @@ import torch
 from contav_lib.config import Config
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import task_mixtures
-from contav_lib.experiments.studies.retest import bank_of, batches, tasks_of
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
 
@@ -94,7 +94,7 @@ def energy_taken(result: Result) -> EnergyTaken:
         raise ValueError("One task has no old classes: give a result of two tasks or more.")
     labels, of_source, of_others = [], [], []
     for task in tasks_of(result, bank)[:-1]:
-        for batch in batches(bank, task_mixtures(config, bank, task, config.test_mixtures)):
+        for batch in bank.batches(task_mixtures(config, bank, task, config.test_mixtures)):
             with mixed_precision(bank.device):
                 masks = masks_of_all_queries(separator, batch).float()  # [B, N, C, F, T]
             energy = (batch.ratio_masks * batch.mixture).square()

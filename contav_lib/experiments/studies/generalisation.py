@@ -18,7 +18,8 @@ from contav_lib.experiments.run import seen_mixtures
 from contav_lib.experiments.studies.retest import bank_of, tasks_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
+from contav_lib.mixtures.batch import MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
 
 KINDS = {"melody": "melody", "instrument": "test"}  # what is new, and the split where it is
 _MEASURES = ("sdr", "sdr_improvement")

@@ -9,11 +9,12 @@ import torch
 from torch.nn.functional import one_hot
 
 from contav_lib.config import Config
-from contav_lib.evaluation.evaluate import VisualAblation
+from contav_lib.evaluation.ablations import VisualAblation
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import task_mixtures
-from contav_lib.experiments.studies.retest import bank_of, batches, tasks_of
-from contav_lib.mixtures.clip_store import Batch, ClipStore, MixtureSpec
+from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.mixtures.batch import Batch, MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
 
@@ -128,7 +129,7 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
         torch.manual_seed(config.seed)
         untrained = config.make_separator(len(result.tasks[0])).to(train.device).eval()
     draws = {
-        bank: bank.draw(torch.arange(len(bank)).unsqueeze(1), torch.Generator().manual_seed(0))
+        bank: bank.spec(torch.arange(len(bank)).unsqueeze(1), torch.Generator().manual_seed(0))
         for bank in (train, test)
     }
     task_of = torch.tensor([task for task, labels in enumerate(result.tasks) for _ in labels])[test.classes]
@@ -159,16 +160,16 @@ def ridge_classifier(features: torch.Tensor, classes: torch.Tensor, asked: torch
 
 @torch.inference_mode()
 def features(
-    separator: Separator, bank: ClipStore, draw: MixtureSpec, sight: VisualAblation | None = None
+    separator: Separator, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
 ) -> dict[str, torch.Tensor]:
-    """Features of all sources in the mixtures of a draw, by modality, `[M * N, D]`, float32 on the CPU.
+    """Features of all sources in mixtures, by modality, `[M * N, D]`, float32 on the CPU.
 
     Args:
-        sight: changes what the separator is shown or asked for; None leaves it as it is.
+        ablation: changes what the separator is shown or asked for; None leaves it as it is.
     """
     parts = []
-    for batch in batches(bank, draw, 64):
-        batch = sight(batch) if sight else batch
+    for batch in bank.batches(spec, 64):
+        batch = ablation(batch) if ablation else batch
         with mixed_precision(bank.device):
             parts.append(separator(batch.mixture, batch.visual, batch.classes).features)
     return {name: torch.cat([part[name].flatten(0, 1) for part in parts]).float().cpu() for name in parts[0]}

@@ -1,6 +1,6 @@
 """Stored separators asked again: on another split, on other mixtures, with other questions than in their own test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -8,11 +8,13 @@ import pandas as pd
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, make_schedule
 from contav_lib.datasets.load import load_data
-from contav_lib.evaluation.evaluate import VisualAblation, evaluate, fixed_mixtures
+from contav_lib.evaluation.ablations import VisualAblation
+from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks
-from contav_lib.mixtures.clip_store import Batch, ClipStore, MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.devices import pick_device
 
 
@@ -34,12 +36,6 @@ def bank_of(result: Result, split: str) -> ClipStore:
 def tasks_of(result: Result, bank: ClipStore) -> list[Task]:
     """An experiment's tasks, with their clips in a bank of any split; nothing is remembered."""
     return make_schedule([result.classes[number] for number in bank.classes.tolist()], result.tasks, exemplars=0)
-
-
-def batches(bank: ClipStore, draw: MixtureSpec, size: int = 16) -> Iterator[Batch]:
-    """The mixtures of a draw, `size` at a time."""
-    for first in range(0, len(draw), size):
-        yield bank.batch(draw[first : first + size])
 
 
 def scored_again(
@@ -65,9 +61,9 @@ def scored_again(
         for run in runs:
             bank = bank_of(run, "test")
             sources = run.config["num_sources"]
-            draw = fixed_mixtures(bank, range(len(run.classes)), mixtures, 0, sources, same_class)
-            sight = by_looks(run, bank) if class_from_vision else None
-            scores = mean_scores(evaluate(run.separator(device=bank.device), bank, draw, sight))
+            spec = fixed_mixtures(bank, range(len(run.classes)), mixtures, 0, sources, same_class)
+            ablation = by_looks(run, bank) if class_from_vision else None
+            scores = mean_scores(evaluate(run.separator(device=bank.device), bank, spec, ablation))
             rows[name][f"seed {run.config['seed']}"] = scores["sdr_improvement"]
     return pd.DataFrame.from_dict(rows, orient="index")
 

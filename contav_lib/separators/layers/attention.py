@@ -52,7 +52,7 @@ class Attention(nn.Module):
 
 
 def attention_map(query: torch.Tensor, key: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """How much each query `[..., Lq, d]` attends to each key `[..., Lk, d]`: probabilities `[..., Lq, Lk]`.
+    """Attention of each query `[..., Lq, d]` to each key `[..., Lk, d]`: probabilities `[..., Lq, Lk]`.
 
     `bias`, of a shape that fits those: bool (True = may be attended) or added to the logits.
     """

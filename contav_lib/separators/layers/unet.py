@@ -15,7 +15,7 @@ LATENT_LEVEL = 3  # the latent map has 1/2^3 of the input's size: 32 x 32 for th
 
 
 class UNetMaps(NamedTuple):
-    """What the U-Net gives for `[B, 1, F, T]`."""
+    """Output of the U-Net for `[B, 1, F, T]`."""
 
     mask_features: torch.Tensor | None  # [B, mask_dim, F, T]; None where they were not asked for
     before_last: torch.Tensor  # [B, 2 * width, F / 2, T / 2]: the outermost level's input
@@ -36,7 +36,7 @@ class Down(nn.Module):
         return self.norm(self.conv(functional.leaky_relu(x, 0.2) if self.rectify else x))
 
     def of_one_channel(self, x: torch.Tensor, constant: torch.Tensor) -> torch.Tensor:
-        """What the first level makes of `[B, 1, F, T]` with the same further channels `[1, C, F, T]` in every row.
+        """Output of the first level for `[B, 1, F, T]` with the same further channels `[1, C, F, T]` in every row.
 
         A convolution is linear, so those are worked out once. Cut into pixels of 2 x 2, the one channel becomes four, and
         the 4 x 4 convolution of stride 2 a 2 x 2 one of stride 1: the same sums, in less time.

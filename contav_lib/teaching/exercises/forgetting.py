@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from contav_lib.evaluation.metrics import backward_transfer, forgetting
+from contav_lib.evaluation.task_matrix import backward_transfer, forgetting
 from contav_lib.teaching.check import NotYet, exercise, require_number
 
 _CLOSE = 0.006  # answers are asked for with two decimals

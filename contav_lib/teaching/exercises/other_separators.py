@@ -1,4 +1,4 @@
-"""Checkers of notebook 05: who must be told the class, and which clause a mistake breaks."""
+"""Checkers of notebook 05: who must be told the class, and which contract check finds a mistake."""
 
 from collections.abc import Collection
 
@@ -29,12 +29,12 @@ def check_class(answer: object) -> str:
     raise NotYet("look for `classes` in the `forward` of each: where is it used, and where only handed over?")
 
 
-@exercise("clause that catches it")
-def check_clause(answer: object, clauses: Collection[str]) -> str:
-    """Check the clause broken by a separator that divides by the loudest pixel of the whole batch."""
+@exercise("check that catches it")
+def check_contract(answer: object, checks: Collection[str]) -> str:
+    """Check which contract check fails a separator that divides by the loudest pixel of the whole batch."""
     given = str(answer).strip().strip("'\"")
-    if given not in clauses:
-        raise NotYet(f"that is no clause of the contract; {did_you_mean(given, clauses)}")
+    if given not in checks:
+        raise NotYet(f"there is no such contract check; {did_you_mean(given, checks)}")
     if given == "mixtures apart":
         return (
             "the loudest pixel may stand in another mixture, so the answer about one mixture changes with its "

@@ -1,4 +1,4 @@
-"""Let an experiment's separator listen to the same test mixtures after each task: what it made of every source then."""
+"""Features that an experiment's separator gave the sources of the same test mixtures after each task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -15,18 +15,18 @@ from contav_lib.continual.tasks import make_schedule
 from contav_lib.datasets.load import videos_folder
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks, task_mixtures
-from contav_lib.mixtures.clip_store import ClipStore, MixtureSpec
+from contav_lib.mixtures.batch import MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.utils.devices import mixed_precision, pick_device
 
 _USUAL_SOURCES = 300  # not more than so many unless asked for
-_CHUNK = 16  # mixtures heard at once
 _PICTURES_A_SECOND = 2.0
 _PICTURE_SIDE = 160  # pixels of the longer side
 
 
 @torch.inference_mode()
 def extract_features(result: Result, mixtures: int | None = None, device: str = "auto") -> SourceFeatures:
-    """The sources of an experiment's fixed test mixtures, sorted by class, as its separator heard them after each task.
+    """Extract features of the sources of an experiment's fixed test mixtures, sorted by class, after each task.
 
     Args:
         result: of the experiment; it may still be running: then as far as it has come.
@@ -50,10 +50,10 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
             f"mixtures={mixtures} makes {total} sources, and more than {MOST_SOURCES} can't be shown. "
             f"Ask for {MOST_SOURCES // (config.num_sources * learned)} mixtures a task or fewer."
         )
-    draws = [task_mixtures(config, bank, task, count) for task, count in zip(schedule, counts, strict=True)]
-    features = _features_after_each_task(result, bank, draws)
-    draw = MixtureSpec(*(torch.cat([getattr(part, field.name) for part in draws]) for field in fields(MixtureSpec)))
-    clips = draw.clips.flatten()
+    specs = [task_mixtures(config, bank, task, count) for task, count in zip(schedule, counts, strict=True)]
+    features = _features_after_each_task(result, bank, specs)
+    spec = MixtureSpec(*(torch.cat([getattr(part, field.name) for part in specs]) for field in fields(MixtureSpec)))
+    clips = spec.clips.flatten()
     order = bank.classes[clips].argsort(stable=True)
     return SourceFeatures.from_features(
         {name: value[:, order] for name, value in features.items()},
@@ -62,17 +62,17 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
         videos=clips[order],
         names=[bank.ids[clip] for clip in clips[order].tolist()],
         temperature=config.method_settings.get("temperature", 0.05),
-        sound=lambda row: _sound(bank, draw, int(order[row])),
-        picture=lambda row: _picture(config, bank, draw, int(order[row])),
+        sound=lambda row: _sound(bank, spec, int(order[row])),
+        picture=lambda row: _picture(config, bank, spec, int(order[row])),
     )
 
 
-def _features_after_each_task(result: Result, bank: ClipStore, draws: Sequence[MixtureSpec]) -> dict[str, torch.Tensor]:
+def _features_after_each_task(result: Result, bank: ClipStore, specs: Sequence[MixtureSpec]) -> dict[str, torch.Tensor]:
     """By modality `[T, R, D]`; the sources of tasks not yet learned are NaN."""
-    batches = [[bank.batch(draw[start : start + _CHUNK]) for start in range(0, len(draw), _CHUNK)] for draw in draws]
-    rows = sum(draw.clips.numel() for draw in draws)
+    batches = [list(bank.batches(spec)) for spec in specs]
+    rows = sum(spec.clips.numel() for spec in specs)
     steps = []
-    for task in range(len(draws)):
+    for task in range(len(specs)):
         separator = result.separator(task, bank.device)
         with mixed_precision(bank.device):
             heard = [
@@ -90,23 +90,23 @@ def _padded(parts: Sequence[torch.Tensor], rows: int) -> torch.Tensor:
     return torch.cat([table, table.new_full((rows - len(table), table.shape[1]), float("nan"))])
 
 
-def _sound(bank: ClipStore, draw: MixtureSpec, place: int) -> torch.Tensor:
+def _sound(bank: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
     """The true sound of a source, as loud as in its own video."""
-    sources = draw.clips.shape[1]
+    sources = spec.clips.shape[1]
     mixture, number = divmod(place, sources)
-    batch = bank.batch(draw[mixture : mixture + 1], keep_waveforms=True)
+    batch = bank.batch(spec[mixture : mixture + 1], keep_waveforms=True)
     return (batch.sources[0, number] * sources).cpu()
 
 
-def _picture(config: Config, bank: ClipStore, draw: MixtureSpec, place: int) -> np.ndarray | None:
+def _picture(config: Config, bank: ClipStore, spec: MixtureSpec, place: int) -> np.ndarray | None:
     """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
-    path = _videos(config.data, tuple(config.clips_per_class)).get(bank.ids[draw.clips.flatten()[place]])
+    path = _videos(config.data, tuple(config.clips_per_class)).get(bank.ids[spec.clips.flatten()[place]])
     if path is None or not path.is_file():
         return None
     from contav_lib.media import read_frames
 
     frames = read_frames(path, _PICTURES_A_SECOND, _PICTURE_SIDE)
-    middle = draw.starts.flatten()[place].item() / SAMPLE_RATE + bank.spectrogram.seconds / 2
+    middle = spec.starts.flatten()[place].item() / SAMPLE_RATE + bank.spectrogram.seconds / 2
     return frames[min(int(middle * _PICTURES_A_SECOND), len(frames) - 1)].numpy()
 
 

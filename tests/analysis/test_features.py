@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from contav_lib.analysis.hearing import extract_features
+from contav_lib.analysis.features import extract_features
 from contav_lib.continual.tasks import make_schedule
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import load_banks, task_mixtures
@@ -47,7 +47,7 @@ def test_a_source_can_be_heard_and_seen(sources, tiny):
 
 
 def test_without_the_videos_there_is_no_picture(sources, monkeypatch):
-    monkeypatch.setattr("contav_lib.analysis.hearing._videos", lambda *_: {})
+    monkeypatch.setattr("contav_lib.analysis.features._videos", lambda *_: {})
     assert sources.picture(0) is None
 
 

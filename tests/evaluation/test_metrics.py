@@ -7,15 +7,7 @@ import pytest
 import torch
 
 from contav_lib.evaluation import metrics
-from contav_lib.evaluation.metrics import (
-    average,
-    backward_transfer,
-    bss_eval,
-    forgetting,
-    plain_sdr,
-    score_mixtures,
-    si_sdr,
-)
+from contav_lib.evaluation.metrics import bss_eval, plain_sdr, score_mixtures, si_sdr
 
 NAN = float("nan")
 
@@ -129,46 +121,3 @@ def test_si_sdr_does_not_hear_scale():
     for scale in (0.01, 1, 30):
         assert si_sdr(reference, scale * reference).min() > 60
         assert torch.allclose(si_sdr(reference, scale * (reference + 0.1 * noise)), torch.full((3,), 20.0), atol=0.1)
-
-
-MATRIX = np.array([[8.0, NAN, NAN], [3.0, 7.0, NAN], [-1.0, 2.0, 6.0]])
-
-
-def test_the_task_matrix_by_hand():
-    assert average(MATRIX) == pytest.approx((-1 + 2 + 6) / 3)
-    assert forgetting(MATRIX) == pytest.approx(((8 + 1) + (7 - 2)) / 2)
-    assert backward_transfer(MATRIX) == pytest.approx(-((8 + 1) + (7 - 2)) / 2)
-
-
-def test_padding_is_never_taken_for_a_score():
-    """With 0 for "not measured", the best score of a task that never got above 0 dB would be that 0."""
-    negative = np.array([[-5.0, NAN, NAN], [-7.0, -2.0, NAN], [-6.0, -3.0, -1.0]])
-    assert forgetting(negative) == pytest.approx(((-5 + 6) + (-2 + 3)) / 2)
-    assert backward_transfer(negative) == pytest.approx(((-6 + 5) + (-3 + 2)) / 2)
-    assert average(negative) == pytest.approx(-10 / 3)
-
-
-def test_a_task_that_ends_better_than_ever_has_negative_forgetting():
-    better = np.array([[2.0, NAN], [5.0, 4.0]])
-    assert forgetting(better) == pytest.approx(-3) and backward_transfer(better) == pytest.approx(3)
-    peak = np.array([[2.0, NAN, NAN], [5.0, 4.0, NAN], [4.0, 4.0, 4.0]])
-    assert forgetting(peak) == pytest.approx((1 + 0) / 2)  # the best row before the last, whichever it is
-    assert backward_transfer(peak) == pytest.approx((2 + 0) / 2)
-
-
-def test_unfinished_matrices_are_measured_as_far_as_they_go():
-    after_two = np.array([[8.0, NAN, NAN], [3.0, 7.0, NAN], [NAN, NAN, NAN]])
-    assert average(after_two) == 5 and forgetting(after_two) == 5 and backward_transfer(after_two) == -5
-    only_last = np.array([[NAN, NAN], [3.0, 7.0]])  # rows from before a stop may be missing
-    assert np.isnan(forgetting(only_last)) and average(only_last) == 5
-    after_one = np.full((3, 3), NAN)
-    after_one[0, 0] = -4
-    assert average(after_one) == -4 and forgetting(after_one) == 0 and backward_transfer(after_one) == 0
-
-
-@pytest.mark.parametrize("measure", [average, forgetting, backward_transfer])
-def test_what_is_no_task_matrix_is_refused(measure):
-    with pytest.raises(ValueError, match=r"square.*\(2, 3\)"):
-        measure(np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="nothing has been measured"):
-        measure(np.full((2, 2), NAN))

@@ -1,12 +1,16 @@
-"""Fixed mixtures stay fixed, and what is shown to the separator is what the sight says."""
+"""Mixtures are separated and scored, and a visual ablation changes nothing but what is seen."""
+
+from functools import partialmethod
 
 import pytest
 import torch
 from samples import SMALL, make_prepared
 
-from contav_lib.evaluation.evaluate import VISUAL_ABLATIONS, evaluate, fixed_mixtures, separate_batch, validation_sdr
+from contav_lib.evaluation.ablations import VISUAL_ABLATIONS
+from contav_lib.evaluation.evaluate import evaluate, separate_batch, validation_sdr
 from contav_lib.evaluation.metrics import SCORES
 from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators import SeparatorOutput
 
 
@@ -23,41 +27,6 @@ class Oracle(torch.nn.Module):
         return SeparatorOutput(self.masks[rows], {})
 
 
-def test_mixtures_depend_on_classes_and_seed_only(make_bank):
-    bank = make_bank()
-    torch.manual_seed(1)
-    one = fixed_mixtures(bank, (0, 1, 2), 10, seed=5)
-    torch.manual_seed(2)
-    two = fixed_mixtures(bank, (0, 1, 2), 10, seed=5)
-    for name in ("clips", "starts", "gains", "is_old_class"):
-        assert torch.equal(getattr(one, name), getattr(two, name))
-    assert (one.gains == 1).all() and not one.is_old_class.any()
-    assert not torch.equal(fixed_mixtures(bank, (0, 1, 2), 10, seed=6).clips, one.clips)
-
-
-def test_every_class_comes_first_equally_often_and_is_mixed_with_others(make_bank):
-    bank = make_bank()
-    classes = bank.classes[fixed_mixtures(bank, (1, 2, 3), 12, seed=0, num_sources=3).clips]
-    assert classes[:, 0].bincount().tolist() == [0, 4, 4, 4]
-    assert all(sorted(row) == [1, 2, 3] for row in classes.tolist())
-
-
-def test_mixtures_of_one_class(make_bank):
-    bank = make_bank()
-    drawn = fixed_mixtures(bank, (0, 2), 10, seed=0, same_class=True)
-    classes = bank.classes[drawn.clips]
-    assert (classes[:, 0] == classes[:, 1]).all() and (drawn.clips[:, 0] != drawn.clips[:, 1]).all()
-    alone = fixed_mixtures(bank, (2,), 10, seed=0).clips  # a task with a single class
-    assert (bank.classes[alone] == 2).all() and (alone[:, 0] != alone[:, 1]).all()
-
-
-def test_too_few_clips_are_told(make_bank):
-    with pytest.raises(ValueError, match="Too few clips to mix 2 of class number 1: 1"):
-        fixed_mixtures(make_bank(count=1), (1, 2), 4, seed=0, same_class=True)
-    with pytest.raises(ValueError, match="too few clips"):
-        fixed_mixtures(make_bank(count=1), (1,), 4, seed=0)
-
-
 def test_scores_of_all_mixtures_whatever_the_chunks(make_bank, monkeypatch):
     bank = make_bank()
     drawn = fixed_mixtures(bank, (0, 1, 2, 3), 5, seed=0)
@@ -65,7 +34,7 @@ def test_scores_of_all_mixtures_whatever_the_chunks(make_bank, monkeypatch):
     scores = evaluate(Oracle(masks), bank, drawn)
     assert tuple(scores) == SCORES and all(value.shape == (5, 2) for value in scores.values())
     assert (scores["sdr"] > evaluate(Oracle(masks.flip(1)), bank, drawn)["sdr"]).all()
-    monkeypatch.setattr("contav_lib.evaluation.evaluate._CHUNK", 2)
+    monkeypatch.setattr(ClipStore, "batches", partialmethod(ClipStore.batches, size=2))
     again = evaluate(Oracle(masks), bank, drawn)
     assert all(torch.allclose(again[name], value, atol=1e-3) for name, value in scores.items())
     assert validation_sdr(Oracle(masks), bank, drawn) == pytest.approx(scores["sdr"].mean().item(), abs=1e-3)
@@ -86,7 +55,7 @@ def test_a_silent_crop_has_no_score(make_bank):
     assert evaluate(Oracle(bank.batch(drawn).ratio_masks), bank, drawn)["sdr"].isnan().all()
 
 
-def test_sights_change_the_picture_and_nothing_else(make_bank):
+def test_ablations_change_the_picture_and_nothing_else(make_bank):
     bank = make_bank()
     batch = bank.batch(fixed_mixtures(bank, (0, 1, 2), 3, seed=0))
     assert VISUAL_ABLATIONS["everything given"] is None

@@ -1,9 +1,10 @@
 """A batch taken apart, put together, and asked one question more."""
 
 import torch
+from samples import make_sampler
 
 from contav_lib.mixtures.batch import Batch
-from contav_lib.mixtures.clip_store import Sampler
+from contav_lib.mixtures.sampler import Sampler
 
 
 def batches(bank, count=2, size=5):
@@ -26,7 +27,7 @@ def test_rows_are_picked_everywhere(make_bank):
 
 def test_waveforms_are_picked_too(make_bank):
     bank = make_bank()
-    batch = bank.batch(bank.draw(torch.tensor([[0, 3], [1, 4]]), torch.Generator()), keep_waveforms=True)
+    batch = bank.batch(bank.spec(torch.tensor([[0, 3], [1, 4]]), torch.Generator()), keep_waveforms=True)
     part = batch[1:]
     assert torch.equal(part.sources, batch.sources[1:]) and torch.equal(part.spectrogram, batch.spectrogram[1:])
 
@@ -58,3 +59,17 @@ def test_a_question_can_come_with_a_picture_of_its_own(make_bank):
     asked = batch.with_query(torch.tensor([0, 1, 0, 1, 0]), seen)
     for name, value in batch.visual.items():
         assert torch.equal(asked.visual[name], torch.cat([value, seen[name]], 1))
+
+
+def test_a_batch_is_shown_in_one_line_of_shapes(make_bank):
+    batch = make_bank().batch(make_sampler(make_bank()).spec(0, 3))
+    assert repr(batch) == (
+        "Batch(mixture=[3, 1, 32, 32], ratio_masks=[3, 2, 32, 32], weights=[3, 1, 32, 32], "
+        "visual={object: [3, 2, 512], motion: [3, 2, 768, 8], motion_mask: [3, 2, 8]}, "
+        "classes=[3, 2], videos=[3, 2], is_old_class=[3, 2])"
+    )
+
+
+def test_a_specification_is_shown_in_one_line_of_shapes(make_bank):
+    spec = make_sampler(make_bank()).spec(0, 3)
+    assert repr(spec) == "MixtureSpec(clips=[3, 2], starts=[3, 2], gains=[3, 2], is_old_class=[3, 2])"

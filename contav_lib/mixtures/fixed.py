@@ -1,0 +1,59 @@
+"""Mixtures for validation and test, the same for every separator, method and seed."""
+
+from collections.abc import Sequence
+
+import torch
+
+from contav_lib.mixtures.batch import MixtureSpec
+from contav_lib.mixtures.clip_store import ClipStore
+
+
+def fixed_mixtures(
+    bank: ClipStore, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
+) -> MixtureSpec:
+    """Specify mixtures that never change: clips and crops depend on the classes and the seed only.
+
+    Every class is drawn about equally often as the first source. Gains are 1.
+
+    Args:
+        bank: the clips to choose from.
+        classes: numbers of the classes to mix.
+        count: B, how many mixtures.
+        seed: fixes clips and crops.
+        num_sources: N.
+        same_class: all sources of a mixture are of one class (different clips); else all are of different classes
+            where there are enough classes.
+
+    Raises:
+        ValueError: too few clips to mix.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    clips_of = {number: (bank.classes == number).nonzero().flatten() for number in classes}
+    poor = [number for number, clips in clips_of.items() if len(clips) < (num_sources if same_class else 1)]
+    if poor:
+        raise ValueError(f"Too few clips to mix {num_sources} of class number {poor[0]}: {len(clips_of[poor[0]])}.")
+    order = torch.cat([torch.randperm(len(classes), generator=generator) for _ in range(-(-count // len(classes)))])[
+        :count
+    ]
+    rows = []
+    for first in order.tolist():
+        if same_class:
+            chosen = clips_of[classes[first]]
+            rows.append(chosen[torch.randperm(len(chosen), generator=generator)[:num_sources]])
+            continue
+        others = torch.randperm(len(classes), generator=generator).tolist()
+        labels = [first, *(other for other in others if other != first)]
+        labels = (labels * num_sources)[:num_sources]  # more sources than classes: classes come again
+        rows.append(_distinct_clips([clips_of[classes[label]] for label in labels], generator))
+    return bank.spec(torch.stack(rows), generator)
+
+
+def _distinct_clips(choices: Sequence[torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+    """One clip of each choice, none twice."""
+    chosen: list[int] = []
+    for clips in choices:
+        free = [clip for clip in clips.tolist() if clip not in chosen]
+        if not free:
+            raise ValueError("There are too few clips for mixtures of so many sources without using one twice.")
+        chosen.append(free[int(torch.randint(len(free), (1,), generator=generator))])
+    return torch.tensor(chosen)
