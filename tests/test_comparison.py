@@ -11,7 +11,7 @@ from contav_lib import compare
 from contav_lib.evaluation.metrics import SCORES
 from contav_lib.experiments.compare import BEYOND, TABLE_1, Row, by_memory, main, rows_of, run_comparison, with_titles
 from contav_lib.experiments.results_file import read_results
-from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.tables import as_text
 from contav_lib.experiments.tables import measure as measures
 from contav_lib.experiments.template import TEMPLATES, without_network
@@ -64,7 +64,7 @@ def test_memory_bytes_are_those_of_the_clips_and_of_the_state(home, settings):
     assert table[("der", 1)] > table[("replay", 1)]  # stored mixtures and masks
     from contav_lib.config import Config
 
-    (bank,) = load_banks(Config.from_json(result.config), "train")
+    bank = Setup.build(Config.from_json(result.config)).train
     assert table[("joint", 0)] == sum(bank.nbytes(clip) for clip in range(len(bank)) if bank.classes[clip] < 2)
 
 

@@ -41,8 +41,6 @@ class DER(Method):
     exemplars = 1
     needs_memory = True
 
-    lab = {"distillation": 0.3}  # chosen by `contav_lib.experiments.search`
-
     distillation: float = 1.0
     stored: int = 40
 

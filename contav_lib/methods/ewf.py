@@ -25,8 +25,6 @@ class EWF(LwF):
         factor, the square root of new classes / all classes.
     """
 
-    lab = {"distillation": 0.1}  # chosen by `contav_lib.experiments.search`
-
     def begin_task(self, task: Task, separator: Separator) -> None:
         super().begin_task(task, separator)
         self.endpoint = self.teacher.separator.state_dict() if self.teacher else {}  # before anything grows

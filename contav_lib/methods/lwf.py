@@ -43,8 +43,6 @@ class LwF(Method):
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
     """
 
-    lab = {"old_queries": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
-
     distillation: float = 0.3
     old_queries: str = "plain"
 

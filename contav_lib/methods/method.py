@@ -29,7 +29,6 @@ class Method:
         needs_queries: it makes no sense with a separator that has no row of weights for each class (`class_queries`).
         joint: train on the clips of all classes seen so far (the upper bound).
         fresh_start: begin every task with new weights, drawn from the seed, instead of the last task's.
-        lab: settings other than the defaults for the `lab` profile's small scale, chosen on validation clips.
     """
 
     name: ClassVar[str]
@@ -38,7 +37,6 @@ class Method:
     needs_queries: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     fresh_start: ClassVar[bool] = False
-    lab: ClassVar[dict[str, float]] = {}
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         """Called before the separator grows for a task: it is still the old model."""

@@ -46,8 +46,6 @@ class PLOP(LwF):
         Douillard et al., PLOP: Learning without Forgetting for Continual Semantic Segmentation, CVPR 2021, section 3.
     """
 
-    lab = {"old_queries": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
-
     pod: float = 1.0
     confidence: float = 0.5
 

@@ -111,16 +111,6 @@ class CoSeparation(Separator):
         Pian et al., Continual Audio-Visual Sound Separation, NeurIPS 2024, section 4 (in a continual setting).
     """
 
-    lab = dict(
-        width=12,
-        levels=4,
-        frequency_codes=4,
-        visual_dim=48,
-        classifier_width=8,
-        classifier_blocks=1,
-        classifier_reaches_masks=False,  # or masks of short trainings serve the classifier before the ear
-    )
-
     def __init__(
         self,
         *,

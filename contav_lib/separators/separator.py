@@ -7,7 +7,7 @@ source? Methods, trainer and metrics know separators only through this page.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -54,7 +54,6 @@ class Separator(nn.Module):
         modality_pairs: the feature pairs that CrossSDC may compare.
         class_queries: each class has a row of weights of its own that its masks depend on, so that a new class can be learned
             by training its row alone.
-        lab: arguments other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
 
     Attributes:
         arguments: what the separator was made with; `num_classes` in it grows with `grow`.
@@ -64,7 +63,6 @@ class Separator(nn.Module):
     name: ClassVar[str]
     modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
     class_queries: ClassVar[bool] = False
-    lab: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, **arguments):
         super().__init__()

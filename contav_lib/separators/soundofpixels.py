@@ -33,14 +33,6 @@ class SoundOfPixels(Separator):
         Zhao et al., The Sound of Pixels, ECCV 2018.
     """
 
-    lab = dict(
-        width=12,
-        mask_dim=16,
-        levels=4,
-        frequency_codes=4,
-        target="ratio",  # 2 dB better than "binary" after 200 steps
-    )
-
     def __init__(
         self,
         *,
