@@ -17,7 +17,7 @@ def contact_sheet(seed: int = 0) -> Image.Image:
     """One picture of each class with its name beneath, 5 in a row; another seed shows other clips."""
     rows = -(-len(PLAYERS) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), "white")
-    pen, font = ImageDraw.MixtureSpec(sheet), ImageFont.load_default(12)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for place, label in enumerate(sorted(PLAYERS)):
         rng = np.random.default_rng([seed, place])
         score = compose(label, rng, duration=4.0)

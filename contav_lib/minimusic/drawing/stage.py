@@ -49,7 +49,7 @@ class Stage:
 
     def _whole(self, image: Image.Image) -> Canvas:
         edge = MARGIN * self._unit
-        return Canvas(ImageDraw.MixtureSpec(image), self._unit, 0.0, edge, edge)
+        return Canvas(ImageDraw.Draw(image), self._unit, 0.0, edge, edge)
 
     def photograph(self, image: Image.Image, frame: int) -> Image.Image:
         """The camera's view of a painted image: cropped, reduced, lit."""
