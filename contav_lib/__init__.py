@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contav_lib.config import Config
     from contav_lib.experiments.compare import compare
-    from contav_lib.experiments.parallel import run_all
+    from contav_lib.experiments.executors.local import run_all
     from contav_lib.experiments.result import Result
     from contav_lib.experiments.run import run
     from contav_lib.inference import separate
@@ -21,7 +21,7 @@ _HOMES = {
     "Config": "config",
     "Result": "experiments.result",
     "run": "experiments.run",
-    "run_all": "experiments.parallel",
+    "run_all": "experiments.executors.local",
     "separate": "inference",
 }
 

@@ -12,9 +12,10 @@ from contav_lib import audio
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN
 from contav_lib.datasets.prepare import FRAME_RATE, PreparedClip, look
-from contav_lib.encoders.tiny import TinyEncoder
+from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.setup import spectrogram_of
 from contav_lib.media import MediaError, read_audio
 from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
 from contav_lib.mixtures.clip_store import ClipStore
@@ -68,7 +69,7 @@ def separate(
     faded into it, so that no crop's edge can be heard.
 
     Args:
-        result: of `run`; the pictures are encoded as its embedded data set's were.
+        result: of `run`; the pictures are encoded as those of its data were.
         videos: two to four video files; their sounds are mixed.
         classes: labels, one a video. None: each video's class is recognised by its pictures. One that looks like none
             of the classes learned is asked for as the nearest, flagged in `SeparationResult.unknown`, with a warning.
@@ -90,9 +91,10 @@ def separate(
     files = _files(videos, 2 if sound is None else 1)
     if classes is not None:
         _check_labels(classes, files, known)
-    clips = _read(files, sound)
-    padded = [_padded(clip, config.spectrogram) for clip in clips]
-    bank = ClipStore(padded, {"": 0}, config.spectrogram, config.motion, pick_device(device))
+    clips = _read(files, sound, make_encoder(config.encoder))
+    sizes = spectrogram_of(config)
+    padded = [_padded(clip, sizes) for clip in clips]
+    bank = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
     if classes is None:
         found = result.prototypes(task, bank.device).recognise(bank.object_embeddings())
         numbers, unknown, confidence = found.nearest, (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
@@ -130,9 +132,8 @@ def _check_labels(classes: Sequence[str], files: Sequence[Path], known: Sequence
             raise ValueError(f"This separator has not learned {label!r}; {did_you_mean(str(label), known)}")
 
 
-def _read(files: Sequence[Path], sound: str | Path | None) -> list[PreparedClip]:
+def _read(files: Sequence[Path], sound: str | Path | None, encoder: Encoder) -> list[PreparedClip]:
     """The videos as clips of the same length; with `sound`, all have it as theirs: the mean of N alike is that sound."""
-    encoder = TinyEncoder()
     pictures = [look(file, encoder) for file in files]
     heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}

@@ -12,8 +12,8 @@ from contav_lib.evaluation.metrics import SCORES
 from contav_lib.experiments.compare import by_memory, main, run_comparison, with_titles
 from contav_lib.experiments.results_file import read_results
 from contav_lib.experiments.rows import Row, all_rows, row_in, rows_of
-from contav_lib.experiments.run import load_banks
 from contav_lib.experiments.search import search_grid
+from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.tables import as_text
 from contav_lib.experiments.tables import measure as measures
 from contav_lib.experiments.template import TEMPLATES, without_network
@@ -66,7 +66,7 @@ def test_memory_bytes_are_those_of_the_clips_and_of_the_state(home, settings):
     assert table[("finetune", 0)] == 0 and table[("replay", 2)] == 2 * table[("replay", 1)] > 0
     assert table[("joint", 0)] == 3 * table[("replay", 1)]  # all three clips of each old class
     assert table[("der", 1)] > table[("replay", 1)]  # stored mixtures and masks
-    (bank,) = load_banks(Config.from_json(result.config), "train")
+    bank = Setup.build(Config.from_json(result.config)).train
     assert table[("joint", 0)] == sum(bank.nbytes(clip) for clip in range(len(bank)) if bank.classes[clip] < 2)
 
 

@@ -1,26 +1,45 @@
 """Settings: found by name, checked, and all of them part of the result's name."""
 
+import ast
 import hashlib
+import re
 from dataclasses import fields, replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from contav_lib import Config
-from contav_lib.config import PROFILES, RESULTS_VERSION
+from contav_lib import config as config_module
+from contav_lib.config import (
+    EXEMPLAR_CHOICES,
+    PROFILES,
+    RESULTS_VERSION,
+    DataSettings,
+    EvaluationSettings,
+    MixtureSettings,
+    Settings,
+    TrainingSettings,
+    read_page,
+    settings_of,
+)
+from contav_lib.continual.exemplars import CHOICES
 from contav_lib.continual.tasks import Task
+from contav_lib.experiments.setup import make_method, make_separator, spectrogram_of
 from contav_lib.minimusic import MINIMUSIC_VERSION
-from contav_lib.separators.separator import separator_class
 from contav_lib.utils.paths import shipped
+from contav_lib.utils.registry import ENCODERS, METHODS, SEPARATORS, import_all
 
 OTHER = dict(
     name_of_profile="other",
     seed=7,
     method="replay",
     method_settings={"distillation": 0.7},
-    separator="other",
+    separator="coseparation",
     separator_settings={"width": 5},
     data=str(Path(__file__).parent),
+    data_digest="0123456789",
+    encoder="other",
     clips_per_class=(5, 2, 2),
     classes=("tuba", "violin"),
     tasks=2,
@@ -63,15 +82,15 @@ OTHER = dict(
 def test_every_profile_is_sound(name):
     config = Config.profile(name)
     assert config.name.startswith(f"{name}-contav-seed0-")
-    separator = Config.profile(name, width=4, mask_dim=4, hidden=16, heads=2, feed_forward=16).make_separator(3)
-    assert separator.num_classes == 3 and config.make_method().distillation == config.method_settings["distillation"]
+    separator = make_separator(Config.profile(name, width=4, mask_dim=4, hidden=16, heads=2, feed_forward=16), 3)
+    assert separator.num_classes == 3 and make_method(config).distillation == config.method_settings["distillation"]
     assert config.bins % 2**separator.unet.levels == 0 and config.frames % 2**separator.unet.levels == 0
 
 
 def test_the_paper_profile_is_the_papers():
     config = Config.profile("paper")
     assert (config.batch_size, config.epochs, config.learning_rate, config.schedule) == (32, 100, 1e-4, "paper")
-    assert (config.spectrogram.samples, config.window, config.bins, config.motion) == (65_535, 1022, 256, "whole")
+    assert (spectrogram_of(config).samples, config.window, config.bins, config.motion) == (65_535, 1022, 256, "whole")
     assert config.memory_share is None and config.same_class_share == 0 and config.tasks == 4
     assert config.method_settings["distillation"] == 0.3 and config.method_settings["temperature"] == 0.05
 
@@ -102,24 +121,66 @@ def test_an_unknown_profile_is_refused_with_the_nearest():
 def test_single_settings_are_changed_by_name():
     config = Config.profile("lab", seed=3, distillation=0.5, class_weight=0.0, width=20, tasks=2)
     assert (config.seed, config.tasks) == (3, 2)
-    assert config.make_method().distillation == 0.5 and config.make_method().class_weight == 0
+    assert make_method(config).distillation == 0.5 and make_method(config).class_weight == 0
     assert config.separator_settings["width"] == 20
     untouched = Config.profile("lab")
-    assert untouched.make_method().distillation != 0.5 and untouched.separator_settings["width"] != 20
+    assert make_method(untouched).distillation != 0.5 and untouched.separator_settings["width"] != 20
 
 
-def test_small_profiles_take_the_separators_own_lab_settings():
-    for name in ("iquery", "coseparation", "soundofpixels"):
-        for profile in ("lab", "smoke"):
-            config = Config.profile(profile, separator=name)
-            assert config.separator_settings == separator_class(name).lab and config.make_separator(3).num_classes == 3
-        assert Config.profile("paper", separator=name).separator_settings == {}
-    mixed = Config.profile("lab", separator="coseparation", width=16).separator_settings
-    assert mixed == {**separator_class("coseparation").lab, "width": 16}
+def names_of(*topics: type[Settings]) -> set[str]:
+    return {entry.name for topic in topics for entry in fields(topic)}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_page_names_every_setting_and_nothing_else(profile):
+    page = dict(read_page(profile))
+    parts = {"method": METHODS, "separator": SEPARATORS}
+    for kind, registry in parts.items():
+        import_all(registry.package)
+        of_kind = page.pop(kind)
+        of_kit = {name: part for name, part in registry.items() if part.__module__.startswith("contav_lib.")}
+        assert {name: set(settings) for name, settings in of_kind.items()} == {
+            name: set(settings_of(part)) for name, part in of_kit.items()
+        }
+    topics = {"data": DataSettings, "mixtures": MixtureSettings, "training": TrainingSettings,
+              "evaluation": EvaluationSettings}  # fmt: skip
+    # TOML has no None: a comment stands where nothing is set.
+    comments = re.findall(
+        r"^# (\w+): ", (files("contav_lib") / "profiles" / f"{profile}.toml").read_text(), re.MULTILINE
+    )
+    for topic, settings in page.items():
+        unset = names_of(topics[topic]) - settings.keys() - {"data_digest"}
+        assert settings.keys() <= names_of(topics[topic]) and unset <= {"exemplars", "memory_share", "steps"} & set(
+            comments
+        )
+    assert page.keys() == topics.keys() and names_of(Config) > names_of(*topics.values())
+
+
+def test_a_topic_looks_after_its_own_values():
+    page = read_page("lab")["evaluation"]
+    assert EvaluationSettings(**page).validations == 5
+    with pytest.raises(ValueError, match="validations=0: validations must be 1 or more"):
+        EvaluationSettings(**page | {"validations": 0})
+    with pytest.raises(TypeError, match="select_on"):
+        EvaluationSettings(validations=5, validation_mixtures=1, test_mixtures=1)
+
+
+def test_the_choices_of_exemplars_are_those_there_are():
+    assert set(EXEMPLAR_CHOICES) == CHOICES.keys()
+    with pytest.raises(ValueError, match="exemplar choice called 'herdin'; did you mean 'herding'"):
+        Config.profile("lab", exemplar_choice="herdin")
+
+
+def test_settings_are_a_leaf():
+    tree = ast.parse(Path(config_module.__file__).read_text(encoding="utf-8"))
+    modules = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert {name for name in modules if name.startswith("contav_lib")} == {
+        "contav_lib.utils.devices", "contav_lib.utils.registry"}  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name != "device"])
-def test_every_setting_changes_the_name(setting):
+def test_every_setting_changes_the_name(setting, monkeypatch):
+    monkeypatch.setitem(ENCODERS, "other", object)
     config = Config.profile("lab", tasks=1)
     assert getattr(config, setting) != OTHER[setting]
     assert replace(config, **{setting: OTHER[setting]}).name != config.name
@@ -128,7 +189,7 @@ def test_every_setting_changes_the_name(setting):
 
 def test_names_that_stored_results_hang_on_stay_as_they_are():
     # It changes with any setting of `lab`, with what is hashed, and with RESULTS_VERSION: then old results are lost.
-    assert Config.profile("lab", method="replay", seed=0, device="cpu").name == "lab-replay-seed0-ec9bb0940a"
+    assert Config.profile("lab", method="replay", seed=0, device="cpu").name == "lab-replay-seed0-8c5857c067"
 
 
 def test_other_clips_or_other_encoders_are_another_version_of_results():
@@ -194,8 +255,6 @@ def test_settings_of_another_version_say_so():
         (dict(distillation=float("inf")), "distillation=inf: distillation is a number"),
         (dict(contrast_when="latter"), "contrast_when='latter': did you mean 'later'"),
         (dict(method="lwf", old_queries=1), "old_queries=1: old_queries is text in quotes"),
-        (dict(width=-3), "makes no iquery"),
-        (dict(heads=5), "makes no iquery.*5 heads do not divide"),
         (dict(exemplars=0), "exemplars=0: method 'contav' makes no sense without a memory"),
         (dict(method="replay", memory_share=0.0), "memory_share=0: method 'replay' makes no sense without a memory"),
     ],
@@ -203,6 +262,15 @@ def test_settings_of_another_version_say_so():
 def test_values_of_the_wrong_kind_are_refused_by_name(settings, message):
     with pytest.raises(ValueError, match=message):
         Config.profile("lab", **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [(dict(width=-3), "makes no iquery"), (dict(heads=5), "makes no iquery.*5 heads do not divide")],
+)
+def test_sizes_that_do_not_fit_are_told_when_the_separator_is_made_at_the_latest(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_separator(Config.profile("lab", **settings), 3)
 
 
 def test_joint_training_keeps_no_exemplars_whatever_is_asked():

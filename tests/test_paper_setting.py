@@ -10,12 +10,13 @@ import torch
 import contav_lib
 from contav_lib import Config
 from contav_lib.continual.tasks import make_schedule, split_classes
-from contav_lib.datasets.load import MUSIC_ORDER
+from contav_lib.datasets.minimusic import MUSIC_ORDER
+from contav_lib.experiments.setup import make_separator
 from contav_lib.mixtures.sampler import Sampler
 
-PAGE = Path(contav_lib.__file__).parent / "paper_setting.md"
+PAGE = Path(contav_lib.__file__).parent / "profiles/paper_setting.md"
 # What names, places or records an experiment, and decides nothing of the paper's setting.
-APART = {"name_of_profile", "seed", "data", "clips_per_class", "method_settings", "separator_settings", "record_every",
+APART = {"name_of_profile", "seed", "data", "data_digest", "encoder", "clips_per_class", "method_settings", "separator_settings", "record_every",
          "checkpoint_every", "device"}  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def in_force() -> dict[str, object]:
     """All settings of the profile by name, those of the method and the separator too, as JSON has them."""
     config = Config.profile("paper")
     with torch.device("meta"):
-        separator = asdict(config.make_separator(5).config)
+        separator = asdict(make_separator(config, 5).config)
     own = {entry.name: getattr(config, entry.name) for entry in fields(config) if entry.name not in APART}
     return json.loads(json.dumps(own | dict(config.method_settings) | separator))
 

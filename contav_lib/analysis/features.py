@@ -11,13 +11,12 @@ import torch
 from contav_lib.analysis.similarity import MOST_SOURCES, SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.config import Config
-from contav_lib.continual.tasks import make_schedule
-from contav_lib.datasets.load import videos_folder
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import load_banks, task_mixtures
+from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.utils.devices import mixed_precision, pick_device
+from contav_lib.utils.registry import open_dataset
 
 _USUAL_SOURCES = 300  # not more than so many unless asked for
 _PICTURES_A_SECOND = 2.0
@@ -40,17 +39,16 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
     learned = int(np.isfinite(result.over_all_seen()).sum())
     if not learned:
         raise ValueError(f"{result.folder} holds no model yet: its first task is still being learned. Try again later.")
-    (bank,) = load_banks(config, "test", device=pick_device(device))
-    labels = [result.classes[number] for number in bank.classes.tolist()]
-    schedule = make_schedule(labels, result.tasks, exemplars=0)[:learned]
+    setup = Setup.build(config, pick_device(device))
+    bank = setup.test
     most = max(1, _USUAL_SOURCES // (config.num_sources * learned))
-    counts = [mixtures or min(2 * len(task.classes), most) for task in schedule]
+    counts = [mixtures or min(2 * len(labels), most) for labels in result.tasks[:learned]]
     if (total := config.num_sources * sum(counts)) > MOST_SOURCES:
         raise ValueError(
             f"mixtures={mixtures} makes {total} sources, and more than {MOST_SOURCES} can't be shown. "
             f"Ask for {MOST_SOURCES // (config.num_sources * learned)} mixtures a task or fewer."
         )
-    specs = [task_mixtures(config, bank, task, count) for task, count in zip(schedule, counts, strict=True)]
+    specs = [setup.mix_task(bank, task, count) for task, count in enumerate(counts)]
     features = _features_after_each_task(result, bank, specs)
     spec = MixtureSpec(*(torch.cat([getattr(part, field.name) for part in specs]) for field in fields(MixtureSpec)))
     clips = spec.clips.flatten()
@@ -100,7 +98,7 @@ def _sound(bank: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
 
 def _picture(config: Config, bank: ClipStore, spec: MixtureSpec, place: int) -> np.ndarray | None:
     """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
-    path = _videos(config.data, tuple(config.clips_per_class)).get(bank.ids[spec.clips.flatten()[place]])
+    path = _videos(config.data, config.clips_per_class).get(bank.ids[spec.clips.flatten()[place]])
     if path is None or not path.is_file():
         return None
     from contav_lib.media import read_frames
@@ -116,6 +114,6 @@ def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Pa
     from contav_lib.datasets.clip import find_clips
 
     try:
-        return {clip.id: clip.path for clip in find_clips(videos_folder(data, clips_per_class))}
+        return {clip.id: clip.path for clip in find_clips(open_dataset(data, clips_per_class).videos)}
     except ValueError:
         return {}

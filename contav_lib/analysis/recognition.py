@@ -8,7 +8,7 @@ import torch
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN, Prototypes
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
@@ -47,7 +47,8 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
         raise ValueError(f"result={result!r}: give a Result, such as Result(<folder of an experiment>).")
     if space not in ("frozen", "learned"):
         raise ValueError(f"space is 'frozen' or 'learned', not {space!r}.")
-    train, test = load_banks(Config.from_json(result.config), "train", "test")
+    setup = Setup.build(Config.from_json(result.config))
+    train, test = setup.train, setup.test
     task_of = torch.tensor([task for task, labels in enumerate(result.tasks) for _ in labels])
     kept, rows = None, []
     for task in range(len(result.tasks)):

@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 
+from contav_lib.config import check_classes
 from contav_lib.continual.exemplars import choose_exemplars
 
 
@@ -38,16 +39,7 @@ def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
     Raises:
         ValueError: a class stands there twice, or there are fewer classes than tasks.
     """
-    twice = sorted({label for label in classes if list(classes).count(label) > 1})
-    if twice:
-        raise ValueError(
-            f"Tasks have disjoint classes (eq. 3), but {', '.join(twice)} stands more than once in {list(classes)}."
-        )
-    if not 1 <= num_tasks <= len(classes):
-        raise ValueError(
-            f"{len(classes)} classes can't be split into {num_tasks} tasks: each needs at least one. "
-            f"Set tasks to 1 .. {len(classes)}, or take more classes."
-        )
+    check_classes(classes, num_tasks)
     return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
 
 

@@ -1,15 +1,22 @@
-"""What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used."""
+"""What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used.
 
-from typing import Protocol
+A new encoder is one file: a subclass of `Encoder`, registered with `@ENCODERS.register("name")`; `Config` finds it under that
+name.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 
+from contav_lib.utils.registry import ENCODERS
 
-class Encoder(Protocol):
-    """Turns frames into object features (what is seen) and motion features (how it moves).
+
+class Encoder(ABC):
+    """Turns frames into object features (what is seen) and motion features (how it moves). Made without arguments.
 
     Attributes:
-        name: short name, such as "tiny".
+        name: the registered name, such as "tiny".
         version: changes whenever the same frames would give other features.
         weights_hash: SHA-256 of the weights in hexadecimal digits. Prepared clips remember name, version and hash, and
             are made again when one of them changes.
@@ -18,11 +25,12 @@ class Encoder(Protocol):
     Both methods are deterministic, take no gradients and may be called from several threads.
     """
 
-    name: str
+    name: ClassVar[str]
     version: str
     weights_hash: str
     longest_side: int
 
+    @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
         """What each picture shows.
 
@@ -32,8 +40,8 @@ class Encoder(Protocol):
         Returns:
             `[n, 512]`, float32, the size of CLIP's features.
         """
-        ...
 
+    @abstractmethod
     def motion(self, frames: torch.Tensor) -> torch.Tensor:
         """How the pictures move: one feature for every 2 frames, as VideoMAE gives.
 
@@ -46,4 +54,8 @@ class Encoder(Protocol):
         Raises:
             ValueError: n is odd or 0.
         """
-        ...
+
+
+def make_encoder(name: str) -> Encoder:
+    """The encoder registered as `name`; an unknown name is a ValueError that gives the nearest."""
+    return ENCODERS.find(name)()

@@ -13,7 +13,9 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from contav_lib.encoders.encoder import Encoder
 from contav_lib.utils.paths import shipped
+from contav_lib.utils.registry import ENCODERS
 from contav_lib.utils.storage import load_tensors, without_prefix
 
 WEIGHTS = "tiny_encoders.safetensors"
@@ -68,14 +70,14 @@ def motion_input(before: torch.Tensor, now: torch.Tensor, after: torch.Tensor) -
     return torch.stack([(now - 0.5) * 4, (now - before) * 8, (after - now) * 8], dim=1)
 
 
-class TinyEncoder:
+@ENCODERS.register("tiny")
+class TinyEncoder(Encoder):
     """The `Encoder` of the embedded data set.
 
     Args:
         weights: a file that `contav_lib.minimusic.train_tiny` wrote; the one that comes with the kit by default.
     """
 
-    name = "tiny"
     version = "2"
     longest_side = 160
 

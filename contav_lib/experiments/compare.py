@@ -16,10 +16,10 @@ import pandas as pd
 from contav_lib.cli import command_line
 from contav_lib.config import Config
 from contav_lib.experiments.plans import Seeds, add_seeds, run_plan, seeds_given, which_seeds
-from contav_lib.experiments.result import Result
+from contav_lib.experiments.result import Result, checkpoint_file
 from contav_lib.experiments.results_file import command, save_results
 from contav_lib.experiments.rows import Row, as_pairs, row_in, rows_of
-from contav_lib.experiments.run import load_banks, schedule_of
+from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.tables import as_sentences, as_text, measures_table, paired_differences, results_table
 from contav_lib.experiments.template import without_network
 from contav_lib.methods import method_class
@@ -106,13 +106,12 @@ def memory_bytes(result: Result) -> int:
 
     The old model, which distillation needs while a task is learned, is not counted.
     """
-    config = Config.from_json(result.config)
-    (bank,) = load_banks(config, "train")
-    tasks = schedule_of(config, bank)
+    setup = Setup.build(Config.from_json(result.config))
+    bank, tasks = setup.train, setup.schedule
     old = [clip for clip in tasks[-1].clips if bank.classes[clip] not in tasks[-1].classes]  # joint training keeps all
     state = 0
     if len(tasks) > 1:
-        tensors, _ = load_tensors(result.folder / "checkpoints" / f"task_{len(tasks) - 1}.safetensors")
+        tensors, _ = load_tensors(checkpoint_file(result.folder, len(tasks) - 2))
         state = sum(tensor.nbytes for tensor in without_prefix("method.", tensors).values())
     return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from contav_lib.config import Config
-from contav_lib.datasets.load import MUSIC_ORDER
-from contav_lib.experiments.parallel import run_all
+from contav_lib.datasets.minimusic import MUSIC_ORDER
+from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
 from contav_lib.methods.contav import WITHOUT_CROSSSDC

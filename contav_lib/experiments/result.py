@@ -128,12 +128,17 @@ class Result:
         count = len(self.tasks)
         if not -count <= task < count:
             raise ValueError(f"task={task}: there are {count} tasks, counted from 0; -1 is the last one.")
-        return self.folder / "checkpoints" / f"task_{range(count)[task] + 1}.safetensors"
+        return checkpoint_file(self.folder, range(count)[task])
 
     def _pick(self, table: str, metric: str) -> list:
         if metric not in self._scores[table]:
             raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
         return self._scores[table][metric]
+
+
+def checkpoint_file(folder: Path, task: int) -> Path:
+    """Where a result's folder holds the separator after a task (from 0)."""
+    return folder / "checkpoints" / f"task_{task + 1}.safetensors"
 
 
 def _nanmean(rows: np.ndarray) -> np.ndarray:

@@ -7,26 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import Prototypes, load_prototypes
-from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_classes
-from contav_lib.datasets.load import load_data, require_clips
-from contav_lib.datasets.prepare import Corpus
+from contav_lib.continual.tasks import Task
 from contav_lib.evaluation import mixture_scores
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.experiments.examples import examples_are_whole, store_examples
-from contav_lib.experiments.result import Result
-from contav_lib.methods import method_class
+from contav_lib.experiments.result import Result, checkpoint_file
+from contav_lib.experiments.setup import Setup, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
-from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
-from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators import load_separator, save_separator
 from contav_lib.training.history import Callback, History, StepCounter
 from contav_lib.training.trainer import Trainer
@@ -41,8 +36,6 @@ from contav_lib.utils.storage import (
     without_prefix,
     write_json,
 )
-
-TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never on an experiment's seed
 
 
 def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (), progress: bool = True) -> Result:
@@ -107,7 +100,7 @@ def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
     classes: list[str] = []
     for number, task in enumerate(tasks):
         classes += task
-        path = _checkpoint(folder, number)
+        path = checkpoint_file(folder, number)
         try:
             with file_errors(path):
                 known = read_metadata(path)["classes"]
@@ -118,98 +111,20 @@ def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
     return len(tasks)
 
 
-def load_banks(config: Config, *splits: str, device: torch.device | str = "cpu") -> list[ClipStore]:
-    """One `ClipStore` a split, with the classes of `config`; class numbers follow the order of learning."""
-    numbers = {label: number for number, label in enumerate(learning_order(config))}
-    clips = [_corpus(config).select(split, _class_list(config)) for split in splits]
-    noisy = [with_visual_noise(chosen, config.visual_noise) for chosen in clips]
-    return [ClipStore(chosen, numbers, config.spectrogram, config.motion, device) for chosen in noisy]
-
-
-def learning_order(config: Config) -> list[str]:
-    """The classes of an experiment, in the order of learning."""
-    classes = _class_list(config)
-    if config.shuffle_classes:
-        return np.random.default_rng(config.seed).permutation(classes).tolist()
-    return classes
-
-
-def schedule_of(config: Config, train: ClipStore) -> list[Task]:
-    """The tasks of an experiment; their clips are places in its bank of training clips."""
-    classes = learning_order(config)
-    return make_schedule(
-        [classes[number] for number in train.classes.tolist()],
-        split_classes(classes, config.tasks),
-        config.exemplars,
-        joint=method_class(config.method).joint,
-        seed=config.seed,
-        choice=config.exemplar_choice,
-        features=None if config.exemplar_choice == "random" else train.clip_descriptors().numpy(),
-        sound_values=config.bins,
-    )
-
-
-def task_mixtures(config: Config, bank: ClipStore, task: Task, count: int) -> MixtureSpec:
-    """Fixed mixtures of one task's own classes, for a column of the task matrix."""
-    return fixed_mixtures(bank, _as_listed(config, task.classes), count, TEST_SEED + task.index, config.num_sources)
-
-
-def seen_mixtures(config: Config, bank: ClipStore, task: Task, count: int) -> MixtureSpec:
-    """Fixed mixtures across all classes seen up to a task, as the paper evaluates."""
-    return fixed_mixtures(bank, _as_listed(config, task.seen), count, TEST_SEED + 100 + task.index, config.num_sources)
-
-
-def steps_of(config: Config) -> int:
-    """Training steps of a whole experiment."""
-    labels = [clip.label for clip in _corpus(config).select("train", _class_list(config))]
-    tasks = split_classes(learning_order(config), config.tasks)
-    schedule = make_schedule(labels, tasks, config.exemplars, joint=method_class(config.method).joint)
-    return sum(map(config.steps_in_task, schedule))
-
-
-def _corpus(config: Config) -> Corpus:
-    """The data of an experiment, with enough clips for its mixtures."""
-    corpus = load_data(config.data, config.clips_per_class)
-    tasks = split_classes(learning_order(config), config.tasks)
-    require_clips(corpus, clips_needed(tasks, config.num_sources, validate_on_new=config.select_on == "new"))
-    return corpus
-
-
-def _class_list(config: Config) -> list[str]:
-    """The classes of an experiment, whatever the order of learning."""
-    return list(config.classes) or load_data(config.data, config.clips_per_class).classes
-
-
-def _as_listed(config: Config, classes: Sequence[int]) -> list[int]:
-    """Class numbers in the order of the list of classes: the same classes make the same mixtures in any order of learning."""
-    order, listed = learning_order(config), _class_list(config)
-    return sorted(classes, key=lambda number: listed.index(order[number]))
-
-
 class Experiment:
     """One run of an experiment."""
 
     def __init__(self, config: Config, folder: Path, callbacks: Iterable[Callback], progress: bool):
         self.config, self.folder = config, folder
-        self.train, self.validation, self.test = load_banks(
-            config, "train", "validation", "test", device=pick_device(config.device)
-        )
-        self.tasks = split_classes(learning_order(config), config.tasks)
-        self.schedule = schedule_of(config, self.train)
-        self.mixtures = [
-            (task_mixtures(config, self.test, task, config.test_mixtures),
-             seen_mixtures(config, self.test, task, config.test_mixtures * len(self.tasks[: task.index + 1])))
-            for task in self.schedule
-        ]  # fmt: skip
-        select = task_mixtures if config.select_on == "new" else seen_mixtures
-        self.selection = [select(config, self.validation, task, config.validation_mixtures) for task in self.schedule]
+        self.setup = Setup.build(config, pick_device(config.device))
+        self.tasks, self.schedule = self.setup.tasks, self.setup.schedule
         self.progress = progress
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config.to_json())
         self.history = History(folder / "history.jsonl", callbacks)
         self.learned = tasks_learned(folder, self.tasks)
         for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
-            _checkpoint(folder, task.index).unlink(missing_ok=True)
+            checkpoint_file(folder, task.index).unlink(missing_ok=True)
         self.scores, self.mixture_scores = self._stored_scores()
 
     def run(self) -> Result:
@@ -227,51 +142,53 @@ class Experiment:
 
     def _learn(self, task: Task) -> None:
         separator, method = self._before(task)
-        trainer = Trainer(self.config, separator, method, self.train, self.validation, self.folder, self.history)
-        trainer.learn(task, self.selection[task.index])
+        setup = self.setup
+        trainer = Trainer(self.config, separator, method, setup.train, setup.validation, self.folder, self.history)
+        trainer.learn(task, setup.selection_mixtures[task.index])
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
-        path, prototypes = _checkpoint(self.folder, task.index), self._prototypes(task)
+        path, prototypes = checkpoint_file(self.folder, task.index), self._prototypes(task)
         save_separator(path, separator, classes, method.state_dict(), prototypes.tensors())
         trainer.progress_file.unlink(missing_ok=True)
 
     def _before(self, task: Task):
         """Separator and method as they are when a task begins: from the seed, or from the last task's checkpoint."""
-        method = self.config.make_method()
-        path = _checkpoint(self.folder, task.index - 1)
+        method = make_method(self.config)
+        path = checkpoint_file(self.folder, task.index - 1)
         if task.index > 0:
-            method.load_state_dict(without_prefix("method.", load_tensors(path, self.train.device)[0]))
+            method.load_state_dict(without_prefix("method.", load_tensors(path, self.setup.train.device)[0]))
         if not self.config.starts_fresh(task):
-            return load_separator(path, self.train.device), method
+            return load_separator(path, self.setup.train.device), method
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            return self.config.make_separator(len(task.seen)), method
+            return make_separator(self.config, len(task.seen)), method
 
     def _prototypes(self, task: Task) -> Prototypes:
         """What the classes look like: the new ones by this task's training clips, the old ones as they were."""
         first = len(task.seen) - len(task.classes)
-        new = [clip for clip in task.clips if self.train.classes[clip] >= first]  # joint training has old clips, too
-        learned = Prototypes.learn(
-            self.train.object_embeddings()[new], (self.train.classes[new] - first).to(self.train.device)
-        )
+        train = self.setup.train
+        new = [clip for clip in task.clips if train.classes[clip] >= first]  # joint training has old clips, too
+        learned = Prototypes.learn(train.object_embeddings()[new], (train.classes[new] - first).to(train.device))
         if task.index == 0:
             return learned
-        return load_prototypes(_checkpoint(self.folder, task.index - 1), self.train.device).extended(learned)
+        return load_prototypes(checkpoint_file(self.folder, task.index - 1), train.device).extended(learned)
 
     def _measure(self, task: Task) -> None:
         """Fill row `task` of the task matrix, score the mixtures across all seen classes, store examples."""
         start = time.perf_counter()
-        separator = load_separator(_checkpoint(self.folder, task.index), self.train.device)
-        for other in self.schedule[: task.index + 1]:
-            scores = evaluate(separator, self.test, self.mixtures[other.index][0])
-            set_scores(self.scores, "matrix", mean_scores(scores), task.index, other.index)
-            mixture_scores.set_task_scores(self.mixture_scores, other.index, task.index, scores)
-        mixtures = self.mixtures[task.index][1]
-        scores = evaluate(separator, self.test, mixtures)
+        setup = self.setup
+        separator = load_separator(checkpoint_file(self.folder, task.index), setup.test.device)
+        learned = setup.task_mixtures[: task.index + 1]
+        for other, mixtures in enumerate(learned):
+            scores = evaluate(separator, setup.test, mixtures)
+            set_scores(self.scores, "matrix", mean_scores(scores), task.index, other)
+            mixture_scores.set_task_scores(self.mixture_scores, other, task.index, scores)
+        mixtures = setup.seen_mixtures[task.index]
+        scores = evaluate(separator, setup.test, mixtures)
         set_scores(self.scores, "seen", mean_scores(scores), task.index)
         self.scores["dropped"] = int(scores["sdr"].isnan().any(1).sum())
         mixture_scores.set_seen_scores(self.mixture_scores, self._named(mixtures), scores)
-        drawn = [self.mixtures[other.index][0][:1] for other in self.schedule[: task.index + 1]]
-        store_examples(self.folder / "examples", separator, self.test, drawn, learning_order(self.config))
+        heard = [mixtures[:1] for mixtures in learned]
+        store_examples(self.folder / "examples", separator, setup.test, heard, setup.classes)
         rows, seen = self.scores["matrix"], self.scores["seen"]
         self.history.add_last(
             {
@@ -290,7 +207,7 @@ class Experiment:
         """What an interrupted run measured of the tasks whose checkpoints are there; nothing, for a new one."""
         nothing = (
             no_scores(self.tasks),
-            mixture_scores.no_mixture_scores([self._named(own) for own, _ in self.mixtures]),
+            mixture_scores.no_mixture_scores([self._named(mixtures) for mixtures in self.setup.task_mixtures]),
         )
         try:
             scores = read_scores(self.folder / "matrix.json")
@@ -303,11 +220,6 @@ class Experiment:
 
     def _named(self, mixtures: MixtureSpec) -> dict[str, list]:
         """Ids and labels of what is mixed, as `mixtures.json` holds them."""
-        order = learning_order(self.config)
-        return mixture_scores.name_clips(
-            mixtures.clips, self.test.ids, [order[number] for number in self.test.classes.tolist()]
-        )
-
-
-def _checkpoint(folder: Path, task: int) -> Path:
-    return folder / "checkpoints" / f"task_{task + 1}.safetensors"
+        bank = self.setup.test
+        labels = [self.setup.classes[number] for number in bank.classes.tolist()]
+        return mixture_scores.name_clips(mixtures.clips, bank.ids, labels)

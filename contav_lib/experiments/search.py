@@ -4,7 +4,7 @@ python -m contav_lib.experiments.search --profile lab
 
 Every try learns the first two tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
 score is the SDR on validation mixtures over all 10 classes after the last task, mean of the two. (One run alone may be dB off:
-it would choose luck.) What is chosen stands in each method's file, as a default or as `lab`; rows without memory use it, too
+it would choose luck.) What is chosen stands on the profile's page (`contav_lib/profiles`); rows without memory use it, too
 (`--exemplars 0` searches without). Methods without `tries` have no settings of their own. "distillation only" is ContAV-Sep
 without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep fares with the weights of its paper:
 `python -m contav_lib.experiments.studies terms`.
@@ -21,12 +21,12 @@ import pandas as pd
 
 from contav_lib.cli import command_line
 from contav_lib.config import Config
-from contav_lib.datasets.load import MUSIC_ORDER
+from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.evaluation.evaluate import validation_sdr
-from contav_lib.experiments.parallel import run_all
+from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.results_file import command, save_table
-from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.registry import find_by_name
@@ -81,7 +81,7 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
 
 def score(config: Config, result: Result) -> float:
     """SDR in dB of the last separator, on validation mixtures over all classes."""
-    (bank,) = load_banks(config, "validation")
+    bank = Setup.build(config).validation
     return validation_sdr(
         result.separator(), bank, fixed_mixtures(bank, range(len(result.classes)), MIXTURES, SEEDS[0])
     )

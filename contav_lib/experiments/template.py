@@ -14,7 +14,7 @@ from contav_lib.config import Config
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.plans import Seeds, which_seeds
-from contav_lib.experiments.run import load_banks, schedule_of, seen_mixtures
+from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import SeparatorOutput
 
@@ -112,14 +112,16 @@ def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides
         columns `<score>_mean` and `<score>_std` over seeds, in dB, for `tables.as_text`; there is nothing to forget.
     """
     configs = [Config.profile(profile, **overrides, method="replay", seed=seed) for seed in which_seeds(seeds)]
-    train, test = load_banks(configs[0], "train", split)
+    first = Setup.build(configs[0])
+    train, test = first.train, first.bank(split)
     rows = {}
     for name, (others, of_exemplars) in TEMPLATES.items():
         scores = []
         for config in configs if of_exemplars else configs[:1]:
-            *_, task = schedule_of(config, train)
-            separator = ClassSpectrum(class_spectra(train, task.kept if of_exemplars else None), others)
-            mixtures = seen_mixtures(config, test, task, config.test_mixtures * config.tasks)
+            setup = Setup.build(config)
+            kept = setup.schedule[-1].kept if of_exemplars else None
+            separator = ClassSpectrum(class_spectra(train, kept), others)
+            mixtures = setup.mix_seen(test, config.tasks - 1, config.test_mixtures * config.tasks)
             scores.append(mean_scores(evaluate(separator, test, mixtures)))
         table = pd.DataFrame(scores)
         rows[name] = {**table.mean().add_suffix("_mean"), **table.std().add_suffix("_std")}

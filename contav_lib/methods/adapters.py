@@ -10,7 +10,7 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.freeze import Freeze
 from contav_lib.methods.method import Batches, Variant, register_method
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
 

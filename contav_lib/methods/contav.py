@@ -8,7 +8,7 @@ from contav_lib.continual.tasks import Task
 from contav_lib.losses import cross_modal_similarity, cross_task_rows
 from contav_lib.methods.method import Method, Variant, register_method
 from contav_lib.methods.teacher import Teacher, distil_masks
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
 WITHOUT_CROSSSDC = dict(instance_weight=0.0, class_weight=0.0)  # all else the same

@@ -7,7 +7,7 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.method import Batches, Method, Variant, register_method
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
 
@@ -47,8 +47,6 @@ class DER(Method):
     tries = tuple(dict(distillation=weight) for weight in (1.0, 0.3, 3.0, 0.1))
     exemplars = 1
     needs_memory = True
-
-    lab = {"distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 1.0
 

@@ -7,7 +7,7 @@ import torch
 
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, Variant, register_method
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput, old_rows
 
 Weights = dict[str, torch.Tensor]

@@ -35,7 +35,6 @@ class EWF(LwF):
         dict(old_queries=old_queries, distillation=weight)
         for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 0.1), ("new_picture", 0.3))
     )
-    lab = {"distillation": 0.1}  # chosen by `contav_lib.experiments.search`
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         super().begin_task(task, separator)

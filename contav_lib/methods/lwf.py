@@ -7,7 +7,7 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.methods.teacher import Teacher, TeacherOutput, distil_masks
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 
 BATCHES = 20  # of a task, from which the mean looks of its classes are taken
@@ -63,7 +63,6 @@ class LwF(Method):
         dict(old_queries=old_queries, distillation=weight)
         for old_queries, weight in (("plain", 1.0), ("plain", 0.3), ("plain", 3.0), ("new_picture", 0.3))
     )
-    lab = {"old_queries": "new_picture", "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     distillation: float = 0.3
     old_queries: str = "plain"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from contav_lib.continual.tasks import Task
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.registry import METHODS, did_you_mean, import_all
 
@@ -61,7 +61,6 @@ class Method:
         needs_queries: it makes no sense with a separator that has no row of weights for each class (`class_queries`).
         joint: train on the clips of all classes seen so far (the upper bound).
         fresh_start: begin every task with new weights, drawn from the seed, instead of the last task's.
-        lab: settings other than the defaults for the `lab` profile's small scale, chosen on validation clips.
     """
 
     name: ClassVar[str]
@@ -74,7 +73,6 @@ class Method:
     needs_queries: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     fresh_start: ClassVar[bool] = False
-    lab: ClassVar[dict[str, float]] = {}
 
     def begin_task(self, task: Task, separator: Separator) -> None:
         """Prepare for a task; called before the separator grows: it is still the old model."""

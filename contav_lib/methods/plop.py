@@ -13,7 +13,7 @@ from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import NEW_PICTURE, LwF
 from contav_lib.methods.method import Variant, register_method
 from contav_lib.methods.teacher import TeacherOutput
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import SeparatorOutput
 
 SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and the whole; each divides the one before
@@ -65,7 +65,6 @@ class PLOP(LwF):
             ("plain", 1.0, 1.0), ("plain", 0.1, 1.0), ("plain", 0.1, 0.3), ("new_picture", 0.1, 0.3),
         )
     )  # fmt: skip
-    lab = {"old_queries": "new_picture", "pod": 0.1, "distillation": 0.3}  # chosen by `contav_lib.experiments.search`
 
     pod: float = 1.0
     confidence: float = 0.5

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from contav_lib.losses import mask_distillation
-from contav_lib.mixtures.clip_store import Batch
+from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
 

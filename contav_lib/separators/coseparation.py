@@ -130,15 +130,6 @@ class CoSeparation(Separator):
 
     config: CoSeparationConfig
     config_class = CoSeparationConfig
-    lab = dict(
-        width=12,
-        levels=4,
-        frequency_codes=4,
-        visual_dim=48,
-        classifier_width=8,
-        classifier_blocks=1,
-        classifier_reaches_masks=False,  # or masks of short trainings serve the classifier before the ear
-    )
 
     def __init__(self, num_classes: int, config: CoSeparationConfig | None = None):
         super().__init__(num_classes, config)

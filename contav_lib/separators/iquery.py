@@ -231,17 +231,6 @@ class IQuery(Separator):
     config_class = IQueryConfig
     modality_pairs = (("audio", "motion"), ("audio", "object"), ("motion", "object"))
     class_queries = True
-    lab = dict(
-        width=12,
-        mask_dim=16,
-        levels=4,
-        frequency_codes=4,
-        hidden=48,
-        heads=4,
-        feed_forward=96,
-        encoder_layers=1,
-        decoder_layers=2,
-    )
 
     def __init__(self, num_classes: int, config: IQueryConfig | None = None):
         super().__init__(num_classes, config)

@@ -67,7 +67,6 @@ class Separator(nn.Module):
         modality_pairs: the feature pairs that CrossSDC may compare.
         class_queries: each class has a row of weights of its own that its masks depend on, so that a new class can be learned
             by training its row alone.
-        lab: settings other than the defaults for the small spectrograms of the profiles `lab` and `smoke`.
 
     Attributes:
         num_classes: classes known by now.
@@ -80,7 +79,6 @@ class Separator(nn.Module):
     config_class: ClassVar[type]
     modality_pairs: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "object"),)
     class_queries: ClassVar[bool] = False
-    lab: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, num_classes: int, config: Any = None):
         super().__init__()

@@ -56,13 +56,6 @@ class SoundOfPixels(Separator):
 
     config: SoundOfPixelsConfig
     config_class = SoundOfPixelsConfig
-    lab = dict(
-        width=12,
-        mask_dim=16,
-        levels=4,
-        frequency_codes=4,
-        target="ratio",  # 2 dB better than "binary" after 200 steps
-    )
 
     def __init__(self, num_classes: int, config: SoundOfPixelsConfig | None = None):
         super().__init__(num_classes, config)

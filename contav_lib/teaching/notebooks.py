@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contav_lib.cli import Failed, command_line
 from contav_lib.config import Config
-from contav_lib.experiments.parallel import run_all
+from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.plans import ablation, all_lessons, forgetting, run_plan, single_task
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths

@@ -68,3 +68,14 @@ ENCODERS = Registry("encoder", "contav_lib.encoders")
 DATASETS = Registry("dataset", "contav_lib.datasets")
 SEPARATORS = Registry("separator", "contav_lib.separators")
 METHODS = Registry("method", "contav_lib.methods")
+
+
+def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) -> Any:
+    """The `Dataset` that `data` means: a registered name ("mini"), "name:place", or the path of a folder of videos.
+
+    Raises:
+        ValueError: there is no name at all.
+    """
+    name, _, place = data.partition(":")
+    import_all(DATASETS.package)
+    return DATASETS[name](place, clips_per_class) if name in DATASETS else DATASETS["folder"](data, clips_per_class)

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from contav_lib.analysis.features import extract_features
-from contav_lib.continual.tasks import make_schedule
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import load_banks, task_mixtures
+from contav_lib.experiments.setup import Setup, spectrogram_of
 
 
 @pytest.fixture
@@ -18,10 +17,8 @@ def sources(reference, home):
 
 
 def test_features_are_what_the_separator_says_of_the_fixed_mixtures(sources, reference, tiny):
-    (test,) = load_banks(tiny(), "test")
-    labels = [reference.classes[number] for number in test.classes.tolist()]
-    first = make_schedule(labels, reference.tasks, exemplars=0)[0]
-    draw = task_mixtures(tiny(), test, first, 2 * len(first.classes))
+    setup = Setup.build(tiny())
+    test, draw = setup.test, setup.mix_task(setup.test, 0, 2 * len(reference.tasks[0]))
     batch = test.batch(draw)
     with torch.inference_mode():
         said = reference.separator(1)(batch.mixture, batch.visual, batch.classes).features["audio"].flatten(0, 1)
@@ -42,7 +39,7 @@ def test_sources_stand_by_class_and_are_unknown_before_their_task(sources, refer
 
 def test_a_source_can_be_heard_and_seen(sources, tiny):
     sound, picture = sources.sound(3), sources.picture(3)
-    assert sound.shape == (tiny().spectrogram.samples,) and 0.05 < sound.abs().max() <= 1
+    assert sound.shape == (spectrogram_of(tiny()).samples,) and 0.05 < sound.abs().max() <= 1
     assert picture.shape == (48, 64, 3) and picture.dtype == np.uint8
 
 

@@ -18,7 +18,7 @@ import torch
 from yardstick import interleaved, ratios
 
 from contav_lib import Config
-from contav_lib.experiments.run import load_banks, schedule_of
+from contav_lib.experiments.setup import Setup, make_method, make_separator
 from contav_lib.methods.der import DER, STORED
 from contav_lib.mixtures.batch import Batch
 from contav_lib.mixtures.sampler import Sampler
@@ -31,10 +31,10 @@ LIMITS = {"replay": 1.1, "ewc": 1.15, "lwf": 1.6, "plop": 1.6, "ewf": 1.6, "avci
 def training_step(name: str, profile: str, **settings: str) -> Callable[[], None]:
     """One step after another of task 4, as the trainer takes them; batches are made before."""
     config = Config.profile(profile, method=name, exemplars=int(name != "finetune"), device="cpu", **settings)
-    (bank,) = load_banks(config, "train")
-    *_, before, task = schedule_of(config, bank)
+    setup = Setup.build(config)
+    bank, (*_, before, task) = setup.train, setup.schedule
     torch.manual_seed(0)
-    separator, method = config.make_separator(len(before.seen)), config.make_method()
+    separator, method = make_separator(config, len(before.seen)), make_method(config)
     sampler, earlier = (
         Sampler(bank, t.clips, t.memory, config.num_sources, config.memory_share, 0.0, config.gain, seed=t.index)
         for t in (task, before)

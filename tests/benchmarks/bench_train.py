@@ -27,6 +27,7 @@ from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation.metrics import score_mixtures
+from contav_lib.experiments.setup import make_method, make_separator
 from contav_lib.mixtures.batch import Batch, SpectrogramSize
 from contav_lib.training.optimizers import Optimizers
 
@@ -57,7 +58,7 @@ def paper_batch(old_classes: int, classes: int) -> Batch:
 def training_step(old_classes: int, classes: int) -> Callable[[], None]:
     """Tensors ready -> forward, all four losses with the old model's part, backward, the paper's optimizers."""
     config = Config.profile("paper", method="contav")
-    separator, method = config.make_separator(old_classes), config.make_method()
+    separator, method = make_separator(config, old_classes), make_method(config)
     method.begin_task(Task(index=3, classes=(), seen=(), clips=(), memory=()), separator)
     separator.grow(classes)
     separator.train()

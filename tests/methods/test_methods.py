@@ -8,6 +8,7 @@ from continual import batch_of, first_task, learning, losses, make_separator, ol
 
 from contav_lib import Config, run
 from contav_lib.continual.tasks import Task
+from contav_lib.experiments.setup import make_method
 from contav_lib.methods import Method, method_class, register_method
 from contav_lib.methods.contav import ContAV
 from contav_lib.methods.teacher import Teacher
@@ -58,7 +59,7 @@ def test_a_new_method_needs_one_registered_class_only(home, tiny, monkeypatch):
             self.steps = state["steps"]
 
     config = tiny(method="quiet", quietness=0.25)
-    assert config.make_method() == Quiet(0.25) and method_class("quiet") is Quiet
+    assert make_method(config) == Quiet(0.25) and method_class("quiet") is Quiet
     result = run(config, progress=False)
     assert ended == [(0, 2, (2, 2)), (1, 4, (2, 2))]
     kept, _ = load_tensors(result.folder / "checkpoints/task_2.safetensors")

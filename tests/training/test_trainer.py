@@ -13,6 +13,7 @@ from samples import CLASSES
 
 from contav_lib import Config, run
 from contav_lib.continual.tasks import Task
+from contav_lib.experiments.setup import make_separator
 from contav_lib.methods import Method, method_class, register_method
 from contav_lib.training.history import read_history
 from contav_lib.training.optimizers import Optimizers
@@ -243,8 +244,8 @@ def test_the_history_tells_the_course(reference):
 def test_learning_rates_follow_their_schedules(tiny):
     def rates(**settings):
         config = tiny(learning_rate=1.0, later_learning_rate=0.5, warmup_steps=2, **settings)
-        optimizers = Optimizers(config, config.make_separator(2), 10, first_task=True)
-        later = Optimizers(config, config.make_separator(2), 10, first_task=False)
+        optimizers = Optimizers(config, make_separator(config, 2), 10, first_task=True)
+        later = Optimizers(config, make_separator(config, 2), 10, first_task=False)
         for ours, halved in zip(optimizers._rates, later._rates, strict=True):
             assert [halved(step) for step in range(10)] == pytest.approx([ours(step) / 2 for step in range(10)])
         return [[rate(step) for step in range(10)] for rate in optimizers._rates]
@@ -266,7 +267,7 @@ def test_optimizers_saved_and_loaded_go_on_alike(tiny, schedule):
         optimizers.step(number)
 
     torch.manual_seed(0)
-    one, other = config.make_separator(2), config.make_separator(2)
+    one, other = make_separator(config, 2), make_separator(config, 2)
     first = Optimizers(config, one, 6, first_task=True)
     for number in range(3):
         step(one, first, number)
@@ -282,8 +283,8 @@ def test_optimizers_saved_and_loaded_go_on_alike(tiny, schedule):
 def test_fused_steps_equal_plain_ones():
     config = Config.profile("lab")
     torch.manual_seed(0)
-    one = config.make_separator(2)
-    other = config.make_separator(2)
+    one = make_separator(config, 2)
+    other = make_separator(config, 2)
     other.load_state_dict(one.state_dict())
     ours = Optimizers(config, one, 6, first_task=True)
     theirs = torch.optim.AdamW(other.parameters(), weight_decay=config.weight_decay, fused=False, foreach=False)

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from contav_lib.config import Config
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import task_mixtures
-from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.experiments.studies.retest import setup_of
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
@@ -83,8 +81,8 @@ def energy_taken(result: Result) -> EnergyTaken:
     Raises:
         ValueError: one task only, or a separator whose masks do not depend on the class.
     """
-    config = Config.from_json(result.config)
-    bank = bank_of(result, "test")
+    setup = setup_of(result)
+    bank = setup.test
     separator = result.separator(device=bank.device)
     if not separator.class_queries:
         raise ValueError(
@@ -93,8 +91,8 @@ def energy_taken(result: Result) -> EnergyTaken:
     if len(result.tasks) < 2:
         raise ValueError("One task has no old classes: give a result of two tasks or more.")
     labels, of_source, of_others = [], [], []
-    for task in tasks_of(result, bank)[:-1]:
-        for batch in bank.batches(task_mixtures(config, bank, task, config.test_mixtures)):
+    for mixtures in setup.task_mixtures[:-1]:
+        for batch in bank.batches(mixtures):
             with mixed_precision(bank.device):
                 masks = masks_of_all_queries(separator, batch).float()  # [B, N, C, F, T]
             energy = (batch.ratio_masks * batch.mixture).square()

@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from contav_lib.config import Config
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.intervals import clip_weights, resampled_means
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import seen_mixtures
-from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.experiments.studies.retest import bank_of, setup_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
 from contav_lib.mixtures.batch import MixtureSpec
@@ -93,7 +91,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
 def _mixtures(result: Result, split: str, count: int) -> tuple[ClipStore, MixtureSpec, np.ndarray]:
     """Mixtures drawn as those of the final test are."""
     bank = bank_of(result, split)
-    draw = seen_mixtures(Config.from_json(result.config), bank, tasks_of(result, bank)[-1], count)
+    draw = setup_of(result).mix_seen(bank, len(result.tasks) - 1, count)
     return bank, draw, np.array(bank.ids)[draw.clips.numpy()]
 
 

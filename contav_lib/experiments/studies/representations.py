@@ -8,11 +8,10 @@ import pandas as pd
 import torch
 from torch.nn.functional import one_hot
 
-from contav_lib.config import Config
 from contav_lib.evaluation.ablations import VisualAblation
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import task_mixtures
-from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.experiments.setup import make_separator
+from contav_lib.experiments.studies.retest import setup_of
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
@@ -103,14 +102,14 @@ def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]
         ValueError: one task only, or too few samples.
     """
     _require_old_tasks(result)
-    config = Config.from_json(result.config)
-    bank = bank_of(result, "test")
+    setup = setup_of(result)
+    bank = setup.test
     final = result.separator(device=bank.device)
     similarities = {}
-    for task in tasks_of(result, bank)[:-1]:
-        draw = task_mixtures(config, bank, task, mixtures)
-        then, now = (features(each, bank, draw) for each in (result.separator(task.index, bank.device), final))
-        similarities[task.index] = {name: linear_cka(then[name], now[name]) for name in then}
+    for task in range(len(result.tasks) - 1):
+        draw = setup.mix_task(bank, task, mixtures)
+        then, now = (features(each, bank, draw) for each in (result.separator(task, bank.device), final))
+        similarities[task] = {name: linear_cka(then[name], now[name]) for name in then}
     return similarities
 
 
@@ -123,11 +122,11 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     probe would read the query.
     """
     _require_old_tasks(result)
-    config = Config.from_json(result.config)
-    train, test = bank_of(result, "train"), bank_of(result, "test")
+    setup = setup_of(result)
+    train, test = setup.train, setup.test
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        untrained = config.make_separator(len(result.tasks[0])).to(train.device).eval()
+        torch.manual_seed(setup.config.seed)
+        untrained = make_separator(setup.config, len(result.tasks[0])).to(train.device).eval()
     draws = {
         bank: bank.spec(torch.arange(len(bank)).unsqueeze(1), torch.Generator().manual_seed(0))
         for bank in (train, test)

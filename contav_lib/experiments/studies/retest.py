@@ -7,12 +7,11 @@ import pandas as pd
 
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, make_schedule
-from contav_lib.datasets.load import load_data
 from contav_lib.evaluation.ablations import VisualAblation
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.devices import pick_device
@@ -24,13 +23,18 @@ def bank_of(result: Result, split: str) -> ClipStore:
     Raises:
         ValueError: the data have no such split.
     """
-    config = Config.from_json(result.config)
-    if not load_data(config.data, config.clips_per_class).select(split, result.classes):
+    setup = setup_of(result)
+    if not setup.corpus.select(split, result.classes):
         raise ValueError(
-            f"There is no clip of the split {split!r} in data={config.data!r}: "
+            f"There is no clip of the split {split!r} in data={setup.config.data!r}: "
             "MiniMUSIC has it; for your own videos, list clips in splits/."
         )
-    return load_banks(config, split, device=pick_device())[0]
+    return setup.bank(split)
+
+
+def setup_of(result: Result) -> Setup:
+    """The experiment behind a result made ready again, on the GPU where there is one."""
+    return Setup.build(Config.from_json(result.config), pick_device())
 
 
 def tasks_of(result: Result, bank: ClipStore) -> list[Task]:

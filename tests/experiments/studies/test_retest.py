@@ -7,7 +7,7 @@ import torch
 
 from contav_lib import Config
 from contav_lib.experiments import studies
-from contav_lib.experiments.run import load_banks
+from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.studies.retest import bank_of, tasks_of
 from contav_lib.mixtures.fixed import fixed_mixtures
 
@@ -19,7 +19,7 @@ def test_results_are_asked_again_by_name_and_seed(reference, home, question):
 
 
 def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
-    (bank,) = load_banks(Config.from_json(reference.config), "test")
+    bank = Setup.build(Config.from_json(reference.config)).test
     batch = bank.batch(fixed_mixtures(bank, range(len(reference.classes)), 12, seed=0))
     seen = studies.by_looks(reference, bank)(replace(batch, classes=torch.full_like(batch.classes, -1)))
     nearest = reference.prototypes().recognise(bank.object_embeddings()).nearest

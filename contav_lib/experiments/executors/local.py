@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from multiprocessing.managers import SyncManager
 
@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.run import Experiment, experiment_lock, is_finished, run, steps_of
+from contav_lib.experiments.run import Experiment, experiment_lock, is_finished, run
+from contav_lib.experiments.setup import Setup
 from contav_lib.methods import method_class
 from contav_lib.training.history import StepCounter
 from contav_lib.utils import paths
@@ -31,13 +32,13 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
     """
     todo = list({config.name: config for config in configs if not is_finished(config)}.values())
     if todo:
-        load_data_once(todo)
+        steps = _steps(todo)
         workers = min(workers or os.cpu_count() or 1, len(todo))
         if workers == 1 or any(config.to_json()["device"] != "cpu" for config in todo):
             for config in sorted(todo, key=lambda config: (config.seed, _is_long(config))):  # a stop leaves whole seeds
                 run(config)
         else:
-            _run_in_processes(sorted(todo, key=_is_long, reverse=True), workers)  # at the end no core idles
+            _run_in_processes(sorted(todo, key=_is_long, reverse=True), steps, workers)  # at the end no core idles
     return [run(config) for config in configs]
 
 
@@ -45,14 +46,18 @@ def _is_long(config: Config) -> bool:
     return method_class(config.method).joint
 
 
-def load_data_once(configs: Iterable[Config]) -> None:
-    """Prepare the data of all experiments, so that processes side by side find it done."""
-    for data, clips_per_class in {(config.data, config.clips_per_class) for config in configs}:
-        load_data(data, clips_per_class)
+def _steps(configs: Sequence[Config]) -> int:
+    """Training steps of all experiments. Their data are prepared, so that processes side by side find it done."""
+    corpora, steps = {}, 0
+    for config in configs:
+        data = (config.data, config.clips_per_class, config.encoder, config.data_digest)
+        if data not in corpora:
+            corpora[data] = load_data(*data)
+        steps += Setup.build(config, corpus=corpora[data]).steps
+    return steps
 
 
-def _run_in_processes(configs: Sequence[Config], workers: int) -> None:
-    steps = sum(map(steps_of, configs))
+def _run_in_processes(configs: Sequence[Config], steps: int, workers: int) -> None:
     # "spawn", for a forked child of a process that has used torch's threads can hang.
     context = multiprocessing.get_context("spawn")
     manager = SyncManager(ctx=context)
@@ -100,6 +105,6 @@ def _run_quietly(config: Config, queue) -> None:
     with experiment_lock(folder):
         if not is_finished(config):
             experiment = Experiment(config, folder, (), progress=False)
-            queue.put(steps_of(config) - experiment.steps_to_do())  # done before a stop
+            queue.put(experiment.setup.steps - experiment.steps_to_do())  # done before a stop
             experiment.history.callbacks += (StepCounter(queue.put),)
             experiment.run()

@@ -1,11 +1,14 @@
 """Experiments end to end: what a result holds, when it is made, and that chance is under control."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +18,13 @@ from samples import CLASSES, RATE, assert_equal_weights
 
 from contav_lib import run, run_all
 from contav_lib.continual import exemplars
-from contav_lib.continual.tasks import make_schedule, split_classes
+from contav_lib.datasets import folder, load, prepare
 from contav_lib.experiments.run import (
     Experiment,
     experiment_lock,
     is_finished,
-    learning_order,
-    load_banks,
-    schedule_of,
-    seen_mixtures,
-    steps_of,
-    task_mixtures,
 )
+from contav_lib.experiments.setup import Setup, make_separator
 from contav_lib.media import read_audio
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.training.trainer import NonFiniteLoss, Trainer
@@ -52,8 +50,8 @@ def test_what_a_result_holds(reference):
 def test_scores_of_single_mixtures_are_kept(home, tiny):
     config = tiny(test_mixtures=5, steps=2)
     result = run(config, progress=False)
-    (bank,) = load_banks(config, "test")
-    labels = dict(zip(bank.ids, (learning_order(config)[number] for number in bank.classes), strict=True))
+    setup = Setup.build(config)
+    labels = dict(zip(setup.test.ids, (setup.classes[number] for number in setup.test.classes), strict=True))
     seen = result.mixture_scores()
     assert seen.clips.shape == (10, 2) and set(seen.labels.flat) <= set(CLASSES)
     for metric in ("sdr", "sir", "sar", "si_sdr", "sdr_improvement"):
@@ -109,14 +107,10 @@ def test_the_seed_decides(home, tiny, reference):
 
 def test_test_mixtures_are_the_same_for_all_seeds_and_methods(home, tiny):
     def mixtures(**settings):
-        config = tiny(test_mixtures=5, **settings)
-        (train, test) = load_banks(config, "train", "test")
-        classes = learning_order(config)
-        labels = [classes[number] for number in train.classes.tolist()]
-        joint = settings.get("method") == "joint"
-        schedule = make_schedule(labels, split_classes(classes, 2), 0, joint, config.seed)
-        drawn = [make(config, test, task, 5) for task in schedule for make in (task_mixtures, seen_mixtures)]
-        return [(test.ids, draw.clips.tolist(), draw.starts.tolist(), draw.gains.tolist()) for draw in drawn]
+        setup = Setup.build(tiny(test_mixtures=5, **settings))
+        drawn = [mix(setup.test, task, 5) for task in (0, 1) for mix in (setup.mix_task, setup.mix_seen)]
+        assert all(torch.equal(drawn[2 * task].clips, own.clips) for task, own in enumerate(setup.task_mixtures))
+        return [(setup.test.ids, draw.clips.tolist(), draw.starts.tolist(), draw.gains.tolist()) for draw in drawn]
 
     expected = mixtures()
     assert all(mixtures(seed=seed, method=method) == expected for seed in (0, 3) for method in ("joint", "finetune"))
@@ -126,10 +120,9 @@ def test_test_mixtures_are_the_same_for_all_seeds_and_methods(home, tiny):
 
 def test_in_another_order_of_learning_the_last_test_mixtures_are_the_same(home, tiny):
     def order_and_mixtures(seed):
-        config = tiny(test_mixtures=5, shuffle_classes=True, seed=seed)
-        train, test = load_banks(config, "train", "test")
-        draw = seen_mixtures(config, test, schedule_of(config, train)[-1], 10)
-        return learning_order(config), ([test.ids[clip] for clip in draw.clips.flatten()], draw.starts.tolist())
+        setup = Setup.build(tiny(test_mixtures=5, shuffle_classes=True, seed=seed))
+        draw = setup.seen_mixtures[-1]
+        return setup.classes, ([setup.test.ids[clip] for clip in draw.clips.flatten()], draw.starts.tolist())
 
     orders, mixtures = zip(*map(order_and_mixtures, range(3)), strict=True)
     assert len(set(map(tuple, orders))) > 1 and sorted(orders[0]) == sorted(orders[1])
@@ -166,7 +159,7 @@ def test_joint_training_begins_a_task_where_the_setting_says(home, tiny, monkeyp
     separator, _ = experiment._before(experiment.schedule[1])
     if fresh:
         torch.manual_seed(config.seed)
-        expected = config.make_separator(4)
+        expected = make_separator(config, 4)
     else:
         expected = result.separator(0)
     assert separator.num_classes == expected.num_classes == (4 if fresh else 2)
@@ -176,7 +169,7 @@ def test_joint_training_begins_a_task_where_the_setting_says(home, tiny, monkeyp
 
 def test_chosen_classes_are_learned_in_the_order_given(home, tiny):
     config = tiny(method="finetune", classes=("flute", "banjo"), steps=2)
-    assert learning_order(config) == ["flute", "banjo"]
+    assert Setup.build(config).classes == ["flute", "banjo"]
     assert run(config, progress=False).tasks == [["flute"], ["banjo"]]
 
 
@@ -219,21 +212,24 @@ def test_from_scratch_every_task_begins_with_the_same_weights(home, tiny, monkey
 def test_clips_are_told_by_looks_and_sound_where_these_are_held_against_each_other(home, tiny, monkeypatch):
     split = []
     config = tiny(exemplar_choice="audiovisual")
-    (train,) = load_banks(config, "train")
-    rule = exemplars.CHOICES["audiovisual"]
+    setup = Setup.build(config)
+    train, rule = setup.train, exemplars.CHOICES["audiovisual"]
 
     def chosen(features, random, sound_values):
         split.append((features.shape[1] - sound_values, sound_values))
         return rule(features, random, sound_values)
 
     monkeypatch.setitem(exemplars.CHOICES, "audiovisual", chosen)
-    tasks = schedule_of(config, train)
+    tasks = setup.schedule
     assert split == [(train.object_embeddings().shape[1], config.bins)] * 4 and len(set(tasks[-1].kept)) == 4
 
 
 def test_steps_are_counted_beforehand(home, tiny):
-    assert steps_of(tiny()) == 2 * 6 and steps_of(tiny(method="joint")) == 6 + 12
-    assert steps_of(tiny(method="finetune", steps=None, epochs=2)) == 2 * 2 * 3  # of 6 clips, 2 a batch
+    def steps(**settings):
+        return Setup.build(tiny(**settings)).steps
+
+    assert steps() == 2 * 6 and steps(method="joint") == 6 + 12
+    assert steps(method="finetune", steps=None, epochs=2) == 2 * 2 * 3  # of 6 clips, 2 a batch
 
 
 def test_paths_lie_in_the_home(home):
@@ -302,3 +298,38 @@ def test_what_another_process_runs_is_waited_for(home, tiny, capsys):
     run(config, progress=False)
     thread.join()
     assert f"Another process runs {config.name}" in capsys.readouterr().out and is_finished(config)
+
+
+def test_a_run_looks_into_the_folder_of_its_data_once(home, tiny, monkeypatch):
+    calls = Counter()
+
+    def counted(module, name):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: (calls.update([name]), function(*given))[1])
+
+    load._load.cache_clear()  # as in a process of its own
+    counted(prepare, "_read_manifest")
+    counted(folder, "find_clips")
+    counted(folder.Folder, "digest")
+    config = tiny(method="finetune", steps=2)
+    assert calls == {"digest": 1}
+    run(config, progress=False)
+    assert config.name and calls == {"digest": 2, "find_clips": 1, "_read_manifest": 1}
+
+
+def test_videos_that_changed_since_the_settings_were_made_are_told(home, tiny, video_folder, tmp_path):
+    videos = tmp_path / "videos"
+    shutil.copytree(video_folder, videos)
+    config = tiny(data=str(videos))
+    (videos / "banjo/more.mp4").write_bytes(b"1")
+    with pytest.raises(ValueError, match="have changed since these settings were made"):
+        run(config, progress=False)
+    assert tiny(data=str(videos)).name != config.name
+
+
+def test_only_what_is_asked_for_is_made(home, tiny):
+    setup = Setup.build(tiny())
+    assert setup.test is setup.test and len(setup.schedule) == 2 and setup.steps == 12
+    assert not {"train", "validation", "task_mixtures", "selection_mixtures"} & vars(setup).keys()
+    with pytest.raises(FrozenInstanceError):
+        setup.tasks = []

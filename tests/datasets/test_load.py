@@ -3,8 +3,10 @@
 import pytest
 from samples import make_prepared
 
-from contav_lib.datasets.load import load_data, require_clips, whole_path
+from contav_lib.datasets.load import load_data, require_clips
+from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.datasets.prepare import Corpus
+from contav_lib.utils.registry import open_dataset
 
 
 def corpus(**counts: tuple[int, int, int]) -> Corpus:
@@ -39,6 +41,30 @@ def test_an_unknown_class_names_the_nearest():
 
 @pytest.mark.parametrize("data", ["", "  "])
 def test_no_name_is_not_the_current_folder(data):
-    for refused in (whole_path, load_data):
+    for refused in (open_dataset, load_data):
         with pytest.raises(ValueError, match=f"data='{data}': give 'mini' or a folder"):
             refused(data)
+
+
+def test_a_data_set_is_meant_by_its_name_its_place_or_its_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTAV_HOME", str(tmp_path))
+    mini = open_dataset("mini", (3, 2, 1))
+    assert (mini.name, mini.spelling, mini.digest(), mini.classes) == ("mini", "mini", "", MUSIC_ORDER)
+    assert mini.videos.parent == tmp_path / "data" and mini.videos.name.endswith("-3-2-1")
+    folder = open_dataset(str(tmp_path))
+    assert folder.name == "folder" and folder.spelling == open_dataset(f"folder:{tmp_path}").spelling == str(tmp_path)
+    assert folder.videos == tmp_path and folder.prepared("tiny") != open_dataset(str(tmp_path / "x")).prepared("tiny")
+    with pytest.raises(ValueError, match="'mini' takes no place"):
+        open_dataset("mini:/somewhere")
+
+
+def test_other_content_is_another_digest(tmp_path):
+    folder = open_dataset(str(tmp_path))
+    empty = folder.digest()
+    (tmp_path / "violin").mkdir()
+    (tmp_path / "violin/a.mp4").write_bytes(b"12")
+    assert folder.digest() == open_dataset(str(tmp_path)).digest() != empty
+    with pytest.raises(ValueError, match=f"have changed since these settings were made .digest {empty}, now"):
+        load_data(str(tmp_path), digest=empty)
+    with pytest.raises(ValueError, match="there is no such folder"):
+        open_dataset(str(tmp_path / "violin/none")).digest()

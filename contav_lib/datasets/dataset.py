@@ -1,0 +1,62 @@
+"""The contract of a data set: which clips it holds, in which order their classes are learned, where everything lies.
+
+A new data set is one file: a subclass of `Dataset`, registered with `@DATASETS.register("name")`. `Config` finds it under that
+name: `data="name"`, or `data="name:path"` where it must be told where its videos lie.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from contav_lib.datasets.clip import Clip
+from contav_lib.utils import paths
+
+
+class Dataset(ABC):
+    """Base class of all data sets. Making one costs nothing: nothing is read or generated before it is asked for.
+
+    Args:
+        place: what stands behind the name in `data="name:place"`; "" where nothing does.
+        clips_per_class: training, validation and test clips a class, for data that are generated.
+
+    Attributes:
+        name: the registered name.
+        classes: labels in the order in which they are learned; None: sorted by name.
+    """
+
+    name: ClassVar[str]
+    classes: Sequence[str] | None = None
+
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+        self.place, self.clips_per_class = place, tuple(clips_per_class)
+
+    @property
+    def spelling(self) -> str:
+        """The one way in which `Config.data` writes it, whichever way it was given."""
+        return f"{self.name}:{self.place}" if self.place else self.name
+
+    @property
+    @abstractmethod
+    def videos(self) -> Path:
+        """The folder where its videos lie, or will lie."""
+
+    @abstractmethod
+    def clips(self) -> list[Clip]:
+        """All clips, their videos in place; what is not there is made or downloaded now.
+
+        Raises:
+            ValueError: there are no videos, or they are not laid out as they should be.
+        """
+
+    def digest(self) -> str:
+        """A short hash of what it holds, for data that can change; "" for data that never do.
+
+        Raises:
+            ValueError: its folder is missing.
+        """
+        return ""
+
+    def prepared(self, encoder: str) -> Path:
+        """The folder for its clips as prepared with the encoder of this name."""
+        return paths.generated(f"{self.videos.name}-{encoder}-prepared")

@@ -1,0 +1,1 @@
+"""Ways to run many experiments: on the cores of this machine."""

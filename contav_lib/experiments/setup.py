@@ -1,0 +1,161 @@
+"""All that follows from an experiment's settings before anything is learned: data, order, tasks, banks, fixed mixtures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from contav_lib.config import Config
+from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_classes
+from contav_lib.datasets.load import load_data, require_clips
+from contav_lib.datasets.prepare import Corpus
+from contav_lib.methods import Method, method_class
+from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
+from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
+from contav_lib.mixtures.fixed import fixed_mixtures
+from contav_lib.separators import Separator, separator_class
+
+TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never on an experiment's seed
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """An experiment made ready, derived once; make one with `Setup.build`. Banks and mixtures are made when first asked for.
+
+    Attributes:
+        config: the settings.
+        corpus: the prepared clips.
+        listed: the classes in the order of the data or of `Config.classes`, whatever the order of learning.
+        classes: the classes in the order of learning; a class's number is its place here.
+        tasks: labels by task.
+        device: where the banks lie.
+    """
+
+    config: Config
+    corpus: Corpus
+    listed: list[str]
+    classes: list[str]
+    tasks: list[list[str]]
+    device: torch.device | str
+
+    @classmethod
+    def build(cls, config: Config, device: torch.device | str = "cpu", corpus: Corpus | None = None) -> "Setup":
+        """Load the data of an experiment and order them.
+
+        Args:
+            config: the settings.
+            device: for the banks of clips.
+            corpus: its data, where they are loaded already.
+
+        Raises:
+            ValueError: settings and data don't fit together, or the data have changed since the settings were made.
+        """
+        corpus = corpus or load_data(config.data, config.clips_per_class, config.encoder, config.data_digest)
+        listed = list(config.classes) or corpus.classes
+        classes = listed
+        if config.shuffle_classes:
+            classes = np.random.default_rng(config.seed).permutation(listed).tolist()
+        tasks = split_classes(classes, config.tasks)
+        require_clips(corpus, clips_needed(tasks, config.num_sources, validate_on_new=config.select_on == "new"))
+        return cls(config, corpus, listed, classes, tasks, device)
+
+    @cached_property
+    def train(self) -> ClipStore:
+        """The training clips."""
+        return self.bank("train")
+
+    @cached_property
+    def validation(self) -> ClipStore:
+        """The validation clips."""
+        return self.bank("validation")
+
+    @cached_property
+    def test(self) -> ClipStore:
+        """The test clips."""
+        return self.bank("test")
+
+    def bank(self, split: str) -> ClipStore:
+        """A new bank of the clips of a split (one of `SPLITS`)."""
+        numbers = {label: number for number, label in enumerate(self.classes)}
+        clips = with_visual_noise(self.corpus.select(split, self.listed), self.config.visual_noise)
+        return ClipStore(clips, numbers, spectrogram_of(self.config), self.config.motion, self.device)
+
+    @cached_property
+    def schedule(self) -> list[Task]:
+        """The tasks; their clips are places in the bank of training clips."""
+        choice = self.config.exemplar_choice
+        return self._schedule(choice, None if choice == "random" else self.train.clip_descriptors().numpy())
+
+    @cached_property
+    def steps(self) -> int:
+        """Training steps of the whole experiment; which clips are remembered does not matter."""
+        return sum(map(self.config.steps_in_task, self._schedule("random")))
+
+    @cached_property
+    def task_mixtures(self) -> list[MixtureSpec]:
+        """By task: fixed test mixtures of its own classes, for a column of the task matrix."""
+        return [self.mix_task(self.test, task, self.config.test_mixtures) for task in range(len(self.tasks))]
+
+    @cached_property
+    def seen_mixtures(self) -> list[MixtureSpec]:
+        """By task: fixed test mixtures across all classes seen by then, as the paper evaluates."""
+        counts = [self.config.test_mixtures * (task + 1) for task in range(len(self.tasks))]
+        return [self.mix_seen(self.test, task, count) for task, count in enumerate(counts)]
+
+    @cached_property
+    def selection_mixtures(self) -> list[MixtureSpec]:
+        """By task: fixed validation mixtures, by which the best weights are chosen."""
+        mix = self.mix_task if self.config.select_on == "new" else self.mix_seen
+        return [mix(self.validation, task, self.config.validation_mixtures) for task in range(len(self.tasks))]
+
+    def mix_task(self, bank: ClipStore, task: int, count: int) -> MixtureSpec:
+        """Fixed mixtures of one task's own classes, from a bank of any split."""
+        return self._mix(bank, self.tasks[task], count, TEST_SEED + task)
+
+    def mix_seen(self, bank: ClipStore, task: int, count: int) -> MixtureSpec:
+        """Fixed mixtures across all classes seen up to a task, from a bank of any split."""
+        seen = [label for part in self.tasks[: task + 1] for label in part]
+        return self._mix(bank, seen, count, TEST_SEED + 100 + task)
+
+    def _mix(self, bank: ClipStore, labels: Sequence[str], count: int, seed: int) -> MixtureSpec:
+        # In the order of the list: the same classes make the same mixtures in any order of learning.
+        numbers = [self.classes.index(label) for label in sorted(labels, key=self.listed.index)]
+        return fixed_mixtures(bank, numbers, count, seed, self.config.num_sources)
+
+    def _schedule(self, choice: str, features: np.ndarray | None = None) -> list[Task]:
+        config = self.config
+        return make_schedule(
+            [clip.label for clip in self.corpus.select("train", self.listed)],
+            self.tasks,
+            config.exemplars,
+            joint=method_class(config.method).joint,
+            seed=config.seed,
+            choice=choice,
+            features=features,
+            sound_values=config.bins,
+        )
+
+
+def spectrogram_of(config: Config) -> SpectrogramSize:
+    """The sizes of an experiment's spectrograms."""
+    return SpectrogramSize(config.window, config.hop, config.frames, config.bins, config.align_corners)
+
+
+def make_method(config: Config) -> Method:
+    """The method of an experiment, with its settings."""
+    return method_class(config.method)(**config.method_settings)
+
+
+def make_separator(config: Config, num_classes: int) -> Separator:
+    """A fresh separator; its initial weights depend on nothing but torch's seed.
+
+    Raises:
+        ValueError: its settings don't fit together; the message names them.
+    """
+    try:
+        separator = separator_class(config.separator)
+        return separator(num_classes, separator.config_class(**config.separator_settings))
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{dict(config.separator_settings)} makes no {config.separator}: {error}") from error
