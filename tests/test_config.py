@@ -9,9 +9,9 @@ import pytest
 from contav_lib import Config
 from contav_lib.config import PROFILES, RESULTS_VERSION
 from contav_lib.continual.tasks import Task
+from contav_lib.encoders.tiny import WEIGHTS
 from contav_lib.minimusic import MINIMUSIC_VERSION
 from contav_lib.separators.separator import separator_class
-from contav_lib.encoders.tiny import WEIGHTS
 
 OTHER = dict(
     name_of_profile="other",
