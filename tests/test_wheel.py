@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -55,7 +54,8 @@ def test_metadata_name_the_command_and_the_extras(wheel):
 
 PROGRAM = """
 import sys
-sys.path[:] = [{unpacked!r}, {packages!r}, *[path for path in sys.path if "site-packages" not in path and path]]
+sys.path[:0] = [{unpacked!r}]
+sys.path += {packages!r}
 import torch
 import contav_lib
 assert contav_lib.__file__.startswith({unpacked!r}), contav_lib.__file__
@@ -74,7 +74,7 @@ def test_it_works_where_there_is_no_checkout(wheel, tmp_path):
     unpacked, elsewhere = tmp_path / "unpacked", tmp_path / "elsewhere"
     wheel.extractall(unpacked)
     elsewhere.mkdir()
-    code = PROGRAM.format(unpacked=str(unpacked), packages=sysconfig.get_path("purelib"))
+    code = PROGRAM.format(unpacked=str(unpacked), packages=[path for path in sys.path if "site-packages" in path])
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CONTAV_HOME")}
     # -S: no .pth file of an editable installation; -P: not the current folder.
     done = subprocess.run(
