@@ -29,7 +29,7 @@ test-fast: $(ready) ## Run the tests that need no browser, no notebook and littl
 check: $(ready) ## Lint the code, check its format, its imports and its types
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m importlinter.cli lint
+	.venv/bin/lint-imports
 	$(python) -m mypy
 
 # --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
