@@ -16,7 +16,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`([\w/]+)\.py:([\w.]+)`", TEXT)))
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED, ids=":".join)
+@pytest.mark.parametrize(("path", "name"), NAMED, ids=[":".join(pair) for pair in NAMED])
 def test_what_is_named_is_there(path, name):
     reduce(getattr, name.split("."), import_module("contav_lib." + path.replace("/", ".")))
 
@@ -30,7 +30,7 @@ def test_both_walks_are_whole():
 
 def test_commands_and_tests_that_are_named_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert set(re.findall(r"\bcontav ([a-z]+)", TEXT)) <= set(COMMANDS)
+    assert set(re.findall(r"(?:^|`)contav ([a-z]+)", TEXT, re.MULTILINE)) <= set(COMMANDS)
     assert all(f"\n{target}:" in makefile for target in re.findall(r"`?make ([a-z-]+)", TEXT))
     for path in re.findall(r"pytest (\S+)", TEXT):
         assert (ROOT / path).exists(), path
