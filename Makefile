@@ -10,27 +10,34 @@ python := .venv/bin/python
 ready := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab room bench format clean
+.PHONY: help setup run test test-fast check lab room bench format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(ready) ## Make .venv, or refresh it; the targets below do this themselves
 
 run: $(ready) ## The main job: data, notebooks, results table (PROFILE=smoke is quick, SEEDS=1 runs one seed)
-	$(python) -m contav_lib.teaching.notebooks --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
+	$(python) -m contav_lib reproduce --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
 
 test: $(ready) ## Run all tests
 	$(python) -m pytest
+
+test-fast: $(ready) ## Run the tests that need no browser, no notebook and little time
+	$(python) -m pytest --ignore=tests/browser --ignore=tests/notebooks -m "not slow"
+
+check: $(ready) ## Lint the code, check its format, its imports and its types
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	.venv/bin/lint-imports
+	$(python) -m mypy
 
 # --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
 lab: $(ready) ## Open JupyterLab on the notebooks
 	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks
 
-# The extension that is left out belongs to Notebook 7 and fails in Voila.
 room: $(ready) ## Open the listening room, a web page for a class: listen to what was separated, and vote
-	$(python) -m voila notebooks/listening_room.ipynb --Voila.ip=127.0.0.1 --token \
-		--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension
+	$(python) -m contav_lib room
 
 bench: $(ready) ## Measure speed: every tests/benchmarks/bench_*.py
 	@set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "$$benchmark"; $(python) "$$benchmark"; done

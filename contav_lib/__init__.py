@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contav_lib.experiments.run import run
     from contav_lib.inference import separate
 
+__version__ = "0.1.0"  # pyproject.toml reads it here
 __all__ = ["Config", "Result", "compare", "run", "run_all", "separate"]
 _HOMES = {
     "compare": "experiments.compare",
@@ -30,4 +31,7 @@ def __getattr__(name: str):
     """Load what is asked for when it is asked for, so that `import contav_lib` itself costs next to nothing."""
     if name not in _HOMES:
         raise AttributeError(f"contav_lib has no {name!r}; it has {', '.join(__all__)}.")
-    return getattr(import_module(f"contav_lib.{_HOMES[name]}"), name)
+    from contav_lib.utils.extras import extras
+
+    with extras():
+        return getattr(import_module(f"contav_lib.{_HOMES[name]}"), name)

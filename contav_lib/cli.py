@@ -1,40 +1,267 @@
-"""What all command lines of the kit share: errors are told in words, and end with the right exit status."""
+"""The command line: `contav <command> ...`, or `python -m contav_lib <command> ...`.
 
+One function a command: its docstring is the help, its options and its work stand together. What a command needs is imported
+inside it, so that `contav --help` comes at once.
+"""
+
+import argparse
+import ast
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from functools import wraps
+from pathlib import Path
+from typing import Any
 
-from contav_lib.training.trainer import NonFiniteLoss
+from contav_lib.utils.extras import missing_extra
 
 _KEPT = "What was done is kept: run the same command to go on."
-Arguments = Sequence[str] | None
 
 
-class Failed(RuntimeError):
-    """Work that could not be done; the message says all that a reader needs."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status; what goes wrong is printed to stderr.
 
+    A mistake in what was asked, a refusal of the file system, an extra that is not installed and training that went astray
+    give 1, like a notebook that failed and a worker process that was killed; Ctrl-C gives 130. Any other error is a fault of
+    the kit and keeps its traceback.
 
-def command_line(work: Callable[[Arguments], None]) -> Callable[[Arguments], int]:
-    """Decorator of a program's `main(arguments)`: makes it return the exit status, and prints what goes wrong to stderr.
-
-    A mistake in what was asked, a refusal of the file system and training that went astray give 1, like `Failed` and a
-    worker process that was killed; Ctrl-C gives 130. Any other error is a fault of the kit and keeps its traceback.
+    Args:
+        arguments: the words after `contav`; None for those of this process.
     """
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    name = _parser().parse_args(typed[:1] or ["--help"]).command
+    work = COMMANDS[name]
+    description = (work.__doc__ or "").splitlines()[0]
+    try:
+        work(argparse.ArgumentParser(prog=f"contav {name}", description=description), typed[1:])
+    except (ValueError, OSError, FloatingPointError) as error:  # NonFiniteLoss is a FloatingPointError
+        return _told(error)
+    except ModuleNotFoundError as error:
+        if advice := missing_extra(error):
+            return _told(advice)
+        raise
+    except KeyboardInterrupt:
+        print(f"\nStopped. {_KEPT}", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        from contav_lib.teaching.notebooks import NotebookFailed
 
-    @wraps(work)
-    def main(arguments: Arguments = None) -> int:
+        if isinstance(error, NotebookFailed | BrokenProcessPool):
+            return _told(f"{error}\n{_KEPT}")
+        raise
+    return 0
+
+
+def _told(message: object) -> int:
+    print(f"\n{message}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    from contav_lib import __version__
+
+    lines = [f"  {name:10} {(work.__doc__ or '').splitlines()[0]}" for name, work in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="contav",
+        description="Continual audio-visual sound separation. `contav <command> --help` lists a command's options.",
+        epilog="commands:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"contav {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Run one experiment, or fetch its stored result, and print its scores."""
+    _add_profile(parser)
+    parser.add_argument("--method", default="contav", help="which method learns (default contav)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="other settings by name, as in: --set separator=coseparation steps=600 data=~/videos",
+    )
+    chosen = parser.parse_args(arguments)
+    from contav_lib.config import Config
+    from contav_lib.experiments.run import run as run_experiment
+
+    settings = {"method": chosen.method, "seed": chosen.seed, **dict(map(setting, chosen.set))}
+    result = run_experiment(Config.profile(chosen.profile, **settings))
+    for name, value in result.summary().items():
+        print(f"{name.replace('_', ' '):17} {value:6.2f} dB")
+    print(f"Everything about it: {result.folder}")
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Read `name=value`: the value as JSON or as a Python literal (numbers, lists, true, None, ...), else as text.
+
+    Raises:
+        ValueError: there is no `=`, or nothing before it.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"--set {text}: write it as name=value, without spaces, as in steps=600.")
+    for read in (json.loads, ast.literal_eval):
         try:
-            work(arguments)
-        except (ValueError, OSError, NonFiniteLoss) as error:
-            print(f"\n{error}", file=sys.stderr)
-            return 1
-        except (Failed, BrokenProcessPool) as error:
-            print(f"\n{error}\n{_KEPT}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print(f"\nStopped. {_KEPT}", file=sys.stderr)
-            return 130
-        return 0
+            return name, read(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return name, value
 
-    return main
+
+def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
+    _add_profile(parser)
+    add_seeds(parser)
+    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
+    parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
+    parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
+    chosen = parser.parse_args(arguments)
+    import pandas as pd
+
+    from contav_lib.experiments.compare import REFERENCES, rows_of, run_comparison, table_of, with_titles
+    from contav_lib.experiments.results_file import command, save_results
+    from contav_lib.experiments.tables import as_sentences, as_text, paired_differences, results_table
+    from contav_lib.experiments.template import without_network
+    from contav_lib.utils import paths
+    from contav_lib.utils.storage import write_atomically
+
+    rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
+    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
+    if not results:
+        parser.error("No row has all its seeds stored yet; run the same command without --stored.")
+    named = with_titles(results)
+    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
+    numbers = "-".join(map(str, chosen.seeds))
+    path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
+    templates = without_network(chosen.profile, seeds)
+    save_results(path, command("compare", arguments), named, table_of(results), templates)
+    print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
+    for reference in REFERENCES:
+        if reference in results:
+            print(as_sentences(paired_differences(named, reference.name), reference.name, "final SDR"))
+    if chosen.figure:
+        from contav_lib.plots import scores_after_tasks  # matplotlib is not needed to compare
+
+        write_atomically(chosen.figure, lambda part: scores_after_tasks(named).savefig(part, format="png", dpi=110))
+    print(f"All measures, with their intervals: {path}")
+
+
+def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Run a study of what a comparison of methods leaves open, or fetch its results where they are stored."""
+    from contav_lib.experiments.plans import run_plan
+    from contav_lib.experiments.results_file import command, save_results, save_table
+    from contav_lib.experiments.studies import conditions
+    from contav_lib.experiments.studies.study import MEASUREMENTS, STUDIES, print_study, study_table
+
+    parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
+    _add_profile(parser)
+    add_seeds(parser)
+    parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write all measures to this CSV file")
+    chosen = parser.parse_args(arguments)
+    if chosen.conditions and chosen.study != "needs":
+        parser.error("--conditions goes with the study 'needs'.")
+    seeds, made_by = seeds_given(chosen.seeds), command("study", arguments)
+    if chosen.study in MEASUREMENTS:
+        table = MEASUREMENTS[chosen.study](run_plan(conditions.methods(chosen.profile, seeds)))
+        if chosen.save:
+            save_table(chosen.save, made_by, table.reset_index())
+        print(table.round(3).to_string())
+        return
+    only = [chosen.conditions] if chosen.study == "needs" else []
+    results = run_plan(STUDIES[chosen.study].plan(chosen.profile, seeds, *only))
+    if chosen.save:
+        save_results(chosen.save, made_by, results, study_table(chosen.study, results))
+    print_study(chosen.study, results)
+
+
+def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Search the methods' settings on validation clips, with the same number of tries for each."""
+    from contav_lib.experiments.results_file import command, save_table
+    from contav_lib.experiments.search import TRIES
+    from contav_lib.experiments.search import search as search_settings
+
+    _add_profile(parser)
+    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
+    parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {', '.join(TRIES)}")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the table to this CSV file")
+    chosen = parser.parse_args(arguments)
+    table = search_settings(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2)
+    print(table.to_string(index=False))
+    if chosen.save:
+        save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))
+
+
+def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """The main job: prepare the data, run every experiment of the lessons, execute the notebooks, print the results."""
+    _add_profile(parser)
+    parser.add_argument("--seeds", type=int, default=1, help="repetitions of every experiment (default 1)")
+    parser.add_argument("--kernel-free", action="store_true", help="no notebooks: for a machine without Jupyter")
+    chosen = parser.parse_args(arguments)
+    from contav_lib.config import Config
+    from contav_lib.teaching.notebooks import reproduce as run_everything
+
+    Config.profile(chosen.profile)
+    run_everything(chosen.profile, chosen.seeds, with_notebooks=not chosen.kernel_free)
+
+
+def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
+    parser.add_argument("folder", nargs="?", help="your videos, <class>/<name>.mp4; without it: the embedded data set")
+    _add_profile(parser)
+    chosen = parser.parse_args(arguments)
+    from contav_lib.config import Config
+    from contav_lib.datasets.load import load_data
+    from contav_lib.utils import paths
+
+    config = Config.profile(chosen.profile, **({"data": chosen.folder} if chosen.folder else {}))
+    corpus = load_data(config.data, config.clips_per_class)
+    print(corpus.describe())
+    print(f"Prepared clips are kept in {paths.generated('')}.")
+
+
+def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Open the listening room, a web page for a class: listen to what was separated, and vote."""
+    parser.parse_args(arguments)
+    from contav_lib.teaching.notebooks import open_room
+
+    open_room()
+
+
+def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Copy the lessons' notebooks into a folder, to work on them there."""
+    parser.add_argument("folder", type=Path, help="where they go; made if need be")
+    parser.add_argument("--overwrite", action="store_true", help="replace notebooks of the same name that are there")
+    chosen = parser.parse_args(arguments)
+    from contav_lib.teaching.notebooks import copy_notebooks
+
+    for path in copy_notebooks(chosen.folder, chosen.overwrite):
+        print(path)
+
+
+COMMANDS = {work.__name__: work for work in (run, compare, study, search, reproduce, data, room, notebooks)}
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option `--seeds`: one number says how many, several say which; read it by `seeds_given`."""
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"
+    )
+
+
+def seeds_given(numbers: Sequence[int]) -> int | Sequence[int]:
+    """Return what the numbers after `--seeds` mean: how many seeds, or which."""
+    return numbers[0] if len(numbers) == 1 else numbers

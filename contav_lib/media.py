@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from contav_lib.utils._torchaudio import torchaudio
+from contav_lib.utils.extras import extras
 from contav_lib.utils.storage import write_atomically
 
 # Named, because FFmpeg would also follow play lists (plain text) to other files and to the network.
@@ -41,7 +42,8 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
     Raises:
         MediaError: the file does not exist, is empty, not media, truncated, or has no sound.
     """
-    import av
+    with extras():
+        import av
 
     with _opened(path) as container:
         if not container.streams.audio:
@@ -137,7 +139,8 @@ def write_video(path: str | Path, waveform, rate: int, frames, frame_rate: float
         frames: `[n, height, width, 3]`, uint8 RGB, an array or tensor; height and width are even.
         frame_rate: pictures a second.
     """
-    import av
+    with extras():
+        import av
 
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
@@ -176,7 +179,8 @@ def write_flac(path: str | Path, waveform, rate: int) -> None:
 
 def _write(path: Path, container_format: str, fill: Callable) -> None:
     """`fill` a new container; the file appears only when it is complete."""
-    import av
+    with extras():
+        import av
 
     def write(part: Path) -> None:
         try:
@@ -189,7 +193,8 @@ def _write(path: Path, container_format: str, fill: Callable) -> None:
 
 
 def _audio_frame(waveform, rate: int, sample_format: str):
-    import av
+    with extras():
+        import av
 
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim != 1 or not len(samples):
@@ -206,7 +211,8 @@ def _audio_frame(waveform, rate: int, sample_format: str):
 @contextmanager
 def _opened(path: str | Path) -> Iterator:
     """The file's container; FFmpeg's errors, while opening or reading, become a `MediaError` that names the file."""
-    import av
+    with extras():
+        import av
 
     path = Path(path)
     if not path.is_file():

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from contav_lib import Config, compare
+from contav_lib.cli import main
 from contav_lib.evaluation.metrics import SCORES
-from contav_lib.experiments.compare import by_memory, main, run_comparison, with_titles
+from contav_lib.experiments.compare import by_memory, run_comparison, with_titles
 from contav_lib.experiments.results_file import read_results
 from contav_lib.experiments.rows import Row, all_rows, row_in, rows_of
 from contav_lib.experiments.search import search_grid
@@ -225,14 +226,14 @@ def test_a_row_can_have_settings_of_its_own(home, settings):
 def test_the_command_line_saves_what_it_prints_for_the_seeds_it_is_given(home, settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("contav_lib.experiments.compare.run_comparison", partial(run_comparison_with, settings))
     monkeypatch.setattr(
-        "contav_lib.experiments.compare.without_network",
+        "contav_lib.experiments.template.without_network",
         lambda profile, seeds: without_network(seeds=seeds, **settings),
     )
     path = tmp_path / "results" / "two.csv"
     arguments = ["--profile", "smoke", "--seeds", "6", "8", "--methods", "finetune", "replay", "--save", str(path)]
-    assert main(arguments) == 0
+    assert main(["compare", *arguments]) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.experiments.compare {' '.join(arguments)}"
+    assert command == f"contav compare {' '.join(arguments)}"
     assert table.index.tolist() == [*TEMPLATES, "fine-tuning", "replay", "replay, clips that agree"]
     templates, table = table.iloc[: len(TEMPLATES)], table.iloc[len(TEMPLATES) :]
     assert np.isfinite(templates["sdr_mean"]).all() and templates["forgetting_mean"].isna().all()

@@ -71,7 +71,7 @@ def readme(tmp_path):
     replay = [result(0, 1.0, method="replay"), result(1, 2.0, method="replay")]
     results = {"replay": replay, "ContAV-Sep": [result(0, 2.0), result(1, 4.5)]}
     path = tmp_path / "data" / "results" / "two.csv"
-    save_results(path, "python -m contav_lib.experiments.compare", results, measures_table(results, {}))
+    save_results(path, "contav compare", results, measures_table(results, {}))
     return tmp_path / "README.md"
 
 

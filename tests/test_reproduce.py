@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 
+from contav_lib.cli import main
 from contav_lib.teaching import notebooks as reproduce
 
 
@@ -58,7 +59,7 @@ def test_a_missing_notebook_is_named(tmp_path):
 
 
 def test_without_notebooks_prints_results_and_where_they_are(small_plan, capsys):
-    assert reproduce.main(["--profile", "smoke", "--kernel-free"]) == 0
+    assert main(["reproduce", "--profile", "smoke", "--kernel-free"]) == 0
     text = capsys.readouterr().out
     assert "3.46 / 9.30 / 10.57" in text and "orientation only" in text
     assert str(small_plan / "runs") in text
@@ -69,7 +70,7 @@ def test_with_notebooks_keeps_executed_copies(small_plan, tmp_path, monkeypatch,
     write_notebook(tmp_path / "00_small.ipynb", "print(PROFILE)")
     monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(reproduce, "LESSONS", ("00_small",))
-    assert reproduce.main(["--profile", "smoke"]) == 0
+    assert main(["reproduce", "--profile", "smoke"]) == 0
     assert printed(small_plan / "runs" / "notebooks" / "00_small.ipynb") == "smoke\n"
     assert "00_small.ipynb" in capsys.readouterr().out
 
@@ -79,5 +80,28 @@ def test_with_notebooks_keeps_executed_copies(small_plan, tmp_path, monkeypatch,
     [(["--profile", "labb"], "did you mean 'lab'"), (["--profile", "smoke", "--seeds", "0"], "seeds=0")],
 )
 def test_wrong_arguments_are_explained(arguments, message, capsys):
-    assert reproduce.main(arguments) == 1
+    assert main(["reproduce", *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_notebooks_are_copied_and_never_over_others(tmp_path, capsys):
+    folder = tmp_path / "mine"
+    assert main(["notebooks", str(folder)]) == 0
+    names = {f"{name}.ipynb" for name in (*reproduce.LESSONS, "listening_room")}
+    assert {path.name for path in folder.iterdir()} == names
+    (folder / "01_data.ipynb").write_text("my own work")
+    assert main(["notebooks", str(folder)]) == 1
+    assert "01_data.ipynb" in capsys.readouterr().err
+    assert (folder / "01_data.ipynb").read_text() == "my own work"
+    assert main(["notebooks", str(folder), "--overwrite"]) == 0
+    assert nbformat.read(folder / "01_data.ipynb", as_version=4).cells
+
+
+def test_the_room_is_served_on_this_machine_only(home, monkeypatch):
+    calls = []
+    monkeypatch.setattr(reproduce.subprocess, "run", lambda command, **options: calls.append((command, options)))
+    assert main(["room"]) == 0
+    [(command, options)] = calls
+    assert command[1:4] == ["-m", "voila", str(reproduce.NOTEBOOKS / "listening_room.ipynb")]
+    assert "--Voila.ip=127.0.0.1" in command and "--token" in command
+    assert options["env"]["CONTAV_HOME"] == str(home)

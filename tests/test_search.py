@@ -3,6 +3,7 @@
 import pytest
 
 from contav_lib import Config
+from contav_lib.cli import main
 from contav_lib.experiments import search as searching
 from contav_lib.mixtures.clip_store import ClipStore
 
@@ -46,7 +47,7 @@ def test_the_best_try_comes_first_and_is_scored_on_validation_clips(small, monke
 
 
 def test_a_method_without_tries_names_those_that_have_some(capsys):
-    assert searching.main(["--profile", "smoke", "ewcc"]) == 1
+    assert main(["search", "--profile", "smoke", "ewcc"]) == 1
     assert "'ewcc'; did you mean 'ewc'" in capsys.readouterr().err
 
 

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from contav_lib.utils.extras import EXTRA_OF
+
 ROOT = Path(__file__).resolve().parents[1]
 # Where conda-forge uses other names than the Python Package Index.
 CONDA_NAMES = {"torch": "pytorch", "soundfile": "pysoundfile"}
@@ -22,13 +24,40 @@ def _requirements(lines: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
 
+def _own(extra: str) -> list[str]:
+    """An extra's own packages, as names that Python code has, without the extras it includes."""
+    return [Requirement(line).name for line in EXTRAS[extra] if not line.startswith("contav-lib[")]
+
+
+def _with_included(extra: str) -> list[str]:
+    """An extra's requirements with those of the extras it includes."""
+    lines = []
+    for line in EXTRAS[extra]:
+        wanted = Requirement(line)
+        lines += sum(map(_with_included, wanted.extras), []) if wanted.name == PROJECT["name"] else [line]
+    return lines
+
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONSTRAINT_LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
-def test_the_four_extras_are_there() -> None:
-    assert set(EXTRAS) == {"vision", "cluster", "labs", "dev"}
+def test_the_extras_are_there() -> None:
+    assert set(EXTRAS) == {"compare", "data", "notebooks", "vision", "cluster", "labs", "dev"}
+
+
+def test_training_needs_few_packages() -> None:
+    names = set(_requirements(PROJECT["dependencies"]))
+    assert names == {"torch", "torchaudio", "numpy", "safetensors", "filelock", "tqdm"}
+
+
+def test_advice_names_the_extra_that_has_the_package() -> None:
+    module_of = {"pillow": "PIL"}
+    for extra in ("compare", "data", "notebooks"):
+        for name in _own(extra):
+            module = module_of.get(name, name.replace("-", "_"))
+            assert EXTRA_OF[module] == extra, name
 
 
 def test_every_constraint_is_one_exact_public_version() -> None:
@@ -39,7 +68,7 @@ def test_every_constraint_is_one_exact_public_version() -> None:
 
 def test_every_dependency_is_constrained_inside_its_range() -> None:
     constraints = _requirements(CONSTRAINT_LINES)
-    for name, wanted in _requirements(sum(EXTRAS.values(), PROJECT["dependencies"])).items():
+    for name, wanted in _requirements(sum(map(_with_included, EXTRAS), PROJECT["dependencies"])).items():
         assert name in constraints, f"{name} is missing in constraints.txt"
         version = Version(str(constraints[name].specifier).removeprefix("=="))
         assert version in wanted.specifier, f"constraints.txt has {name} {version}, pyproject.toml wants {wanted}"
@@ -54,7 +83,7 @@ def test_environment_has_the_packages_and_ranges_of_the_project() -> None:
 
     expected = {
         CONDA_NAMES.get(name, name): wanted.specifier
-        for name, wanted in _requirements(PROJECT["dependencies"] + EXTRAS["dev"]).items()
+        for name, wanted in _requirements(PROJECT["dependencies"] + _with_included("dev")).items()
     }
     expected |= {
         "python": Requirement("python" + PROJECT["requires-python"]).specifier,
@@ -145,8 +174,8 @@ def test_the_next_candidate_is_tried(project: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ([], "-m contav_lib.teaching.notebooks --profile lab"),
-        (["PROFILE=smoke", "SEEDS=2"], "-m contav_lib.teaching.notebooks --profile smoke --seeds 2"),
+        ([], "-m contav_lib reproduce --profile lab"),
+        (["PROFILE=smoke", "SEEDS=2"], "-m contav_lib reproduce --profile smoke --seeds 2"),
     ],
 )
 def test_run_passes_profile_and_seeds(project: Path, settings: list[str], expected: str) -> None:
@@ -156,6 +185,6 @@ def test_run_passes_profile_and_seeds(project: Path, settings: list[str], expect
 
 def test_help_is_the_default_and_lists_every_target() -> None:
     [phony] = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    listed = re.findall(r"^make (\w+) +\S", _make(ROOT).stdout, re.MULTILINE)
+    listed = re.findall(r"^make ([\w-]+) +\S", _make(ROOT).stdout, re.MULTILINE)
     assert listed == phony.split()
     assert {"run", "test", "lab", "bench", "format"} <= set(listed)

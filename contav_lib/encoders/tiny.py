@@ -7,6 +7,7 @@ see of the 20 classes.
 """
 
 import hashlib
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -14,11 +15,10 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from contav_lib.encoders.encoder import Encoder
-from contav_lib.utils.paths import shipped
 from contav_lib.utils.registry import ENCODERS
 from contav_lib.utils.storage import load_tensors, without_prefix
 
-WEIGHTS = "tiny_encoders.safetensors"
+WEIGHTS = Path(str(files("contav_lib.encoders") / "tiny.safetensors"))  # comes with the package
 OBJECT_SIZE, MOTION_SIZE = 512, 768
 _HEIGHT, _WIDTH = 60, 80  # all that the networks see of a picture
 
@@ -82,7 +82,7 @@ class TinyEncoder(Encoder):
     longest_side = 160
 
     def __init__(self, weights: str | Path | None = None):
-        path = Path(weights) if weights else shipped(WEIGHTS)
+        path = Path(weights) if weights else WEIGHTS
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing. Make it with: python -m contav_lib.minimusic.train_tiny")
         self.weights_hash = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,30 +1,23 @@
 """Compare methods over seeds: the paper's Table 1 with the spread it does not give.
 
-python -m contav_lib.experiments.compare --profile lab --seeds 3
+contav compare --profile lab --seeds 3
 """
 
-import argparse
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from contav_lib.cli import command_line
 from contav_lib.config import Config
-from contav_lib.experiments.plans import Seeds, add_seeds, run_plan, seeds_given, which_seeds
+from contav_lib.experiments.plans import Seeds, run_plan, which_seeds
 from contav_lib.experiments.result import Result, checkpoint_file
-from contav_lib.experiments.results_file import command, save_results
-from contav_lib.experiments.rows import Row, as_pairs, row_in, rows_of
+from contav_lib.experiments.rows import Row, as_pairs, row_in
 from contav_lib.experiments.setup import Setup
-from contav_lib.experiments.tables import as_sentences, as_text, measures_table, paired_differences, results_table
-from contav_lib.experiments.template import without_network
+from contav_lib.experiments.tables import measures_table
 from contav_lib.methods import method_class
-from contav_lib.utils import paths
-from contav_lib.utils.storage import load_tensors, without_prefix, write_atomically
+from contav_lib.utils.storage import load_tensors, without_prefix
 
 _GIVEN = {"method", "seed", "exemplars"}  # settings that a row or `seeds` says
 # What differences are taken against.
@@ -145,43 +138,3 @@ def _as_row(method: str | tuple | Row) -> Row:
         raise ValueError(f"{method!r}: {', '.join(sorted(taken))} can't be among a row's settings.")
     # Joint training keeps everything, however many exemplars are asked for.
     return replace(row, exemplars=0) if method_class(row.method).joint else row
-
-
-@command_line
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line: run rows, those of Table 1 by default, and print them beside the paper's."""
-    parser = argparse.ArgumentParser(
-        prog="python -m contav_lib.experiments.compare", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    add_seeds(parser)
-    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
-    parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
-    parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
-    chosen = parser.parse_args(arguments)
-    rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
-    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
-    if not results:
-        parser.error("No row has all its seeds stored yet; run the same command without --stored.")
-    named = with_titles(results)
-    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
-    numbers = "-".join(map(str, chosen.seeds))
-    path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
-    templates = without_network(chosen.profile, seeds)
-    save_results(path, command("contav_lib.experiments.compare", arguments), named, table_of(results), templates)
-    print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
-    for reference in REFERENCES:
-        if reference in results:
-            print(as_sentences(paired_differences(named, reference.name), reference.name, "final SDR"))
-    if chosen.figure:
-        from contav_lib.plots import scores_after_tasks  # matplotlib is not needed to compare
-
-        write_atomically(chosen.figure, lambda part: scores_after_tasks(named).savefig(part, format="png", dpi=110))
-    print(f"All measures, with their intervals: {path}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

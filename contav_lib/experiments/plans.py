@@ -1,6 +1,5 @@
 """The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
 
-from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -50,7 +49,7 @@ def ablation(profile: str, seeds: Seeds) -> Plan:
 
 
 def other_separators(profile: str) -> Plan:
-    """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav_lib.experiments.compare`."""
+    """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav compare`."""
     variants = {name: dict(separator=name) for name in ("iquery", "coseparation", "soundofpixels")}
     return over_seeds(profile, 1, variants, method="contav")
 
@@ -109,15 +108,3 @@ def which_seeds(seeds: Seeds) -> list[int]:
             f"seeds={seeds!r}: give at least one seed, and each only once: how many, as in 3, or which, as in [0, 2]."
         )
     return numbers
-
-
-def add_seeds(parser: ArgumentParser) -> None:
-    """Give a command line the option `--seeds`: one number says how many, several say which; read it by `seeds_given`."""
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"
-    )
-
-
-def seeds_given(numbers: Sequence[int]) -> Seeds:
-    """What the numbers after `--seeds` mean."""
-    return numbers[0] if len(numbers) == 1 else numbers

@@ -1,7 +1,6 @@
 """Tables of results as CSV files that say which command made them, so that published numbers can be checked."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from contav_lib.experiments.tables import SUMMARY, paper_text
 from contav_lib.utils.storage import file_errors, write_atomically
 
 
-def command(module: str, arguments: Sequence[str] | None) -> str:
-    """The command line of a program of the kit, as one would type it; None for the arguments of this process."""
-    return f"python -m {module} {shlex.join(sys.argv[1:] if arguments is None else arguments)}".strip()
+def command(name: str, arguments: Sequence[str]) -> str:
+    """Return a command of the kit as one would type it: `contav compare --profile lab ...`."""
+    return shlex.join(["contav", name, *arguments])
 
 
 def save_results(
@@ -75,7 +74,7 @@ def read_results(path: Path) -> tuple[str, pd.DataFrame]:
     with file_errors(path, "Make it again by the command that its first line names."):
         with path.open(encoding="utf-8") as file:
             first = file.readline()
-            if not first.startswith("# python -m "):
-                raise ValueError("the first line is not '# python -m ...'")
+            if not first.startswith("# contav "):
+                raise ValueError("the first line is not '# contav ...'")
             table = pd.read_csv(file)
         return first[2:].strip(), table.set_index("name")

@@ -1,31 +1,26 @@
 """Search the methods' settings on validation clips, with the same number of tries for each.
 
-python -m contav_lib.experiments.search --profile lab
+contav search --profile lab
 
 Every try learns the first two tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
 score is the SDR on validation mixtures over all 10 classes after the last task, mean of the two. (One run alone may be dB off:
 it would choose luck.) What is chosen stands on the profile's page (`contav_lib/profiles`); rows without memory use it, too
 (`--exemplars 0` searches without). Methods without `tries` have no settings of their own. "distillation only" is ContAV-Sep
 without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep fares with the weights of its paper:
-`python -m contav_lib.experiments.studies terms`.
+`contav study terms`.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from contav_lib.cli import command_line
 from contav_lib.config import Config
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.evaluation.evaluate import validation_sdr
 from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.results_file import command, save_table
 from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
 from contav_lib.mixtures.fixed import fixed_mixtures
@@ -85,28 +80,3 @@ def score(config: Config, result: Result) -> float:
     return validation_sdr(
         result.separator(), bank, fixed_mixtures(bank, range(len(result.classes)), MIXTURES, SEEDS[0])
     )
-
-
-@command_line
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m contav_lib.experiments.search", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
-    parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
-    grid = search_grid()
-    parser.add_argument("methods", nargs="*", default=list(grid), help=f"default: {', '.join(grid)}")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the table to this CSV file")
-    chosen = parser.parse_args(arguments)
-    table = search(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2)
-    print(table.to_string(index=False))
-    if chosen.save:
-        save_table(
-            chosen.save, command("contav_lib.experiments.search", arguments), table.rename(columns={"method": "name"})
-        )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,10 @@ from itertools import pairwise
 
 import numpy as np
 
-SOUND_FONT = files("pretty_midi") / "TimGM6mb.sf2"
+from contav_lib.utils.extras import extras
+
+with extras():
+    SOUND_FONT = files("pretty_midi") / "TimGM6mb.sf2"
 GUARD = 8  # points
 HEADER = np.dtype(  # of a sample (section 7.10); places are counted in points from the start of the first sample
     [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rate", "<u4"),

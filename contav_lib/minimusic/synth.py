@@ -5,11 +5,14 @@ from collections import defaultdict
 from tempfile import NamedTemporaryFile
 
 import numpy as np
-import symusic
 
 from contav_lib.minimusic.composition import Score
 from contav_lib.minimusic.sound_font import mended_sound_font
 from contav_lib.minimusic.specimen import ROOM_SECONDS, Specimen
+from contav_lib.utils.extras import extras
+
+with extras():
+    import symusic
 
 RATE = 22_050
 # The synthesizer plays at four times the rate wanted. It cuts a loop to whole points, so at lower rates the high notes, whose

@@ -22,7 +22,6 @@ from tqdm import tqdm, trange
 from contav_lib.encoders import tiny
 from contav_lib.minimusic.composition import Score
 from contav_lib.minimusic.toys import draw_toy
-from contav_lib.utils.paths import shipped
 from contav_lib.utils.storage import save_tensors
 
 _SEED = 20_241_104
@@ -157,7 +156,7 @@ def _augment(pictures: torch.Tensor, gains: int) -> torch.Tensor:
 def main() -> None:
     """Train from the command line."""
     parser = argparse.ArgumentParser(description="Train the tiny encoders.")
-    parser.add_argument("--output", type=Path, default=shipped(tiny.WEIGHTS))
+    parser.add_argument("--output", type=Path, default=tiny.WEIGHTS)
     parser.add_argument("--toys", type=int, default=800, help="invented instruments (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=5, help="drawn clips of each (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=800, help="training steps of each network (default: %(default)s)")

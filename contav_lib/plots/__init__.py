@@ -1,5 +1,11 @@
 """Figures for the notebooks."""
 
+from contav_lib.utils.extras import extras
+
+with extras():
+    import matplotlib  # noqa: F401
+    import seaborn  # noqa: F401
+
 from contav_lib.plots.comparing import against_memory, forest, stability_plasticity
 from contav_lib.plots.learning import (
     course_of_task,

@@ -1,29 +1,30 @@
-"""The main job: prepare the data, run every experiment of the lessons, execute the notebooks, print the results.
+"""The lessons' notebooks: run all of them with their experiments (the main job), copy them, open the listening room.
 
-python -m contav_lib.teaching.notebooks --profile lab --seeds 1
+contav reproduce --profile lab --seeds 1
 """
 
-import argparse
 import multiprocessing
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from contav_lib.cli import Failed, command_line
-from contav_lib.config import Config
 from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.plans import ablation, all_lessons, forgetting, run_plan, single_task
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
+from contav_lib.utils.extras import extras
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+_ROOT = Path(__file__).resolve().parents[2]
+# In a checkout beside the package; a wheel has them inside it (setup.py).
+NOTEBOOKS = _ROOT / ("notebooks" if (_ROOT / "pyproject.toml").exists() else "contav_lib/notebooks")
 LESSONS = ("01_data", "02_single_task_separation", "03_forgetting", "04_distillation", "05_other_separators")
 
 
-class NotebookFailed(Failed):
+class NotebookFailed(RuntimeError):
     """A notebook did not run to its end; the message names the notebook, the cell and the error."""
 
 
@@ -44,15 +45,15 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     """
     for source in sources:
         if not source.exists():
-            raise FileNotFoundError(
-                f"{source} is not there. The main job runs from a checkout of the kit, with its notebooks."
-            )
+            raise FileNotFoundError(f"{source} is not there. Install the kit again, or get the file back from git.")
     folder.mkdir(parents=True, exist_ok=True)
     cores = os.cpu_count() or 1
     workers = min(cores, len(sources))
     context = multiprocessing.get_context("spawn")
     seconds, failures = {}, []
-    with ProcessPoolExecutor(workers, context, initializer=_share_cores, initargs=(cores // workers,)) as pool:
+    with ProcessPoolExecutor(
+        workers, context, initializer=_prepare_process, initargs=(cores // workers, paths.home())
+    ) as pool:
         jobs = {
             pool.submit(_execute, source, folder / source.name, parameters): folder / source.name for source in sources
         }
@@ -68,13 +69,16 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     return seconds
 
 
-def _share_cores(threads: int) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # kernels started by this process inherit it
+def _prepare_process(threads: int, home: Path) -> None:
+    """Set what kernels started by this process inherit: their share of the cores, and where data and results lie."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("CONTAV_HOME", str(home))
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple[float, str | None]:
     """Seconds taken, and what went wrong. (papermill's own error can't be sent from one process to another.)"""
-    import papermill
+    with extras():
+        import papermill
     from traitlets.config import Config as JupyterConfig
 
     start = time.perf_counter()
@@ -133,19 +137,48 @@ def _print_results(profile: str, seeds: int) -> None:
         print("Profile 'smoke' only tests that everything runs: its numbers mean nothing.")
 
 
-@command_line
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m contav_lib.teaching.notebooks", description=__doc__.splitlines()[0]
+def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
+    """Copy the lessons and the listening room into a folder, which is made if need be.
+
+    Args:
+        folder: where they go.
+        overwrite: replace files of the same name.
+
+    Returns:
+        the copies.
+
+    Raises:
+        FileExistsError: files of these names are there, and `overwrite` is not set; nothing is copied.
+    """
+    folder = Path(folder).expanduser()
+    copies = {source: folder / source.name for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    there = [path.name for path in copies.values() if path.exists()]
+    if there and not overwrite:
+        raise FileExistsError(
+            f"{folder} has {', '.join(there)} already: choose another folder, or say --overwrite to replace them."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for source, copy in copies.items():
+        copy.write_bytes(source.read_bytes())
+    return list(copies.values())
+
+
+def open_room() -> None:
+    """Serve the listening room on this machine only, with a token, until Ctrl-C.
+
+    Raises:
+        MissingExtra: voila is not installed.
+    """
+    with extras():
+        import voila  # noqa: F401
+    options = [
+        "--Voila.ip=127.0.0.1",
+        "--token",
+        # The extension that is left out belongs to Notebook 7 and fails in Voila.
+        "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension",
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "voila", str(NOTEBOOKS / "listening_room.ipynb"), *options],
+        env=os.environ | {"CONTAV_HOME": str(paths.home())},
+        check=False,
     )
-    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    parser.add_argument("--seeds", type=int, default=1, help="repetitions of every experiment (default 1)")
-    parser.add_argument("--kernel-free", action="store_true", help="no notebooks: for a machine without Jupyter")
-    chosen = parser.parse_args(arguments)
-    Config.profile(chosen.profile)
-    reproduce(chosen.profile, chosen.seeds, with_notebooks=not chosen.kernel_free)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Where things lie: small files that come with the kit, generated data, and results."""
+"""Where generated data and results lie; what comes with the kit lies beside the code that reads it."""
 
 import os
 from pathlib import Path
@@ -15,11 +15,6 @@ def home() -> Path:
     if chosen := os.environ.get("CONTAV_HOME"):
         return Path(chosen).expanduser().resolve()
     return _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
-
-
-def shipped(name: str) -> Path:
-    """A small file that comes with the kit, in the project's `data/` folder."""
-    return _PROJECT / "data" / name
 
 
 def generated(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The browser's side of the widgets: the files that lie here, joined, because a widget is sent as one text."""
+"""The browser's side of the widgets: the files in `static/`, joined, because a widget is sent as one text."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,10 +6,12 @@ from typing import Any
 
 import ipywidgets
 
+_STATIC = Path(__file__).parent / "static"
+
 
 def read(*names: str) -> str:
-    """These files of this folder as one text, in this order."""
-    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+    """Return these files of `static/` as one text, in this order."""
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 def answer_pings(widget: ipywidgets.Widget) -> None:

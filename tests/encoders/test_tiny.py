@@ -16,7 +16,6 @@ from contav_lib.minimusic.composition import INSTRUMENTS, compose
 from contav_lib.minimusic.drawing import draw
 from contav_lib.minimusic.measure_tiny import thumbnails, untrained
 from contav_lib.minimusic.train_tiny import moments
-from contav_lib.utils.paths import shipped
 from contav_lib.utils.storage import load_tensors
 
 CLIPS, FOR_PROBE = 8, 5  # clips a class, and how many of them the linear probes learn from
@@ -112,7 +111,7 @@ def test_an_odd_number_of_frames(encoder, count):
 
 
 def test_weights_are_small_and_their_absence_is_explained(tmp_path):
-    assert shipped(tiny.WEIGHTS).stat().st_size < 3e6
+    assert tiny.WEIGHTS.stat().st_size < 3e6
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors is missing.*train_tiny"):
         tiny.TinyEncoder(tmp_path / "none.safetensors")
 
@@ -147,7 +146,7 @@ def register_correlation(seen: list[list[Seen]]) -> float:
 
 
 def test_the_weights_say_what_made_them():
-    _, made_of = load_tensors(shipped(tiny.WEIGHTS))
+    _, made_of = load_tensors(tiny.WEIGHTS)
     assert made_of["version"] == tiny.TinyEncoder.version and made_of["toys"] >= 300
 
 

@@ -1,7 +1,5 @@
 """The plan of the lessons' experiments."""
 
-from argparse import ArgumentParser
-
 import pytest
 
 from contav_lib import run
@@ -15,15 +13,6 @@ def test_seeds_count_from_zero():
 
 def test_seeds_can_be_chosen():
     assert [config.seed for config in lesson_plan.ablation("smoke", [6, 8])["replay"]] == [6, 8]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "seeds"), [([], [0, 1, 2]), (["--seeds", "2"], [0, 1]), (["--seeds", "6", "8"], [6, 8])]
-)
-def test_one_number_on_the_command_line_is_how_many_and_several_are_which(arguments, seeds):
-    parser = ArgumentParser()
-    lesson_plan.add_seeds(parser)
-    assert lesson_plan.which_seeds(lesson_plan.seeds_given(parser.parse_args(arguments).seeds)) == seeds
 
 
 def test_notebooks_share_the_replay_experiments():

@@ -19,10 +19,10 @@ def results():
 
 def test_what_is_written_is_read(results, tmp_path):
     table = measures_table(results, {"fine-tuning": "finetune"})
-    made_by = command("contav_lib.experiments.compare", ["--seeds", "6", "8", "--save", "a b.csv"])
+    made_by = command("compare", ["--seeds", "6", "8", "--save", "a b.csv"])
     save_results(tmp_path / "sub" / "a b.csv", made_by, results, table)
     first, read = read_results(tmp_path / "sub" / "a b.csv")
-    assert first == made_by == "python -m contav_lib.experiments.compare --seeds 6 8 --save 'a b.csv'"
+    assert first == made_by == "contav compare --seeds 6 8 --save 'a b.csv'"
     pd.testing.assert_frame_equal(
         read[table.columns], table.rename_axis("name"), check_exact=True, check_index_type=False
     )
@@ -30,9 +30,7 @@ def test_what_is_written_is_read(results, tmp_path):
     assert as_text(read, paper=True).equals(results_table(results, paper=True))
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", "name,sdr_mean\nreplay,1\n", "# python -m contav_lib.experiments.compare\n"]
-)
+@pytest.mark.parametrize("text", [None, "", "name,sdr_mean\nreplay,1\n", "# contav compare\n"])
 def test_anything_else_is_refused(tmp_path, text):
     path = tmp_path / "table.csv"
     if text is not None:

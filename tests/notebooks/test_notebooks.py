@@ -39,7 +39,7 @@ def main_job(tmp_path_factory):
     """The main job on `smoke`, in a home of its own: what it printed, and the folder of executed notebooks."""
     home = tmp_path_factory.mktemp("smoke")
     job = subprocess.run(
-        [sys.executable, "-m", "contav_lib.teaching.notebooks", "--profile", "smoke"],
+        [sys.executable, "-m", "contav_lib", "reproduce", "--profile", "smoke"],
         env=os.environ | {"CONTAV_HOME": str(home)},
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Studies: questions that a comparison of methods leaves open, each a subcommand of `python -m contav_lib.experiments.studies`.
+"""Studies: questions that a comparison of methods leaves open, each with a name for `contav study <name>`.
 
 terms, needs, learning                 of CrossSDC: `crosssdc`
 sources, order, protocol, start        other conditions for all methods: `conditions`

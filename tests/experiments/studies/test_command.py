@@ -3,10 +3,11 @@
 import pytest
 
 from contav_lib import run
+from contav_lib.cli import main
 from contav_lib.experiments.plans import which_seeds
 from contav_lib.experiments.results_file import read_results
-from contav_lib.experiments.studies import __main__ as program
 from contav_lib.experiments.studies import conditions
+from contav_lib.experiments.studies import study as program
 from contav_lib.experiments.studies.generalisation import generalisation
 
 
@@ -27,9 +28,9 @@ def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monke
     plan = plan_of(tiny, {"a, without": dict(method="replay"), "a": dict(method="contav")})
     monkeypatch.setitem(program.STUDIES, "learning", program.STUDIES["learning"]._replace(plan=plan))
     path = tmp_path / "learning.csv"
-    assert program.main(["learning", "--seeds", "6", "7", "--save", str(path)]) == 0
+    assert main(["study", "learning", "--seeds", "6", "7", "--save", str(path)]) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.experiments.studies learning --seeds 6 7 --save {path}"
+    assert command == f"contav study learning --seeds 6 7 --save {path}"
     assert table.index.tolist() == ["a, without", "a"]
     apart = table["sdr_mean"]["a"] - table["sdr_mean"]["a, without"]
     assert table.loc["a", "sdr_added_difference"] == pytest.approx(apart)
@@ -40,7 +41,7 @@ def test_a_study_of_conditions_prints_and_saves_its_families(home, tiny, tmp_pat
     plan = plan_of(tiny, {"replay": dict(method="replay"), "ContAV-Sep": dict(method="contav")})
     monkeypatch.setitem(program.STUDIES, "order", program.STUDIES["order"]._replace(plan=plan))
     path = tmp_path / "order.csv"
-    assert program.main(["order", "--seeds", "2", "--save", str(path)]) == 0
+    assert main(["study", "order", "--seeds", "2", "--save", str(path)]) == 0
     table = read_results(path)[1]
     apart = table["sdr_mean"]["ContAV-Sep"] - table["sdr_mean"]["replay"]
     assert table.loc["ContAV-Sep", "sdr_vs_replay_difference"] == pytest.approx(apart)
@@ -53,7 +54,7 @@ def test_measurements_of_stored_separators_are_saved(study, home, tiny, tmp_path
     kinds = {"melody": "validation", "instrument": "test"}  # these data have no melody split
     monkeypatch.setitem(program.MEASUREMENTS, "generalisation", lambda results: generalisation(results, 4, kinds))
     path = tmp_path / "table.csv"
-    assert program.main([study, "--seeds", "1", "--save", str(path)]) == 0
+    assert main(["study", study, "--seeds", "1", "--save", str(path)]) == 0
     command, table = read_results(path)
-    assert command == f"python -m contav_lib.experiments.studies {study} --seeds 1 --save {path}"
+    assert command == f"contav study {study} --seeds 1 --save {path}"
     assert "fine-tuning" in table.index

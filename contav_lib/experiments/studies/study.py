@@ -1,20 +1,15 @@
-"""The command line of the studies: run what is not stored yet, measure, print, save.
+"""What each study runs and measures: the tables behind `contav study`.
 
-python -m contav_lib.experiments.studies terms --profile lab --seeds 3
+contav study terms --profile lab --seeds 3
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from contav_lib.cli import command_line
-from contav_lib.experiments.plans import Plan, add_seeds, run_plan, seeds_given
+from contav_lib.experiments.plans import Plan
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.results_file import command, save_results, save_table
 from contav_lib.experiments.studies import conditions, crosssdc
 from contav_lib.experiments.studies.class_forgetting import class_forgetting
 from contav_lib.experiments.studies.crosssdc import SAME_CLASS, UNCHANGED
@@ -89,36 +84,3 @@ def _print_other_tests(results: Results) -> None:
             print(
                 f"CrossSDC adds {apart.mean():+.2f} dB; the 95 % interval is {ci95_halfwidth(apart):.2f} to either side."
             )
-
-
-@command_line
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a study, or fetch its results where they are stored, and print it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m contav_lib.experiments.studies",
-        description="Studies: what a comparison of methods leaves open.",
-    )
-    parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
-    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
-    add_seeds(parser)
-    parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write all measures to this CSV file")
-    chosen = parser.parse_args(arguments)
-    if chosen.conditions and chosen.study != "needs":
-        parser.error("--conditions goes with the study 'needs'.")
-    seeds, made_by = seeds_given(chosen.seeds), command("contav_lib.experiments.studies", arguments)
-    if chosen.study in MEASUREMENTS:
-        table = MEASUREMENTS[chosen.study](run_plan(conditions.methods(chosen.profile, seeds)))
-        if chosen.save:
-            save_table(chosen.save, made_by, table.reset_index())
-        print(table.round(3).to_string())
-        return
-    only = [chosen.conditions] if chosen.study == "needs" else []
-    results = run_plan(STUDIES[chosen.study].plan(chosen.profile, seeds, *only))
-    if chosen.save:
-        save_results(chosen.save, made_by, results, study_table(chosen.study, results))
-    print_study(chosen.study, results)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
