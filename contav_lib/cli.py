@@ -126,13 +126,18 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     chosen = parser.parse_args(arguments)
     import pandas as pd
 
-    from contav_lib.experiments.compare import REFERENCES, rows_of, run_comparison, table_of, with_titles
-    from contav_lib.experiments.results_file import command, save_results
+    from contav_lib.experiments.compare import REFERENCES, run_comparison, table_of, with_titles
+    from contav_lib.experiments.results_file import command, require_writable, save_results
+    from contav_lib.experiments.rows import rows_of
     from contav_lib.experiments.tables import as_sentences, as_text, paired_differences, results_table
     from contav_lib.experiments.template import without_network
     from contav_lib.utils import paths
     from contav_lib.utils.storage import write_atomically
 
+    require_writable(chosen.save)
+    require_writable(chosen.figure)
+    if chosen.save and chosen.save == chosen.figure:
+        parser.error("--save and --figure name the same file.")
     rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
     results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
     if not results:
@@ -142,11 +147,11 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     numbers = "-".join(map(str, chosen.seeds))
     path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
     templates = without_network(chosen.profile, seeds)
-    save_results(path, command("compare", arguments), named, table_of(results), templates)
     print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
     for reference in REFERENCES:
         if reference in results:
             print(as_sentences(paired_differences(named, reference.name), reference.name, "final SDR"))
+    save_results(path, command("compare", arguments), named, table_of(results), templates)
     if chosen.figure:
         from contav_lib.plots import scores_after_tasks  # matplotlib is not needed to compare
 
@@ -157,7 +162,7 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run a study of what a comparison of methods leaves open, or fetch its results where they are stored."""
     from contav_lib.experiments.plans import run_plan
-    from contav_lib.experiments.results_file import command, save_results, save_table
+    from contav_lib.experiments.results_file import command, require_writable, save_results, save_table
     from contav_lib.experiments.studies import conditions
     from contav_lib.experiments.studies.study import MEASUREMENTS, STUDIES, print_study, study_table
 
@@ -169,33 +174,37 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
         parser.error("--conditions goes with the study 'needs'.")
+    require_writable(chosen.save)
     seeds, made_by = seeds_given(chosen.seeds), command("study", arguments)
     if chosen.study in MEASUREMENTS:
         table = MEASUREMENTS[chosen.study](run_plan(conditions.methods(chosen.profile, seeds)))
+        print(table.round(3).to_string())
         if chosen.save:
             save_table(chosen.save, made_by, table.reset_index())
-        print(table.round(3).to_string())
         return
     only = [chosen.conditions] if chosen.study == "needs" else []
     results = run_plan(STUDIES[chosen.study].plan(chosen.profile, seeds, *only))
+    print_study(chosen.study, results)
     if chosen.save:
         save_results(chosen.save, made_by, results, study_table(chosen.study, results))
-    print_study(chosen.study, results)
 
 
 def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Search the methods' settings on validation clips, with the same number of tries for each."""
-    from contav_lib.experiments.results_file import command, save_table
-    from contav_lib.experiments.search import TRIES
+    from contav_lib.experiments.results_file import command, require_writable, save_table
     from contav_lib.experiments.search import search as search_settings
+    from contav_lib.experiments.search import search_grid
 
     _add_profile(parser)
     parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
-    parser.add_argument("methods", nargs="*", default=list(TRIES), help=f"default: {', '.join(TRIES)}")
+    parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the table to this CSV file")
     chosen = parser.parse_args(arguments)
-    table = search_settings(chosen.methods, chosen.profile, chosen.separator, chosen.exemplars).round(2)
+    require_writable(chosen.save)
+    table = search_settings(
+        chosen.methods or list(search_grid(chosen.exemplars > 0)), chosen.profile, chosen.separator, chosen.exemplars
+    ).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))

@@ -250,6 +250,11 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
             for key, value in values.items():
                 require_kind(key, value, type(own[key]))
         method(**parts[0])  # it checks its own values
+        if method.needs_queries and not separator.class_queries:
+            raise ValueError(
+                f"method={method.name!r} trains new queries only, but separator {separator.name!r} has no query for each "
+                "class. Take separator='iquery', or method='adapters'."
+            )
         check_separator(separator, parts[1])
         settings = page["data"] | page["mixtures"] | page["training"] | page["evaluation"]
         settings |= {setting: overrides[setting] for setting in overrides.keys() & known}

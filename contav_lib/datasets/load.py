@@ -52,7 +52,7 @@ def _only_prepared(cache: Path) -> Corpus:
     except StorageError as error:
         raise ValueError(
             f"There are no prepared clips in {cache}, and without PyAV none can be made here. Run the same line once on a "
-            "machine with the whole kit installed (make run) and copy that folder, or: pip install av symusic pretty_midi"
+            "machine with the whole kit installed (make run) and copy that folder, or: pip install 'contav-lib[data]'"
         ) from error
 
 

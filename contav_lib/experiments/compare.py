@@ -110,7 +110,10 @@ def memory_bytes(result: Result) -> int:
 
 
 def _as_rows(methods: Iterable[str | tuple | Row], profile: str, overrides: Mapping[str, Any]) -> list[Row]:
-    rows = [_as_row(method) for method in ([] if isinstance(methods, str) else methods)]
+    rows = [
+        _as_row(method)
+        for method in (methods if isinstance(methods, Iterable) and not isinstance(methods, str) else [])
+    ]
     rows = [row_in(profile, row, **overrides) for row in rows]
     if not rows or len(set(rows)) < len(rows):
         raise ValueError(

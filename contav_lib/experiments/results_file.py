@@ -16,6 +16,14 @@ def command(name: str, arguments: Sequence[str]) -> str:
     return shlex.join(["contav", name, *arguments])
 
 
+def require_writable(path: Path | None) -> None:
+    """Raise a StorageError now rather than after hours of work when a file can't be written; None is no file."""
+    if path is not None:
+        probe = path.with_name(f"{path.name}.probe") if path.name and not path.is_dir() else path
+        write_atomically(probe, lambda part: part.touch())
+        probe.unlink()
+
+
 def save_results(
     path: Path,
     made_by: str,

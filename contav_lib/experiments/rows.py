@@ -51,7 +51,7 @@ def _memory(exemplars: int, own: int) -> str:
 
 def as_pairs(settings: Mapping[str, Any]) -> Settings:
     """Settings as a `Row` has them."""
-    return tuple(sorted(settings.items()))
+    return tuple(sorted((name, tuple(value) if isinstance(value, list) else value) for name, value in settings.items()))
 
 
 def all_rows() -> list[Row]:
@@ -80,12 +80,14 @@ def rows_of(
     """
     rows, queries = all_rows(), separator_class(separator).class_queries
     taught_by = [row.method for row in rows if queries or not method_class(row.method).needs_queries]
-    names = methods or list(dict.fromkeys(taught_by))
+    names = list(dict.fromkeys(methods or taught_by))
     for name in names:
         method_class(name)
     if exemplars:
         # Joint training keeps everything, however many exemplars are asked for: one row.
-        counts = {name: [0] if method_class(name).joint else exemplars for name in names}
+        counts = {name: [0] if method_class(name).joint else dict.fromkeys(exemplars) for name in names}
+        if not methods:  # those that make no sense without a memory are left out where none is asked for
+            counts = {name: [n for n in of if n or not method_class(name).needs_memory] for name, of in counts.items()}
         return [Row(name, count) for name in names for count in counts[name]]
     return [row for row in rows if row.method in names]
 

@@ -35,10 +35,16 @@ NOISE = 0.5  # dB within which two tries are taken as equal: luck moves a score 
 Tries = dict[str, list[dict[str, Any]]]
 
 
-def search_grid() -> Tries:
-    """Settings to try, by row: a method's `tries`, or those of a control made of one, with `method` among its settings."""
+def search_grid(with_memory: bool = True) -> Tries:
+    """Settings to try, by row: a method's `tries`, or those of a control made of one, with `method` among its settings.
+
+    Args:
+        with_memory: methods that make no sense without a memory are there, too.
+    """
     grid: Tries = {}
     for method in all_methods():
+        if method.needs_memory and not with_memory:
+            continue
         if method.tries:
             grid[method.name] = [dict(settings) for settings in method.tries]
         for control in method.variants:

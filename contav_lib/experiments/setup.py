@@ -80,6 +80,11 @@ class Setup:
         """A new bank of the clips of a split (one of `SPLITS`)."""
         numbers = {label: number for number, label in enumerate(self.classes)}
         clips = with_visual_noise(self.corpus.select(split, self.listed), self.config.visual_noise)
+        if not clips:
+            raise ValueError(
+                f"There is no clip of the split {split!r} in data={self.config.data!r}: MiniMUSIC has it; for your own "
+                "videos, list clips in splits/."
+            )
         return ClipStore(clips, numbers, spectrogram_of(self.config), self.config.motion, self.device)
 
     @cached_property

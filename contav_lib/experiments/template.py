@@ -119,6 +119,8 @@ def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides
         scores = []
         for config in configs if of_exemplars else configs[:1]:
             setup = Setup.build(config)
+            if setup.classes != first.classes:  # another order of learning: other numbers of classes
+                train, test, first = setup.train, setup.bank(split), setup
             kept = setup.schedule[-1].kept if of_exemplars else None
             separator = ClassSpectrum(class_spectra(train, kept), others)
             mixtures = setup.mix_seen(test, config.tasks - 1, config.test_mixtures * config.tasks)
