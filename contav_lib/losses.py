@@ -96,7 +96,7 @@ def cross_task_rows(
     memory: torch.Tensor | None = None,
     old_features: Mapping[str, torch.Tensor] | None = None,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-    """Rows that CrossSDC compares: every source with the new model's features, and memory sources once more with the old model's.
+    """Rows for CrossSDC: every source with the new model's features, and memory sources once more with the old model's.
 
     Args:
         features: new model's, `[B, N, D]` a modality.
