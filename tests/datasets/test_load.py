@@ -1,5 +1,8 @@
 """Which data are meant, and whether they suffice."""
 
+import subprocess
+import sys
+
 import pytest
 from samples import make_prepared
 
@@ -68,3 +71,11 @@ def test_other_content_is_another_digest(tmp_path):
         load_data(str(tmp_path), digest=empty)
     with pytest.raises(ValueError, match="there is no such folder"):
         open_dataset(str(tmp_path / "violin/none")).digest()
+
+
+def test_training_needs_no_generator():
+    code = (
+        "import sys; from contav_lib import Config, run; from contav_lib.experiments.setup import Setup; "
+        "Config.profile('lab', method='replay'); assert not [name for name in sys.modules if 'contav_lib.minimusic' in name]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
