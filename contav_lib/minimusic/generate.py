@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from contav_lib.datasets.clip import SPLITS
 from contav_lib.media import write_video
 from contav_lib.minimusic import MINIMUSIC_VERSION as VERSION
 from contav_lib.minimusic.composition import INSTRUMENTS, Score, compose
@@ -31,6 +30,7 @@ from contav_lib.utils.storage import StorageError, read_json, write_json
 _MUSIC = 1  # part of the seed, and no version: what does not change keeps its chances when something else does
 _SPECIMENS = 1_000_000  # specimens' place in the seed, apart from all clips'
 SECONDS, FRAME_RATE, SIZE = 12.0, 8.0, (160, 120)
+SPLITS = ("train", "validation", "test", "melody")  # those of `datasets.clip`, in the order of clip numbers
 COUNTED = SPLITS[:3]  # splits whose clips are counted; "melody" has as many as the smaller of training and test
 BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ...: counts can grow
 TRAINING_SPECIMENS = 12  # specimens of a class in training: three clips each of the usual 36

@@ -79,7 +79,8 @@ def our_name(name: str, table: list[tuple[str, str]], levels: int = 7) -> str | 
 
 def _read(path: Path, expected: str) -> Weights:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        # The authors' files are pickles; only tensors are taken out of them.
+        loaded = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except Exception as error:  # what the restricted unpickler makes of foreign bytes can be any error
         raise ValueError(f"{path} can't be read as a checkpoint of tensors only: {error}") from error
     weights = (

@@ -177,7 +177,7 @@ def open_room() -> None:
         # The extension that is left out belongs to Notebook 7 and fails in Voila.
         "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension",
     ]
-    subprocess.run(
+    subprocess.run(  # noqa: S603 (nothing here comes from outside)
         [sys.executable, "-m", "voila", str(NOTEBOOKS / "listening_room.ipynb"), *options],
         env=os.environ | {"CONTAV_HOME": str(paths.home())},
         check=False,

@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from contav_lib.datasets import clip
 from contav_lib.media import read_audio, read_frames
 from contav_lib.minimusic import generate as mini
 from contav_lib.minimusic.composition import INSTRUMENTS
@@ -27,6 +28,10 @@ def copy(made, tmp_path):
 
 def times(root):
     return {path.relative_to(root): path.stat().st_mtime_ns for path in root.glob("*/*.mp4")}
+
+
+def test_the_splits_are_those_of_all_data():
+    assert mini.SPLITS == clip.SPLITS
 
 
 def test_one_whole_clip_for_each_class_and_nothing_else(made):
