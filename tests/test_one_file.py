@@ -49,17 +49,27 @@ class Backwards(Dataset):
 '''
 
 SEPARATOR = """
+from dataclasses import dataclass
+
 from torch import nn
 
 from contav_lib.separators import SeparatorOutput, Separator
 from contav_lib.utils.registry import SEPARATORS
 
 
+@dataclass(frozen=True)
+class OneLayerConfig:
+    size: int = 8
+    object_dim: int = 512
+
+
 @SEPARATORS.register("one_layer")
 class OneLayer(Separator):
-    def __init__(self, *, num_classes, size=8, object_dim=512):
-        super().__init__(num_classes=num_classes, size=size, object_dim=object_dim)
-        self.look, self.listen = nn.Linear(object_dim, size), nn.Conv2d(1, size, 1)
+    config_class = OneLayerConfig
+
+    def __init__(self, num_classes, config=None):
+        super().__init__(num_classes, config)
+        self.look, self.listen = nn.Linear(self.config.object_dim, self.config.size), nn.Conv2d(1, self.config.size, 1)
 
     def forward(self, mixture, visual, classes):
         objects, maps = self.look(visual["object"]), self.listen(mixture.log1p())

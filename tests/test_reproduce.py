@@ -23,7 +23,7 @@ def printed(path) -> str:
 @pytest.fixture
 def small_plan(tiny, home, monkeypatch):
     """One method and one seed in each lesson; the names the results table expects."""
-    plan = {"fine-tuning": [tiny(tasks=1)]}
+    plan = {"fine-tuning": [tiny(method="finetune", tasks=1)]}
     for name in ("single_task", "forgetting", "ablation"):
         monkeypatch.setattr(reproduce, name, lambda profile, seeds: plan)
     monkeypatch.setattr(reproduce, "all_lessons", lambda profile, seeds: plan["fine-tuning"])

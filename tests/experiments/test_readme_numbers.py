@@ -13,7 +13,7 @@ from test_tables import result
 from contav_lib.experiments.results_file import read_results, save_results
 from contav_lib.experiments.tables import as_text, measures_table
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 MARK = re.compile(r"<!--\s*results:\s*(\S+)\s*-->\s*")
 
 
