@@ -93,7 +93,8 @@ def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
         StorageError: the file is missing, damaged, or was not written by `save_tensors`.
     """
     with file_errors(path), safe_open(path, framework="pt", device=str(device)) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118 (not a dict)
+        # Copies: where a tensor lies in the file decides how it is aligned, and that decides the last digit of some products.
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, _metadata(file)  # noqa: SIM118 (not a dict)
 
 
 def read_metadata(path: Path) -> Any:
