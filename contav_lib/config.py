@@ -323,8 +323,9 @@ def check_classes(classes: Sequence[str], num_tasks: int) -> None:
 
 @cache
 def read_page(name: str) -> Mapping[str, Any]:
-    """The page of a profile, `profiles/<name>.toml`: tables `data`, `mixtures`, `training`, `evaluation`, and `method` and
-    `separator`, each with a table a name.
+    """The page of a profile, `profiles/<name>.toml`.
+
+    Its tables are `data`, `mixtures`, `training`, `evaluation`, and `method` and `separator`, each with a table a name.
 
     Raises:
         ValueError: there is no such profile.

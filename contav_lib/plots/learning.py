@@ -218,8 +218,9 @@ def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figu
 
 
 def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] = ("before", "after")) -> Figure:
-    """A mask before, after, and the difference: no change is the middle of its colours, and they span 0.1 at least, so
-    that a tiny change looks tiny.
+    """A mask before, after, and the difference.
+
+    No change is the middle of the difference's colours, and they span 0.1 at least, so that a tiny change looks tiny.
 
     Args:
         before, after: masks `[F, T]` in 0 .. 1, low frequencies first.

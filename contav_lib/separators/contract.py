@@ -332,6 +332,7 @@ def make_batch(
 
 
 def ask(separator: Separator, batch: Batch) -> SeparatorOutput:
+    """Answer of a separator about a batch, all of it finite."""
     answer = separator(batch.mixture, batch.visual, batch.classes)
     for name, value in {"masks": answer.masks, **answer.features}.items():
         need(bool(value.isfinite().all()), f"{name!r} holds values that are infinite or not a number.")
@@ -349,25 +350,30 @@ def learn(separator: Separator, batch: Batch, precision: torch.autocast | None =
 
 
 def finite_terms(terms: Mapping[str, torch.Tensor]) -> None:
+    """Ask that each loss is one finite number."""
     for name, value in terms.items():
         need(value.ndim == 0 and bool(value.isfinite()), f"the loss {name!r} is {value}, not a finite number.")
 
 
 def finite_gradients(separator: Separator) -> None:
+    """Ask that each gradient there is, is finite."""
     for name, parameter in separator.named_parameters():
         fine = parameter.grad is None or bool(parameter.grad.isfinite().all())
         need(fine, f"the gradient of {name!r} is infinite or not a number.")
 
 
 def sizes(separator: Separator) -> dict[str, torch.Size]:
+    """Shapes of all weights and buffers, by name."""
     return {name: value.shape for name, value in separator.state_dict().items()}
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, tolerance: float, what: str) -> None:
+    """Ask that no value is off by more than the tolerance; `what` says what is wrong otherwise."""
     off = (found - expected).abs().max()
     need(bool(off <= tolerance), f"{what} (by up to {off:.2g}).")
 
 
 def need(kept: bool, otherwise: str) -> None:
+    """Raise `ContractBroken` with the text `otherwise`, unless the contract is kept."""
     if not kept:
         raise ContractBroken(otherwise)

@@ -155,8 +155,10 @@ class CoSeparation(Separator):
         )
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        """`separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the
-        same video are summed before they are compared. `classifier`: each separated sound is of its class.
+        """Terms `separation` and `classifier`.
+
+        `separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the same
+        video are summed before they are compared. `classifier`: each separated sound is of its class.
         """
         asked = slice(batch.num_sources)  # a method may have asked about more
         videos, logits = batch.videos[:, asked], separation.for_losses["class_logits"][:, asked]

@@ -1,5 +1,7 @@
-"""Studies of the protocol: do the methods keep their order with more sources, other classes first, another memory or choice
-of weights, and from the same first task?"""
+"""Studies of the protocol: do the methods keep their order under other conditions?
+
+That is: with more sources, other classes first, another memory or choice of weights, and from the same first task.
+"""
 
 from collections.abc import Mapping, Sequence
 
