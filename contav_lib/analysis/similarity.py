@@ -212,7 +212,7 @@ class LossRows:
 
 def _numbered(classes: torch.Tensor, labels: Sequence[str]) -> list[str]:
     """Names such as "violin 1", "violin 2", "drum 1" ..."""
-    counts = Counter()
+    counts: Counter[int] = Counter()
     names = []
     for number in classes.tolist():
         counts[number] += 1

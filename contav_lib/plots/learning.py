@@ -165,9 +165,8 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
         classes: class number of each of the R sources, sorted; lines are drawn between classes.
         labels: by class number.
     """
-    classes = np.asarray(classes)
     pairs = list(next(iter(models.values())))
-    numbers, first = np.unique(classes, return_index=True)
+    numbers, first = np.unique(np.asarray(classes), return_index=True)
     middles = (first + np.append(first[1:], len(classes))) / 2
     many = len(numbers) > _MANY
     size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
