@@ -14,7 +14,7 @@ from contav_lib.utils.devices import mixed_precision
 class TeacherOutput(NamedTuple):
     """Teacher outputs for the K old-class sources of a batch."""
 
-    places: torch.Tensor  # theirs [K] among the B * N
+    places: torch.Tensor  # [K], where these sources are among the B * N
     masks: torch.Tensor  # [K, F, T]
     features: dict[str, torch.Tensor]  # [K, D] by name
     attention: list[torch.Tensor]  # [K, heads, L] each
