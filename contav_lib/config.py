@@ -30,7 +30,7 @@ class Settings:
             require_kind(entry.name, getattr(self, entry.name), kinds[entry.name])
         for topic in reversed(type(self).__mro__):
             if "check" in vars(topic):
-                topic.check(self)
+                vars(topic)["check"](self)
 
     def check(self) -> None:
         """Raise a ValueError for a value of this topic that makes no sense."""
@@ -69,7 +69,7 @@ class DataSettings(Settings):
 
     data: str
     data_digest: str = ""
-    clips_per_class: tuple[int, ...]
+    clips_per_class: tuple[int, int, int]
     encoder: str
     classes: tuple[str, ...]
     tasks: int
@@ -323,8 +323,9 @@ def check_classes(classes: Sequence[str], num_tasks: int) -> None:
 
 @cache
 def read_page(name: str) -> Mapping[str, Any]:
-    """The page of a profile, `profiles/<name>.toml`: tables `data`, `mixtures`, `training`, `evaluation`, and `method` and
-    `separator`, each with a table a name.
+    """The page of a profile, `profiles/<name>.toml`.
+
+    Its tables are `data`, `mixtures`, `training`, `evaluation`, and `method` and `separator`, each with a table a name.
 
     Raises:
         ValueError: there is no such profile.
@@ -359,7 +360,7 @@ def require_kind(name: str, value: Any, kind: Any) -> None:
         float | None: ("a number", value is None or _is_number(value)),
         str: ("text in quotes", isinstance(value, str)),
         bool: ("True or False", isinstance(value, bool)),
-        tuple[int, ...]: ("a list, even of one, of whole numbers", _is_tuple(int, value)),
+        tuple[int, int, int]: ("a list of three whole numbers", _is_tuple(int, value)),
         tuple[str, ...]: ("a list, even of one, of names in quotes", _is_tuple(str, value)),
     }.get(kind, ("", True))
     if not fine:

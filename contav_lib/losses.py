@@ -4,6 +4,7 @@ All are plain functions on tensors, in float32. B mixtures, N sources, K memory 
 """
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 import torch
 from torch.nn import functional
@@ -30,6 +31,11 @@ def mask_distillation(masks: torch.Tensor, old_masks: torch.Tensor, weights: tor
         weights: `[K, F, T]`, the weights of the mixture each one stands in.
     """
     return (weights * (masks.float() - old_masks.float()).abs()).mean()
+
+
+def total(terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Sum of loss terms by name, one or more, each a scalar: what training minimises (eq. 13)."""
+    return reduce(torch.add, terms.values())
 
 
 def contrastive_loss(

@@ -93,6 +93,7 @@ def _sound(bank: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
     sources = spec.clips.shape[1]
     mixture, number = divmod(place, sources)
     batch = bank.batch(spec[mixture : mixture + 1], keep_waveforms=True)
+    assert batch.sources is not None  # asked for
     return (batch.sources[0, number] * sources).cpu()
 
 

@@ -1,6 +1,6 @@
-"""Features of the same sources after each task, their cosine similarities, and what one row of such a matrix adds to the
-contrastive losses (paper, eq. 7 to 10).
+"""Features of the same sources after each task, their similarities, and what each adds to the contrastive losses.
 
+These losses are those of the paper's eq. 7 to 10, taken apart: what one row of a matrix of cosine similarities adds.
 T models (an experiment's separator after each task), R sources, D values a feature, C classes.
 """
 
@@ -161,8 +161,11 @@ class SourceFeatures:
         return torch.cat([known[torch.as_tensor(leaves_list(tree).copy()).long()], rest])
 
     def rows(self, model: int, old: int | None = None) -> "LossRows":
-        """The rows that CrossSDC compares: each source that `model` knows and, with `old`, each that the old model knows
-        once more with the old model's features. (In training, memory clips alone enter twice.)"""
+        """The rows that CrossSDC compares.
+
+        Each source that `model` knows and, with `old`, each that the old model knows once more with the old model's features.
+        In training, memory clips alone enter twice.
+        """
         known = self.known(model).nonzero().flatten()
         memory = None if old is None else self.known(old)[known].nonzero().flatten()
         twice = known[:0] if memory is None else known[memory]
@@ -208,8 +211,8 @@ class LossRows:
 
 
 def _numbered(classes: torch.Tensor, labels: Sequence[str]) -> list[str]:
-    """ "violin 1", "violin 2", "drum 1" ..."""
-    counts = Counter()
+    """Names such as "violin 1", "violin 2", "drum 1" ..."""
+    counts: Counter[int] = Counter()
     names = []
     for number in classes.tolist():
         counts[number] += 1

@@ -106,7 +106,8 @@ def make_schedule(
             )
     if features is None:
         features = np.zeros((len(labels), 1))
-    schedule, seen, memory = [], 0, []
+    memory: list[int] = []
+    schedule, seen = [], 0
     for index, task in enumerate(tasks):
         known = [*order[:seen], *task] if joint else task
         kept = list(memory)

@@ -151,7 +151,7 @@ def _hash_splits(ids: list[str]) -> dict[str, str]:
     if len(ids) < 3:
         return dict.fromkeys(ids, "train")
     draw = {clip_id: int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
-    by_draw = sorted(ids, key=draw.get)
+    by_draw = sorted(ids, key=draw.__getitem__)
     tests = sum(draw[clip_id] < _HELD_OUT for clip_id in ids)
     tests = min(max(tests, 1), len(ids) - 2)
     validations = sum(draw[clip_id] < 2 * _HELD_OUT for clip_id in ids) - tests

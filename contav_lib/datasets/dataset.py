@@ -29,7 +29,8 @@ class Dataset(ABC):
     classes: Sequence[str] | None = None
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
-        self.place, self.clips_per_class = place, tuple(clips_per_class)
+        training, validation, test = clips_per_class
+        self.place, self.clips_per_class = place, (training, validation, test)
 
     @property
     def spelling(self) -> str:

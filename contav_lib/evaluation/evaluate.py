@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from contav_lib.audio import reconstruct
 from contav_lib.evaluation.ablations import VisualAblation
@@ -14,22 +15,23 @@ from contav_lib.utils.devices import mixed_precision
 
 
 @torch.inference_mode()
-def separate_batch(separator: Separator, batch: Batch, bank: ClipStore) -> torch.Tensor:
+def separate_batch(separator: nn.Module, batch: Batch, bank: ClipStore) -> torch.Tensor:
     """Separated waveforms `[B, N, L]` of a batch made with `keep_waveforms=True`."""
     sizes = bank.spectrogram
     with mixed_precision(bank.device):
         masks = separator(batch.mixture, batch.visual, batch.classes).masks
+    assert batch.spectrogram is not None, "make the batch with keep_waveforms=True"
     return reconstruct(batch.spectrogram, masks, sizes.window, sizes.hop, sizes.align_corners)
 
 
 @torch.inference_mode()
 def evaluate(
-    separator: Separator, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
+    separator: nn.Module, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
 ) -> dict[str, torch.Tensor]:
     """Scores of every source in mixtures.
 
     Args:
-        separator: put in eval mode here.
+        separator: or a module called as one is; put in eval mode here.
         bank: the clips that are mixed.
         spec: M mixtures of N sources.
         ablation: changes what the separator sees (see `VISUAL_ABLATIONS`) or is asked for; None shows it everything.
@@ -58,10 +60,11 @@ def validation_sdr(separator: Separator, bank: ClipStore, spec: MixtureSpec) -> 
 
 
 def _separated(
-    separator: Separator, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
+    separator: nn.Module, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the true and the separated waveforms of a few mixtures at a time, `[B, N, L]` each."""
     separator.eval()
     for batch in bank.batches(spec, keep_waveforms=True):
         estimates = separate_batch(separator, ablation(batch) if ablation else batch, bank)
+        assert batch.sources is not None  # asked for
         yield batch.sources[..., : estimates.shape[-1]], estimates

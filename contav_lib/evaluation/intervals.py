@@ -98,8 +98,9 @@ def interval(values: Sequence[float] | np.ndarray, resampled: np.ndarray | None 
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """P-values adjusted for a family of comparisons (Holm 1979): the chance of any false verdict stays below 5 %,
-    as far as each p-value holds what it promises.
+    """P-values adjusted for a family of comparisons (Holm 1979).
+
+    The chance of any false verdict stays below 5 %, as far as each p-value holds what it promises.
 
     Args:
         p: p-values `[K]`; NaN is no comparison, and stays.

@@ -115,7 +115,7 @@ def task_mixtures(stored: Stored, task: int) -> MixtureScores:
 def _as_json(values: torch.Tensor) -> list:
     """Numbers as nested lists, None for NaN, which JSON does not have."""
     numbers = values.numpy()
-    return np.where(np.isnan(numbers), None, numbers).tolist()
+    return np.where(np.isnan(numbers), np.array(None), numbers).tolist()
 
 
 def _checked(mixtures: Stored, scores: Mapping[str, np.ndarray]) -> MixtureScores:

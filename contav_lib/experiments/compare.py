@@ -79,7 +79,7 @@ def with_titles(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:
 
 def by_memory(results: Mapping[Row, list[Result]]) -> dict[str, dict[int, list[Result]]]:
     """The same results by method's name, then by exemplars a class: what `plots.against_memory` draws."""
-    sizes = {}
+    sizes: dict[str, dict[int, list[Result]]] = {}
     for row, runs in results.items():
         sizes.setdefault(row.name_without_memory, {})[row.exemplars] = runs
     return sizes

@@ -1,7 +1,7 @@
 """The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contav_lib.config import Config
 from contav_lib.datasets.minimusic import MUSIC_ORDER
@@ -14,7 +14,7 @@ Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
 
-DISTILLATION = dict(method="contav", **WITHOUT_CROSSSDC)
+DISTILLATION: dict[str, Any] = dict(method="contav", **WITHOUT_CROSSSDC)
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
 
 

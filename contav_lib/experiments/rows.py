@@ -60,8 +60,13 @@ def all_rows() -> list[Row]:
     That is: other memories, the control without CrossSDC, the kit's ways to ask an old model about old classes, and methods of
     other kinds.
     """
-    placed = [(variant.place, method.name, variant) for method in all_methods() for variant in method.variants]
-    placed = sorted((entry for entry in placed if entry[0] is not None), key=lambda entry: entry[0])
+    placed = [
+        (variant.place, method.name, variant)
+        for method in all_methods()
+        for variant in method.variants
+        if variant.place is not None
+    ]
+    placed.sort(key=lambda entry: entry[0])
     return [Row(method, variant.exemplars, as_pairs(variant.settings)) for _, method, variant in placed]
 
 

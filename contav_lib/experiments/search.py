@@ -55,9 +55,9 @@ def search_grid(with_memory: bool = True) -> Tries:
 
 
 def search(rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1) -> pd.DataFrame:
-    """One line a try, the best of each row of `search_grid` first: `method` (the row's name), `validation_sdr` in dB, `chosen`,
-    and its `settings`.
+    """One line a try, the best of each row of `search_grid` first.
 
+    Columns: `method` (the row's name), `validation_sdr` in dB, `chosen`, and the try's `settings`.
     Chosen is a row's first try, in the order of the grid, whose score is within `NOISE` of the row's best.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
         results: experiments by method, one a seed.
         paper: set the paper's numbers beside, where it has the method.
     """
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, runs in results.items():
         rows[name] = {"paper": paper_text(runs[0])} if paper else {}
         for score in SUMMARY:
@@ -193,7 +193,8 @@ def measures_table(results: Mapping[Name, Sequence[Result]], references: Mapping
         `paired_differences`.
     """
     index = pd.Index(list(results), dtype=object, name="method", tupleize_cols=False)
-    plain, against = {}, {}
+    plain: dict[str, pd.Series] = {}
+    against: dict[str, pd.Series] = {}
     for key in SUMMARY:
         measured = measure(results, key)
         plain |= _columns(key, measured)

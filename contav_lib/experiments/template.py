@@ -67,6 +67,8 @@ class ClassSpectrum(torch.nn.Module):
         ValueError: another word for `others`.
     """
 
+    spectra: torch.Tensor
+
     def __init__(self, spectra: torch.Tensor, others: str = "told"):
         super().__init__()
         if others not in OTHERS:

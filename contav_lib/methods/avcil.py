@@ -83,7 +83,7 @@ class AVCIL(Method):
         if old and self.distillation:
             terms["distillation"] = self.distillation * distil_masks(batch, separation, old)
         if old and old.attention and self.attention:
-            maps = [value.flatten(0, 1)[old.index] for value in separation.attention]
+            maps = [value.flatten(0, 1)[old.places] for value in separation.attention]
             apart = [attention_distance(new, before) for new, before in zip(maps, old.attention, strict=True)]
             terms["attention"] = self.attention * torch.stack(apart).mean()
         return terms

@@ -94,7 +94,7 @@ class ContAV(Method):
             terms["distillation"] = self.distillation * distil_masks(batch, separation, old)
         if self.contrasts:
             # Rows: every source's features, and once more those that the old model has of remembered sources.
-            of_old = (old.index, old.features) if old else ()
+            of_old = (old.places, old.features) if old else ()
             rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos, *of_old)
             if self.instance_weight:  # eq. 8: a video's sound is like its own pictures, in old eyes and in new ones
                 alike = cross_modal_similarity(rows, same_video, self.pairs, self.temperature)

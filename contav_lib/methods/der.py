@@ -67,7 +67,10 @@ class DER(Method):
         replaced = batch.is_old_class.all(1)
         count = int(replaced.sum()) if self.settled and self.distillation else 0
         self.chosen = torch.randint(max(self.settled, 1), (count,), generator=self._generator())
-        return batch[(~replaced).nonzero().squeeze(1)].cat(self.mixtures[self.chosen]) if count else batch
+        if not count:
+            return batch
+        assert self.mixtures is not None  # `settled` counts them
+        return batch[(~replaced).nonzero().squeeze(1)].cat(self.mixtures[self.chosen])
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         count = len(self.chosen)
@@ -99,9 +102,11 @@ class DER(Method):
         with mixed_precision(mixture.mixture.device):
             masks = separator(mixture.mixture, mixture.visual, mixture.classes).masks.float()
         separator.train()
-        if place == len(self.masks):
-            self.masks = torch.cat([self.masks.to(masks), masks]) if self.mixtures else masks
-            self.mixtures = self.mixtures.cat(mixture) if self.mixtures else mixture
+        if self.mixtures is None:
+            self.masks, self.mixtures = masks, mixture
+        elif place == len(self.masks):
+            self.masks = torch.cat([self.masks.to(masks), masks])
+            self.mixtures = self.mixtures.cat(mixture)
         else:
             self.masks[place] = masks[0]
             for name, rows in self.mixtures.tensors().items():

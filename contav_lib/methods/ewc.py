@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from contav_lib.continual.tasks import Task
+from contav_lib.losses import total
 from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput, old_rows
@@ -62,15 +63,16 @@ class EWC(Method):
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         if not (self.fisher and self.strength):
             return {}
+        assert self.separator is not None  # a task has begun
         return {"anchor": self.strength / 2 * penalty(self.separator.named_parameters(), self.fisher, self.anchor)}
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
         fisher = normalised(estimate_fisher(separator, _one_by_one(batches, self.mixtures)))
         anchor = {name: value.detach().clone() for name, value in separator.named_parameters()}
         for name, old in self.fisher.items():
-            total, place = (old_rows(table[name], old.shape) for table in (fisher, anchor))
-            total += old
-            share = (old / total).nan_to_num()  # where no weight ever mattered, any anchor does
+            summed, place = (old_rows(table[name], old.shape) for table in (fisher, anchor))
+            summed += old
+            share = (old / summed).nan_to_num()  # where no weight ever mattered, any anchor does
             place.lerp_(self.anchor[name], share)
         self.fisher, self.anchor = fisher, anchor
 
@@ -92,11 +94,10 @@ def penalty(parameters: Iterable[tuple[str, torch.Tensor]], fisher: Weights, anc
         parameters: name and value; longer along an axis than its anchor where the separator has grown.
         fisher, anchor: by name.
     """
-    names, values = zip(*parameters, strict=True)
-    values = [old_rows(value, anchor[name].shape) for name, value in zip(names, values, strict=True)]
+    values = {name: old_rows(value, anchor[name].shape) for name, value in parameters}
     # In one piece, for the many small weights would cost more time apart than a long vector of them.
-    apart = _in_one(values) - _in_one(anchor[name] for name in names)
-    return (_in_one(fisher[name] for name in names) * apart) @ apart
+    apart = _in_one(values.values()) - _in_one(anchor[name] for name in values)
+    return (_in_one(fisher[name] for name in values) * apart) @ apart
 
 
 def _in_one(values: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -116,7 +117,7 @@ def estimate_fisher(separator: Separator, mixtures: Iterable[Batch]) -> Weights:
     squares, count = [torch.zeros_like(parameter) for parameter in parameters], 0
     for batch in mixtures:
         separation = separator(batch.mixture, batch.visual, batch.classes)
-        loss = sum(separator.losses(batch, separation).values())
+        loss = total(separator.losses(batch, separation))
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for square, gradient in zip(squares, gradients, strict=True):
             square.addcmul_(gradient, gradient)

@@ -1,6 +1,7 @@
 """Learning without Forgetting (Li and Hoiem 2017): on the new data, go on answering as the old model did."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 
@@ -46,7 +47,7 @@ class LwF(Method):
     """
 
     title, colour = "LwF", "#E69F00"
-    variants = (
+    variants: ClassVar[tuple[Variant, ...]] = (
         Variant(
             0, dict(old_queries="plain"), place=2,
             paper={"iquery": (3.45, 8.78, 10.66), "coseparation": (2.32, 7.84, 10.28)},
@@ -81,19 +82,20 @@ class LwF(Method):
             self.teacher = Teacher(separator)  # which answers for new classes, too
 
     @property
-    def listens(self) -> bool:
-        """True when the old model is asked at all."""
-        return self.teacher is not None and self.distillation > 0
+    def asked(self) -> Teacher | None:
+        """The old model, where it is asked at all."""
+        return self.teacher if self.distillation > 0 else None
 
     def on_batch(self, batch: Batch) -> Batch:
-        if not self.listens:
+        teacher = self.asked
+        if teacher is None:
             return batch
         if self.old_queries == "plain":
             return replace(
                 batch, is_old_class=torch.ones_like(batch.is_old_class)
             )  # all sources are the old model's to answer
         # By the clips' numbers: as good as drawn at random, with no random state to keep.
-        classes = batch.videos.sum(1) % self.teacher.separator.num_classes
+        classes = batch.videos.sum(1) % teacher.separator.num_classes
         return batch.with_query(
             classes, self.remembered_looks(classes, batch) if self.old_queries == "prototype" else None
         )
@@ -109,9 +111,12 @@ class LwF(Method):
         }
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        if not self.listens:
+        teacher = self.asked
+        if teacher is None:
             return {}
-        return self.distil(batch, separation, self.teacher(batch))
+        old = teacher(batch)
+        assert old is not None  # `on_batch` has given every mixture something to ask about
+        return self.distil(batch, separation, old)
 
     def distil(self, batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> dict[str, torch.Tensor]:
         """Terms that compare a separation with what the old model said."""

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import NEW_PICTURE, LwF
 from contav_lib.methods.method import Variant, register_method
-from contav_lib.methods.teacher import TeacherOutput
+from contav_lib.methods.teacher import Teacher, TeacherOutput
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import SeparatorOutput
 
@@ -76,8 +76,8 @@ class PLOP(LwF):
             raise ValueError(f"confidence={self.confidence}: it must be in 0 .. 1.")
 
     @property
-    def listens(self) -> bool:
-        return self.teacher is not None and (self.distillation > 0 or self.pod > 0)
+    def asked(self) -> Teacher | None:
+        return self.teacher if self.distillation > 0 or self.pod > 0 else None
 
     def distil(self, batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> dict[str, torch.Tensor]:
         terms = {}
@@ -85,8 +85,8 @@ class PLOP(LwF):
             terms["pod"] = self.pod * pod_distance(separation.intermediate, old.intermediate)
         if self.distillation:
             sure = (2 * old.masks.float() - 1).abs() >= self.confidence
-            weights = sure * batch.weights.squeeze(1)[old.index // batch.classes.shape[1]]
-            masks = separation.masks.flatten(0, 1)[old.index]
+            weights = sure * batch.weights.squeeze(1)[old.places // batch.classes.shape[1]]
+            masks = separation.masks.flatten(0, 1)[old.places]
             terms["pseudo"] = self.distillation * mask_distillation(masks, old.masks, weights)
         return terms
 

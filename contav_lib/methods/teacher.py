@@ -14,7 +14,7 @@ from contav_lib.utils.devices import mixed_precision
 class TeacherOutput(NamedTuple):
     """Teacher outputs for the K old-class sources of a batch."""
 
-    index: torch.Tensor  # their places [K] among the B * N
+    places: torch.Tensor  # [K], where these sources are among the B * N
     masks: torch.Tensor  # [K, F, T]
     features: dict[str, torch.Tensor]  # [K, D] by name
     attention: list[torch.Tensor]  # [K, heads, L] each
@@ -40,25 +40,25 @@ class Teacher:
         Returns:
             None when there is nothing to ask.
         """
-        index, wanted = batch.memory_index(), batch.is_old_class.any(1)
-        if not len(index):
+        places, wanted = batch.memory_index(), batch.is_old_class.any(1)
+        if not len(places):
             return None
         asked = batch if self.batch_statistics or wanted.all() else batch[wanted.nonzero().squeeze(1)]
         # The old model has no query for new classes; what it says of those sources is not looked at.
         classes = asked.classes.where(asked.is_old_class.to(asked.classes.device), 0)
         with mixed_precision(classes.device):
             old = self.separator(asked.mixture, asked.visual, classes)
-        places = asked.memory_index()
+        rows = asked.memory_index()
         return TeacherOutput(
-            index=index,
-            masks=old.masks.flatten(0, 1)[places],
-            features={name: value.flatten(0, 1)[places] for name, value in old.features.items()},
-            attention=[value.flatten(0, 1)[places] for value in old.attention],
+            places=places,
+            masks=old.masks.flatten(0, 1)[rows],
+            features={name: value.flatten(0, 1)[rows] for name, value in old.features.items()},
+            attention=[value.flatten(0, 1)[rows] for value in old.attention],
             intermediate=old.intermediate,
         )
 
 
 def distil_masks(batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> torch.Tensor:
     """`losses.mask_distillation` between a separation and what the old model says (eq. 11), unweighted."""
-    weights = batch.weights.squeeze(1)[old.index // batch.classes.shape[1]]
-    return mask_distillation(separation.masks.flatten(0, 1)[old.index], old.masks, weights)
+    weights = batch.weights.squeeze(1)[old.places // batch.classes.shape[1]]
+    return mask_distillation(separation.masks.flatten(0, 1)[old.places], old.masks, weights)

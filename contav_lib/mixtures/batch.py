@@ -86,7 +86,7 @@ class Batch:
             if isinstance(value, torch.Tensor) and name != "is_old_class"  # which lies on the CPU
         }
         visual = {name: value[there] for name, value in self.visual.items()}
-        return replace(self, **{**parts, "visual": visual, "is_old_class": self.is_old_class[rows]})
+        return replace(self, **parts, visual=visual, is_old_class=self.is_old_class[rows])
 
     def cat(self, other: "Batch") -> "Batch":
         """Join these mixtures and those of another batch with as many sources; without waveforms."""

@@ -100,6 +100,7 @@ class ClipStore:
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
         spectrogram = sum(spectrograms.unbind(1))  # the STFT is linear: the mixture's is the sum of its sources'
+        assert isinstance(spectrogram, torch.Tensor)  # not the 0 of an empty sum: there is a source
         mixture, magnitudes = (
             audio.warp(values, sizes.bins, sizes.align_corners)
             for values in (audio.magnitude(spectrogram).unsqueeze(1) + audio.EPSILON, audio.magnitude(spectrograms))

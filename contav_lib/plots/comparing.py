@@ -34,9 +34,9 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
 
 
 def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> Figure:
-    """How well old tasks are kept (across) against how well new ones are learned (up): one small dot a seed, a large one at
-    the mean.
+    """How well old tasks are kept (across) against how well new ones are learned (up).
 
+    One small dot a seed, a large one at the mean.
     Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
     there most methods have nothing to add yet.
 

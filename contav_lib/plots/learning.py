@@ -165,9 +165,8 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
         classes: class number of each of the R sources, sorted; lines are drawn between classes.
         labels: by class number.
     """
-    classes = np.asarray(classes)
     pairs = list(next(iter(models.values())))
-    numbers, first = np.unique(classes, return_index=True)
+    numbers, first = np.unique(np.asarray(classes), return_index=True)
     middles = (first + np.append(first[1:], len(classes))) / 2
     many = len(numbers) > _MANY
     size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
@@ -218,8 +217,9 @@ def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figu
 
 
 def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] = ("before", "after")) -> Figure:
-    """A mask before, after, and the difference: no change is the middle of its colours, and they span 0.1 at least, so
-    that a tiny change looks tiny.
+    """A mask before, after, and the difference.
+
+    No change is the middle of the difference's colours, and they span 0.1 at least, so that a tiny change looks tiny.
 
     Args:
         before, after: masks `[F, T]` in 0 .. 1, low frequencies first.

@@ -5,6 +5,7 @@ Every function makes one figure and returns it. Spectrograms and masks are drawn
 
 from collections.abc import Mapping, Sequence
 from math import ceil, log
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -203,7 +204,7 @@ def decibel(magnitude: torch.Tensor, loudest: float | None = None) -> np.ndarray
 
 
 def _row(
-    images: Mapping[str, np.ndarray], seconds: float, rate: int, label: str, cmap, low: float, high: float, **bar: str
+    images: Mapping[str, np.ndarray], seconds: float, rate: int, label: str, cmap, low: float, high: float, **bar: Any
 ) -> Figure:
     figure, axes = plt.subplots(
         1, len(images), figsize=(2.9 * len(images) + 1.2, 3), layout="constrained", squeeze=False, sharey=True

@@ -17,6 +17,7 @@ import torch
 
 from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.continual.tasks import Task
+from contav_lib.losses import total
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, save_separator
 from contav_lib.utils.registry import SEPARATORS
@@ -73,7 +74,7 @@ def saved_settings(make: Make, some_batch: MakeBatch) -> None:
     """It is a registered `Separator` whose `num_classes` and `config` make another one of the same sizes."""
     separator = make(CLASSES)
     need(isinstance(separator, Separator), f"{type(separator).__name__} is no subclass of Separator.")
-    name = getattr(separator, "name", None)
+    name = getattr(separator, "name", "")
     registered = SEPARATORS.get(name) is type(separator)
     need(registered, f"write @register_separator(...) above the class {type(separator).__name__}.")
     need(
@@ -192,9 +193,9 @@ def gradients(make: Make, some_batch: MakeBatch) -> None:
     """A gradient reaches every weight, from the separator's own losses and the features together."""
     separator, batch = make(CLASSES).train(), some_batch(4)
     answer = ask(separator, batch)
-    total = sum(separator.losses(batch, answer).values())
-    total = total + sum((value - torch.randn_like(value)).square().mean() for value in answer.features.values())
-    total.backward()
+    own = total(separator.losses(batch, answer))
+    whole = own + sum((value - torch.randn_like(value)).square().mean() for value in answer.features.values())
+    whole.backward()
     without = [
         name
         for name, parameter in separator.named_parameters()
@@ -271,7 +272,7 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
         answer = ask(separator, asked)
         terms = separator.losses(asked, answer) | method.losses(asked, answer)
         finite_terms(terms)
-        sum(terms.values()).backward()
+        total(terms).backward()
         finite_gradients(separator)
         torch.optim.SGD(separator.parameters(), lr=1e-3).step()
         separator.zero_grad()
@@ -332,6 +333,7 @@ def make_batch(
 
 
 def ask(separator: Separator, batch: Batch) -> SeparatorOutput:
+    """Answer of a separator about a batch, all of it finite."""
     answer = separator(batch.mixture, batch.visual, batch.classes)
     for name, value in {"masks": answer.masks, **answer.features}.items():
         need(bool(value.isfinite().all()), f"{name!r} holds values that are infinite or not a number.")
@@ -344,30 +346,35 @@ def learn(separator: Separator, batch: Batch, precision: torch.autocast | None =
         answer = ask(separator, batch)
     terms = separator.losses(batch, answer)
     finite_terms(terms)
-    sum(terms.values()).backward()
+    total(terms).backward()
     finite_gradients(separator)
 
 
 def finite_terms(terms: Mapping[str, torch.Tensor]) -> None:
+    """Ask that each loss is one finite number."""
     for name, value in terms.items():
         need(value.ndim == 0 and bool(value.isfinite()), f"the loss {name!r} is {value}, not a finite number.")
 
 
 def finite_gradients(separator: Separator) -> None:
+    """Ask that each gradient there is, is finite."""
     for name, parameter in separator.named_parameters():
         fine = parameter.grad is None or bool(parameter.grad.isfinite().all())
         need(fine, f"the gradient of {name!r} is infinite or not a number.")
 
 
 def sizes(separator: Separator) -> dict[str, torch.Size]:
+    """Shapes of all weights and buffers, by name."""
     return {name: value.shape for name, value in separator.state_dict().items()}
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, tolerance: float, what: str) -> None:
+    """Ask that no value is off by more than the tolerance; `what` says what is wrong otherwise."""
     off = (found - expected).abs().max()
     need(bool(off <= tolerance), f"{what} (by up to {off:.2g}).")
 
 
 def need(kept: bool, otherwise: str) -> None:
+    """Raise `ContractBroken` with the text `otherwise`, unless the contract is kept."""
     if not kept:
         raise ContractBroken(otherwise)

@@ -4,6 +4,7 @@ The picture's feature is laid over the bottleneck, and the way up makes the mask
 sound alone must recognise what it is: a mask that lets other instruments through is punished by it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +73,7 @@ class ConditionedUNet(nn.Module):
             Up(own, shared, outputs, last=outputs == 1)
             for own, shared, outputs in zip([visual_dim, *made], reversed(channels), made, strict=False)
         )
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this argument
 
     def forward(self, x: torch.Tensor, visual: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """`x` `[B, 1, F, T]`, `visual` `[B, N, V]` -> mask logits `[B, N, F, T]`, and each level's map, `[B, ...]`."""
@@ -140,7 +141,9 @@ class CoSeparation(Separator):
         self.audio_projection = nn.Linear(self.listener.features, sizes.visual_dim)
         self.classifier = nn.Linear(self.listener.features, num_classes)
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
+    def forward(
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         objects = self.object_projection(visual["object"])
         logits, maps = self.unet((mixture + EPSILON).log(), functional.relu(objects))
         masks = logits.float().sigmoid()  # in bfloat16, faint sounds would be lost under the logarithm
@@ -155,8 +158,10 @@ class CoSeparation(Separator):
         )
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        """`separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the
-        same video are summed before they are compared. `classifier`: each separated sound is of its class.
+        """Terms `separation` and `classifier`.
+
+        `separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the same
+        video are summed before they are compared. `classifier`: each separated sound is of its class.
         """
         asked = slice(batch.num_sources)  # a method may have asked about more
         videos, logits = batch.videos[:, asked], separation.for_losses["class_logits"][:, asked]

@@ -5,9 +5,10 @@ moves (motion tokens) and the sound what is there (latent tokens); the answer at
 sound feature, from which the mask's channel weights are made (paper, eq. 4 to 6).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -167,7 +168,7 @@ class Predictor(nn.Module):
         self,
         latent: torch.Tensor,
         mask_features: torch.Tensor | None,
-        visual: dict[str, torch.Tensor],
+        visual: Mapping[str, torch.Tensor],
         classes: torch.Tensor,
         keep_attention: bool = False,
     ) -> Prediction:
@@ -211,7 +212,8 @@ class Predictor(nn.Module):
 
     def _encode(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         latent = self.input_projection(latent)
-        positions = sine_positions(*latent.shape[-2:], latent.shape[1], latent.device)
+        width, rows, columns = latent.shape[1:]
+        positions = sine_positions(rows, columns, width, latent.device)
         tokens = latent.flatten(2).transpose(1, 2)
         for layer in self.encoder:
             tokens = layer(tokens, positions)
@@ -238,7 +240,9 @@ class IQuery(Separator):
         self.unet = UNet(sizes.width, sizes.mask_dim, sizes.levels, sizes.frequency_codes)
         self.predictor = Predictor(4 * sizes.width, num_classes, sizes)
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
+    def forward(
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         maps = self.unet(torch.log1p(mixture), mask_features=False)
         prediction = self.predictor(maps.latent, None, visual, classes, self.keep_attention)
         return SeparatorOutput(
@@ -258,7 +262,7 @@ class IQuery(Separator):
         self.predictor.queries = nn.Embedding.from_pretrained(torch.cat([old, fresh]), freeze=False)
 
     @classmethod
-    def from_official(cls, unet: Path, predictor: Path, heads: int = 8, **options: object) -> "IQuery":
+    def from_official(cls, unet: Path, predictor: Path, heads: int = 8, **options: Any) -> "IQuery":
         """Load the authors' two checkpoint files (the sound network's and the mask predictor's).
 
         Only tensors are read (`torch.load(weights_only=True)`): no code inside the files is run.

@@ -91,7 +91,7 @@ class Separator(nn.Module):
         self.keep_attention = False
 
     def __call__(
-        self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
     ) -> SeparatorOutput:
         """Check what is given, then `forward`.
 
@@ -106,7 +106,9 @@ class Separator(nn.Module):
         check_inputs(mixture, visual, classes, self.num_classes, widths)
         return super().__call__(mixture, visual, classes)
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
+    def forward(
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         """Separate all N sources of all B mixtures in one pass.
 
         Args:

@@ -3,6 +3,7 @@
 Since the picture enters only at the very end, every spot of it can be asked what it sounds like: `where`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -66,7 +67,9 @@ class SoundOfPixels(Separator):
         self.scale = nn.Parameter(torch.ones(sizes.mask_dim))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def forward(self, mixture: torch.Tensor, visual: dict[str, torch.Tensor], classes: torch.Tensor) -> SeparatorOutput:
+    def forward(
+        self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
+    ) -> SeparatorOutput:
         maps = self.unet((mixture + EPSILON).log())
         objects = self.object_projection(visual["object"])
         logits = self._logits(objects, maps.mask_features)

@@ -76,7 +76,7 @@ def _prepare_process(threads: int, home: Path) -> None:
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple[float, str | None]:
-    """Seconds taken, and what went wrong. (papermill's own error can't be sent from one process to another.)"""
+    """Seconds taken, and what went wrong, as text: papermill's own error can't be sent from one process to another."""
     with extras():
         import papermill
     from traitlets.config import Config as JupyterConfig

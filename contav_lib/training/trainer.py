@@ -15,6 +15,7 @@ import torch
 
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation.evaluate import validation_sdr
+from contav_lib.losses import total
 from contav_lib.methods import Method
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
@@ -99,7 +100,7 @@ class Trainer:
             with mixed_precision(self.train_bank.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
             losses = self._losses(batch, separation)
-            sum(losses.values()).backward()
+            total(losses).backward()
             optimizers.step(step)
             self.method.after_step(self.separator, remembered)
             terms.add(step, losses)

@@ -92,6 +92,7 @@ def _begin_worker() -> None:
 def _end_with_parent() -> None:
     """Let this process end when its parent is gone: one that was killed can't stop it. Its files are whole at any moment."""
     parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in processes that another has started
 
     def watch() -> None:
         parent.join()

@@ -90,7 +90,9 @@ def energy_taken(result: Result) -> EnergyTaken:
         )
     if len(result.tasks) < 2:
         raise ValueError("One task has no old classes: give a result of two tasks or more.")
-    labels, of_source, of_others = [], [], []
+    of_source: list[torch.Tensor] = []
+    of_others: list[torch.Tensor] = []
+    labels = []
     for mixtures in setup.task_mixtures[:-1]:
         for batch in bank.batches(mixtures):
             with mixed_precision(bank.device):

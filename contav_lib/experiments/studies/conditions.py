@@ -1,16 +1,21 @@
-"""Studies of the protocol: do the methods keep their order with more sources, other classes first, another memory or choice
-of weights, and from the same first task?"""
+"""Studies of the protocol: do the methods keep their order under other conditions?
+
+That is: with more sources, other classes first, another memory or choice of weights, and from the same first task.
+"""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from contav_lib.experiments.plans import DISTILLATION, Plan, Seeds, over_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.families import Family, against_row
 from contav_lib.methods import method_class
 
-METHODS = {method_class(method).title: dict(method=method) for method in ("finetune", "replay", "contav", "joint")}
-USUAL = dict(memory_share=0.25, select_on="seen")  # as in the profile `lab`
-CHANGES = {
+METHODS: dict[str, dict[str, Any]] = {
+    method_class(method).title: dict(method=method) for method in ("finetune", "replay", "contav", "joint")
+}
+USUAL: dict[str, Any] = dict(memory_share=0.25, select_on="seen")  # as in the profile `lab`
+CHANGES: dict[str, dict[str, Any]] = {
     # 0.36, 0.53 and 0.63 of the sources in tasks 2 to 4 with 36 clips and one exemplar a class.
     "memory as often as the authors repeat it": dict(memory_share=None),
     "weights selected on new classes": dict(select_on="new"),

@@ -82,8 +82,9 @@ def with_and_without(results: Mapping[str, Sequence[Result]]) -> dict[str, Famil
 
 
 def what_crosssdc_adds(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> pd.DataFrame:
-    """Difference that CrossSDC makes to the same training without it, seed by seed: `paired_differences`, one row a
-    condition; all conditions together are the family that Holm's correction is for.
+    """Difference that CrossSDC makes to the same training without it, seed by seed.
+
+    As `paired_differences`, one row a condition; all conditions together are the family that Holm's correction is for.
 
     Args:
         results: of the plan `needs` or `learning`; conditions may be left out.

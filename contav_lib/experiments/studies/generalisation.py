@@ -72,7 +72,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
     """Clips of the mixtures `[M, N]`, and what each result and each template scores on them."""
     first = next(iter(results.values()))
     bank, draw, clips = _mixtures(first[0], split, mixtures)
-    scores = {}
+    scores: dict[str, BySeed] = {}
     for name, runs in results.items():
         scores[name] = {}
         for run in runs:

@@ -53,7 +53,7 @@ def scored_again(
     Returns:
         one row a name, one column a seed.
     """
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for name, runs in results.items():
         rows[name] = {}
         for run in runs:

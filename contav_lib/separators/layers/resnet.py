@@ -53,7 +53,7 @@ class ResNet(nn.Module):
                 layers.append(Block(before, width * 2**stage, 2 if stage and not block else 1))
                 before = width * 2**stage
         self.blocks = nn.Sequential(*layers)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this argument
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.relu(self.norm(self.stem(x.contiguous(memory_format=torch.channels_last))))

@@ -55,6 +55,8 @@ class Up(nn.Module):
     What is left of three weights a, b, c is a transposed convolution of stride 2 with the weights c, b + c, a + b, a.
     """
 
+    summed: torch.Tensor
+
     def __init__(self, inputs: int, outputs: int, normalise: bool):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
@@ -126,7 +128,7 @@ class UNet(nn.Module):
             for level in reversed(range(levels))
         )
         # The same numbers in another order in memory: channels last is the order convolutions are fastest in.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this argument
 
     def forward(self, x: torch.Tensor, mask_features: bool = True) -> UNetMaps:
         """Pass all levels, or all but the outermost: see `mix`.
@@ -137,7 +139,9 @@ class UNet(nn.Module):
         """
         check_sides(x, self.levels)
         x = self.input_norm(x)
-        x = self.down[0].of_one_channel(x, frequency_codes(x, self.frequency_codes))
+        outermost = self.down[0]
+        assert isinstance(outermost, Down)  # a `ModuleList` does not tell
+        x = outermost.of_one_channel(x, frequency_codes(x, self.frequency_codes))
         downs = [x]
         for level in self.down[1:]:
             downs.append(x := level(x))
@@ -154,7 +158,9 @@ class UNet(nn.Module):
 
     def mix(self, maps: UNetMaps, weights: torch.Tensor) -> torch.Tensor:
         """Weighted sums of the mask features, without making them: `[B, N, mask_dim]` -> `[B, N, F, T]`."""
-        return self.up[-1].combined(maps.before_last, weights)
+        outermost = self.up[-1]
+        assert isinstance(outermost, Up)  # a `ModuleList` does not tell
+        return outermost.combined(maps.before_last, weights)
 
 
 def check_sides(x: torch.Tensor, levels: int) -> None:
