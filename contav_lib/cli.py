@@ -233,7 +233,7 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.utils import paths
 
     config = Config.profile(chosen.profile, **({"data": chosen.folder} if chosen.folder else {}))
-    corpus = load_data(config.data, config.clips_per_class)
+    corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest)
     print(corpus.describe())
     print(f"Prepared clips are kept in {paths.generated('')}.")
 

@@ -37,7 +37,7 @@ def save_results(
         path: of the file.
         made_by: the command line.
         results: experiments by the method's readable name, one a seed, in the order of the table's rows.
-        table: of `tables.measures_table` or `comparison.compare`; written after the columns `name` and `separator`. Last
+        table: of `tables.measures_table` or `compare.table_of`; written after the columns `name` and `separator`. Last
             come the values of single seeds: `<key of Result.summary()>_seed_<seed>`, in dB.
         others: rows by `name` that are no experiments, with columns like the table's; written first.
 
