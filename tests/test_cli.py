@@ -162,3 +162,14 @@ def test_data_of_ones_own_are_counted(home, video_folder, capsys):
     assert lines[0].split()[:2] == ["class", "train"] and any(line.startswith("all ") for line in lines)
     assert cli.main(["data", str(video_folder / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["compare"], ["study", "terms"], ["study", "classes"], ["search"]])
+def test_a_file_that_cannot_be_written_is_refused_before_work_begins(arguments, tmp_path, monkeypatch, capsys):
+    def worked(*_, **__):
+        raise AssertionError("work has begun")
+
+    for module, name in (("compare", "run_comparison"), ("plans", "run_plan"), ("search", "search")):
+        monkeypatch.setattr(f"contav_lib.experiments.{module}.{name}", worked)
+    assert cli.main([*arguments, "--profile", "smoke", "--save", str(tmp_path)]) == 1
+    assert "give the name of a file, not of a folder" in capsys.readouterr().err

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from contav_lib import Config, run
+from contav_lib.experiments.rows import all_rows
+from contav_lib.utils.registry import ENCODERS
 from contav_lib.utils.storage import read_json
 
 ENCODER = """
@@ -125,9 +127,21 @@ def test_one_file_is_enough(kind, home, tiny, video_folder, tmp_path, monkeypatc
     config = Config.profile("smoke", **{"data": str(video_folder), "method": "finetune", **sizes, **settings})
     result = run(config, progress=False)
     assert np.isfinite(result.summary()["sdr"])
+    if kind == "method":
+        assert "quiet_masks" in [row.name for row in all_rows()]
     if kind == "encoder":
         assert {read_json(path)["recipe"]["encoder"] for path in home.glob("data/*-grey-prepared/manifest.json")} == {
             "grey"
         }
     if kind == "dataset":
         assert result.classes == sorted(result.classes, reverse=True) and config.data == f"backwards:{video_folder}"
+
+
+def test_a_name_that_is_taken_is_refused():
+    class Tiny:
+        pass
+
+    before = ENCODERS.find("tiny")
+    with pytest.raises(ValueError, match="'tiny' is taken: it is the encoder TinyEncoder"):
+        ENCODERS.register("tiny")(Tiny)
+    assert ENCODERS.find("tiny") is before

@@ -31,7 +31,7 @@ class EWC(Method):
 
     Args:
         strength: lambda of Kirkpatrick et al., eq. 3. It has no natural scale: with F's mean at 1, 0.01 to 10 did equally
-            well in the search on `lab` (`contav_lib.experiments.search`).
+            well in the search on `lab` (`contav search`).
         mixtures: from how many mixtures F is estimated; a task of MiniMUSIC has 180 training clips, and 120 mixtures hold 240
             sources.
 

@@ -74,6 +74,15 @@ class Method:
     joint: ClassVar[bool] = False
     fresh_start: ClassVar[bool] = False
 
+    @classmethod
+    def on_registered(cls) -> None:
+        """Fill in what the class does not say of itself in tables and figures; none of it is inherited."""
+        colour = OTHER_COLOURS[len(METHODS) % len(OTHER_COLOURS)]
+        defaults = dict(title=cls.name, colour=colour, variants=(Variant(cls.exemplars),), tries=())
+        for attribute, value in defaults.items():
+            if attribute not in vars(cls):
+                setattr(cls, attribute, value)
+
     def begin_task(self, task: Task, separator: Separator) -> None:
         """Prepare for a task; called before the separator grows: it is still the old model."""
 
@@ -126,17 +135,8 @@ class Method:
 
 
 def register_method(name: str) -> Callable[[type[Method]], type[Method]]:
-    """Class decorator: make a method known under `name`; what it does not say of itself, it does not inherit."""
-
-    def add(cls: type[Method]) -> type[Method]:
-        colour = OTHER_COLOURS[len(METHODS) % len(OTHER_COLOURS)]
-        defaults = dict(title=name, colour=colour, variants=(Variant(cls.exemplars),), tries=())
-        for attribute, value in defaults.items():
-            if attribute not in vars(cls):
-                setattr(cls, attribute, value)
-        return METHODS.register(name)(cls)
-
-    return add
+    """Class decorator: make a method known under `name`."""
+    return METHODS.register(name)
 
 
 def method_class(name: str) -> type[Method]:

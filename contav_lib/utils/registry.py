@@ -45,10 +45,23 @@ class Registry(dict[str, Any]):
         self.kind, self.package = kind, package
 
     def register(self, name: str) -> Callable[[Class], Class]:
-        """Class decorator: make a class known under `name`, which becomes its attribute `name`."""
+        """Class decorator: make a class known under `name`, which becomes its attribute `name`.
+
+        A class method `on_registered`, if there is one, is called then.
+
+        Raises:
+            ValueError: another class has this name. (The same class may be defined again, as notebooks do.)
+        """
 
         def add(cls: Any) -> Any:
+            other = self.get(name, cls)
+            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise ValueError(
+                    f"{name!r} is taken: it is the {self.kind} {other.__qualname__} of {other.__module__}. Choose another name."
+                )
             cls.name = name
+            if hasattr(cls, "on_registered"):
+                cls.on_registered()
             self[name] = cls
             return cls
 
