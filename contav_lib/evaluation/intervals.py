@@ -42,29 +42,30 @@ def clip_weights(clips: np.ndarray, replicates: int = REPLICATES, seed: int = 0)
     """How often each mixture counts when the test clips are drawn with replacement.
 
     Args:
-        clips: ids of the clips in M mixtures of N sources, `[M, N]`.
+        clips: ids of the clips in M mixtures of N sources, `[M, N]`; or several such lists, `[..., M, N]`, which share the
+            draws.
         replicates: R, how often all clips are drawn.
         seed: of the draws; the same seed and clips give the same weights.
 
     Returns:
-        `[R, M]`, whole numbers as floats.
+        `[R, ..., M]`, whole numbers as floats.
     """
     names, places = np.unique(clips, return_inverse=True)
     size = (replicates, len(names))
     drawn = np.random.default_rng(seed).integers(len(names), size=size)
     rows = len(names) * np.arange(replicates)[:, None]
     counts = np.bincount((rows + drawn).ravel(), minlength=replicates * len(names)).reshape(size).astype(float)
-    return reduce(np.multiply, (counts[:, column] for column in places.reshape(np.shape(clips)).T))
+    return reduce(np.multiply, (counts[:, column] for column in np.moveaxis(places.reshape(np.shape(clips)), -1, 0)))
 
 
 def resampled_means(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted means over mixtures: scores `[S, M]` of S seeds and weights `[R, M]` -> `[R, S]`.
+    """Weighted means over mixtures: scores `[..., M]` and weights `[R, M]` -> `[R, ...]`.
 
     A mixture without a score (NaN) is left out; a mean over nothing is NaN.
     """
     measured = ~np.isnan(scores)
-    total = np.einsum("rm,sm->rs", weights, np.where(measured, scores, 0.0), optimize=True)
-    count = np.einsum("rm,sm->rs", weights, measured.astype(float), optimize=True)
+    total = np.einsum("rm,...m->r...", weights, np.where(measured, scores, 0.0), optimize=True)
+    count = np.einsum("rm,...m->r...", weights, measured.astype(float), optimize=True)
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 

@@ -79,39 +79,46 @@ def forget_scores(scores: Scores, first: int) -> Scores:
 
 def average(matrix: np.ndarray) -> float:
     """Mean over the seen tasks, after the last one learned: the mean of R's last measured row."""
-    return float(np.nanmean(_last_row(matrix)))
+    return float(np.nanmean(matrix[_measured(matrix) - 1]))
 
 
-def forgetting(matrix: np.ndarray) -> float:
+def forgetting(matrix: np.ndarray) -> np.ndarray:
     """Mean over old tasks j of `max over i < T of R[i, j]`, minus `R[T, j]` (Chaudhry et al. 2018, their eq. 3).
 
     Negative where old tasks end better than they ever were before; 0 while there is one task only; NaN where an old task
     was never measured before the last row.
+
+    Args:
+        matrix: R `[T, T]`, or several, `[..., T, T]`, all measured up to the same task.
+
+    Returns:
+        `[...]`: one number a matrix.
     """
-    last, tasks = _last_row(matrix), _measured(matrix)
-    if tasks < 2:
-        return 0.0
-    return float(np.mean(np.fmax.reduce(matrix[: tasks - 1, : tasks - 1]) - last[: tasks - 1]))
+    old = _measured(matrix) - 1
+    if not old:
+        return np.zeros(np.shape(matrix)[:-2])
+    best = np.fmax.reduce(matrix[..., :old, :old], axis=-2)
+    return np.mean(best - matrix[..., old, :old], axis=-1)
 
 
-def backward_transfer(matrix: np.ndarray) -> float:
-    """Mean over old tasks j of `R[T, j] - R[j, j]` (Lopez-Paz and Ranzato 2017); 0 while there is one task only."""
-    last, tasks = _last_row(matrix), _measured(matrix)
-    if tasks < 2:
-        return 0.0
-    return float(np.mean(last[: tasks - 1] - np.diag(matrix)[: tasks - 1]))
+def backward_transfer(matrix: np.ndarray) -> np.ndarray:
+    """Mean over old tasks j of `R[T, j] - R[j, j]` (Lopez-Paz and Ranzato 2017); 0 while there is one task only.
+
+    Arguments and what is returned: as for `forgetting`.
+    """
+    old = _measured(matrix) - 1
+    if not old:
+        return np.zeros(np.shape(matrix)[:-2])
+    learned = np.diagonal(matrix, axis1=-2, axis2=-1)[..., :old]
+    return np.mean(matrix[..., old, :old] - learned, axis=-1)
 
 
 def _measured(matrix: np.ndarray) -> int:
     """Number of tasks learned so far."""
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"A task matrix is square, [T, T]; this one is {matrix.shape}.")
-    rows = np.flatnonzero(~np.isnan(matrix).all(axis=1))
+    if np.ndim(matrix) < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ValueError(f"A task matrix is square, [T, T]; this one is {np.shape(matrix)}.")
+    of_row = (*range(matrix.ndim - 2), matrix.ndim - 1)
+    rows = np.flatnonzero(~np.isnan(matrix).all(axis=of_row))
     if not len(rows):
         raise ValueError("The task matrix is all NaN: nothing has been measured yet.")
     return int(rows[-1]) + 1
-
-
-def _last_row(matrix: np.ndarray) -> np.ndarray:
-    return np.asarray(matrix, dtype=float)[_measured(matrix) - 1]

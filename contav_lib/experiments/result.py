@@ -88,7 +88,7 @@ class Result:
         """
         last = {name: float(self.over_all_seen(name)[-1]) for name in ("sdr", "sir", "sar", "sdr_improvement")}
         sdr = self.matrix("sdr")
-        return {**last, "forgetting": forgetting(sdr), "backward_transfer": backward_transfer(sdr)}
+        return {**last, "forgetting": float(forgetting(sdr)), "backward_transfer": float(backward_transfer(sdr))}
 
     @property
     def dropped(self) -> int:

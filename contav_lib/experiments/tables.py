@@ -9,6 +9,8 @@ import pandas as pd
 
 from contav_lib.evaluation.intervals import SIGNIFICANCE, Interval, clip_weights, holm, interval, resampled_means
 from contav_lib.evaluation.metrics import SCORES
+from contav_lib.evaluation.mixture_scores import MixtureScores
+from contav_lib.evaluation.task_matrix import backward_transfer, forgetting
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import paper_scores
 
@@ -22,6 +24,8 @@ SUMMARY = {
     "forgetting": "forgetting",
     "backward_transfer": "backward transfer",
 }
+
+MATRIX_MEASURES = {"forgetting": forgetting, "backward_transfer": backward_transfer}
 
 PAPER = "paper, MUSIC-21: SDR / SIR / SAR"  # other data, other sizes: for orientation only
 
@@ -80,8 +84,7 @@ class Measured:
 
     Attributes:
         values: in dB, by seed.
-        resampled: the same in each of R draws of the test clips, a row a draw and a column a seed; no row for a measure
-            that is no mean over mixtures.
+        resampled: the same in each of R draws of the test clips, a row a draw and a column a seed.
     """
 
     values: pd.Series
@@ -93,7 +96,7 @@ class Measured:
         return Measured(values, (self.resampled - other.resampled)[values.index])
 
     def interval(self) -> Interval:
-        """The mean over seeds with its 95 % interval, over seeds and test clips where mixtures have scores."""
+        """The mean over seeds with its 95 % interval, over seeds and test clips."""
         return interval(self.values.to_numpy(), self.resampled.to_numpy())
 
 
@@ -103,29 +106,59 @@ def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, 
     Raises:
         ValueError: the results were tested on different mixtures.
     """
+    resampled = _resampled_scores(results, score) if score in SCORES else _of_resampled_matrices(results, score)
     measured = {}
-    weights = _weights(results) if score in SCORES else None
     for name, runs in results.items():
         seeds = [run.config["seed"] for run in runs]
         values = pd.Series([run.summary()[score] for run in runs], seeds, dtype=float)
-        means = np.empty((0, len(runs)))
-        if weights is not None:
-            means = resampled_means(np.stack([run.mixture_scores().of(score) for run in runs]), weights)
-        measured[name] = Measured(values, pd.DataFrame(means, columns=seeds))
+        measured[name] = Measured(values, pd.DataFrame(resampled[name], columns=seeds))
     return measured
 
 
-def _weights(results: Mapping[Name, Sequence[Result]]) -> np.ndarray:
-    """How often each test mixture counts in each draw of the clips: `[R, M]`."""
-    clips = {name: run.mixture_scores().clips for name, runs in results.items() for run in runs}
-    first = next(iter(clips))
-    for name, mixed in clips.items():
-        if not np.array_equal(mixed, clips[first]):
-            raise ValueError(
-                f"{name!r} and {first!r} were tested on different mixtures. Compare results with the same data, "
-                "classes, tasks, num_sources and test_mixtures."
-            )
-    return clip_weights(clips[first])
+def _resampled_scores(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, np.ndarray]:
+    """A mean score over the mixtures of all classes in each draw of the clips, by method: `[R, S]` of S seeds."""
+    mixtures = {name: [run.mixture_scores() for run in runs] for name, runs in results.items()}
+    return _resampled(results, mixtures, score)
+
+
+def _of_resampled_matrices(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, np.ndarray]:
+    """Forgetting or backward transfer in each draw of the clips, by method: `[R, S]` of S seeds."""
+    columns = []
+    for task in range(max(len(run.tasks) for runs in results.values() for run in runs)):
+        mixtures = {name: [run.task_mixture_scores(task) for run in runs] for name, runs in results.items()}
+        columns.append(_resampled(results, mixtures, "sdr", task))
+    return {name: MATRIX_MEASURES[score](np.stack([each[name] for each in columns], axis=-1)) for name in results}
+
+
+def _resampled(
+    results: Mapping[Name, Sequence[Result]],
+    mixtures: Mapping[Name, Sequence[MixtureScores]],
+    score: str,
+    draws: int = 0,
+) -> dict[Name, np.ndarray]:
+    """A score's mean over mixtures in each draw of their clips, by method: `[R, S]`, or `[R, S, T]` after each task.
+
+    Seeds may have mixtures of their own; results of one seed share theirs.
+    """
+    clips: dict[int, tuple[Name, np.ndarray]] = {}
+    for name, runs in results.items():
+        for run, mixed in zip(runs, mixtures[name], strict=True):
+            other, same = clips.setdefault(run.config["seed"], (name, mixed.clips))
+            if not np.array_equal(same, mixed.clips):
+                raise ValueError(
+                    f"{name!r} and {other!r} were tested on different mixtures. Compare results with the same data, "
+                    "classes, tasks, num_sources and test_mixtures."
+                )
+    weights = clip_weights(np.stack([mixed for _, mixed in clips.values()]), seed=draws)
+    of_seed = dict(zip(clips, np.moveaxis(weights, 1, 0), strict=True))
+    resampled = {}
+    for name, runs in results.items():
+        means = [
+            resampled_means(mixed.of(score), of_seed[run.config["seed"]])
+            for run, mixed in zip(runs, mixtures[name], strict=True)
+        ]
+        resampled[name] = np.stack(means, axis=1)
+    return resampled
 
 
 def paired_differences(results: Mapping[str, Sequence[Result]], against: str, score: str = "sdr") -> pd.DataFrame:
@@ -133,7 +166,7 @@ def paired_differences(results: Mapping[str, Sequence[Result]], against: str, sc
 
     The same seed means the same first weights and exemplars, and the same batches where both have a memory or neither, and
     the test mixtures are always the same: a pair shares much of its luck. What is left is measured over seeds and test clips
-    (`contav_lib.evaluation.intervals`); for forgetting and backward transfer over seeds alone, by Student's t.
+    (`contav_lib.evaluation.intervals`).
 
     Args:
         results: experiments by method, the same seeds for each.

@@ -127,6 +127,12 @@ def test_unfinished_matrices_are_measured_as_far_as_they_go():
     assert average(after_one) == -4 and forgetting(after_one) == 0 and backward_transfer(after_one) == 0
 
 
+@pytest.mark.parametrize("measure", [forgetting, backward_transfer])
+def test_many_matrices_are_measured_at_once(measure):
+    many = np.stack([MATRIX, 2 * MATRIX, MATRIX - 1, MATRIX])
+    assert measure(many.reshape(2, 2, *MATRIX.shape)).flatten() == pytest.approx([measure(one) for one in many])
+
+
 @pytest.mark.parametrize("measure", [average, forgetting, backward_transfer])
 def test_what_is_no_task_matrix_is_refused(measure):
     with pytest.raises(ValueError, match=r"square.*\(2, 3\)"):
