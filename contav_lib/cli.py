@@ -117,11 +117,11 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
     _add_profile(parser)
     add_seeds(parser)
-    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    _add_separator(parser)
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="where the CSV goes; by default among the results")
+    _add_save(parser, "; by default among the results")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
     chosen = parser.parse_args(arguments)
     import pandas as pd
@@ -161,32 +161,31 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run a study of what a comparison of methods leaves open, or fetch its results where they are stored."""
-    from contav_lib.experiments.plans import run_plan
+    from contav_lib.experiments.plans import over_seeds, run_plan
     from contav_lib.experiments.results_file import command, require_writable, save_results, save_table
-    from contav_lib.experiments.studies import conditions
-    from contav_lib.experiments.studies.study import MEASUREMENTS, STUDIES, print_study, study_table
+    from contav_lib.experiments.studies.questions import MEASUREMENTS, METHODS, STUDIES
 
     parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
     _add_profile(parser)
     add_seeds(parser)
     parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write all measures to this CSV file")
+    _add_save(parser)
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
         parser.error("--conditions goes with the study 'needs'.")
     require_writable(chosen.save)
     seeds, made_by = seeds_given(chosen.seeds), command("study", arguments)
-    if chosen.study in MEASUREMENTS:
-        table = MEASUREMENTS[chosen.study](run_plan(conditions.methods(chosen.profile, seeds)))
+    if measure := MEASUREMENTS.get(chosen.study):
+        table = measure(run_plan(over_seeds(chosen.profile, seeds, METHODS)))
         print(table.round(3).to_string())
         if chosen.save:
             save_table(chosen.save, made_by, table.reset_index())
         return
-    only = [chosen.conditions] if chosen.study == "needs" else []
-    results = run_plan(STUDIES[chosen.study].plan(chosen.profile, seeds, *only))
-    print_study(chosen.study, results)
+    asked = STUDIES[chosen.study]
+    results = run_plan(asked.plan(chosen.profile, seeds, chosen.conditions))
+    print(asked.as_text(results))
     if chosen.save:
-        save_results(chosen.save, made_by, results, study_table(chosen.study, results))
+        save_results(chosen.save, made_by, results, asked.table(results))
 
 
 def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -196,10 +195,10 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.search import search_grid
 
     _add_profile(parser)
-    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+    _add_separator(parser)
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the table to this CSV file")
+    _add_save(parser)
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     table = search_settings(
@@ -211,7 +210,7 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """The main job: prepare the data, run every experiment of the lessons, execute the notebooks, print the results."""
+    """The main job: prepare the data, run the experiments of all notebooks, execute these, print the results."""
     _add_profile(parser)
     parser.add_argument("--seeds", type=int, default=1, help="repetitions of every experiment (default 1)")
     parser.add_argument("--kernel-free", action="store_true", help="no notebooks: for a machine without Jupyter")
@@ -247,7 +246,7 @@ def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Copy the lessons' notebooks into a folder, to work on them there."""
+    """Copy the notebooks into a folder, to work on them there."""
     parser.add_argument("folder", type=Path, help="where they go; made if need be")
     parser.add_argument("--overwrite", action="store_true", help="replace notebooks of the same name that are there")
     chosen = parser.parse_args(arguments)
@@ -262,6 +261,14 @@ COMMANDS = {work.__name__: work for work in (run, compare, study, search, reprod
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
+
+
+def _add_separator(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
+
+
+def _add_save(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
+    parser.add_argument("--save", type=Path, metavar="FILE", help=f"write all measures to this CSV file{otherwise}")
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:

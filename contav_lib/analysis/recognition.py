@@ -7,11 +7,12 @@ import torch
 
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN, Prototypes
+from contav_lib.evaluation.ablations import class_untold
+from contav_lib.evaluation.evaluate import source_features
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
-from contav_lib.utils.devices import mixed_precision
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,10 @@ def recognition_matrix(result: Result, space: str = "frozen") -> RecognitionMatr
     return RecognitionMatrix(np.where(learned, accuracy, np.nan), np.where(learned, nearest, np.nan), unknown)
 
 
-@torch.inference_mode()
-def _learned_looks(separator: Separator, bank: ClipStore, clips: torch.Tensor) -> torch.Tensor:
-    """The separator's feature `object` of a crop of each clip, heard alone, `[clips, D]`."""
-    spec = bank.spec(clips.unsqueeze(1), torch.Generator().manual_seed(0))
-    parts = []
-    for batch in bank.batches(spec, 64):
-        with mixed_precision(bank.device):
-            # Class 0 may stand for all: the object feature depends on the picture.
-            answer = separator(batch.mixture, batch.visual, torch.zeros_like(batch.classes))
-        parts.append(answer.features["object"][:, 0].float())
-    return torch.cat(parts)
+def _learned_looks(separator: Separator, store: ClipStore, clips: torch.Tensor) -> torch.Tensor:
+    """The separator's feature `object` of a crop of each clip, heard alone, `[clips, D]`; it does not depend on the class."""
+    spec = store.spec(clips.unsqueeze(1), torch.Generator().manual_seed(0))
+    return source_features(separator, store, spec, class_untold)["object"]
 
 
 def _share_by_task(hits: torch.Tensor, tasks: torch.Tensor) -> list[float]:

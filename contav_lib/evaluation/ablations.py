@@ -1,6 +1,7 @@
-"""Visual ablations: what a separator scores when it sees the wrong thing, or nothing."""
+"""Visual ablations: what a separator scores when it sees the wrong thing, or nothing, or is not told the class."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -13,13 +14,18 @@ VisualAblation = Callable[[Batch], Batch]
 def _swap(batch: Batch, *names: str) -> Batch:
     """Give each source the visual features of its neighbour in the mixture: the most confusing ones there are."""
     changed = {name: value.roll(1, dims=1) if name in names else value for name, value in batch.visual.items()}
-    return Batch(**{**vars(batch), "visual": changed})
+    return replace(batch, visual=changed)
 
 
 def _blind(batch: Batch) -> Batch:
     """Set all visual features to zero."""
     hidden = {name: value if name == "motion_mask" else torch.zeros_like(value) for name, value in batch.visual.items()}
-    return Batch(**{**vars(batch), "visual": hidden})
+    return replace(batch, visual=hidden)
+
+
+def class_untold(batch: Batch) -> Batch:
+    """Ask for class 0 throughout, so that nothing of the true classes is in the answer."""
+    return replace(batch, classes=torch.zeros_like(batch.classes))
 
 
 VISUAL_ABLATIONS: dict[str, VisualAblation | None] = {

@@ -1,4 +1,4 @@
-"""The experiments behind the notebooks, in one place: the main job runs them all at once, the notebooks find them done."""
+"""Experiments under the names that a reader calls them by, over seeds; those of the notebooks, for the main job."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,9 +13,19 @@ from contav_lib.methods.contav import WITHOUT_CROSSSDC
 Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
+Rows = dict[str, dict[str, Any]]  # settings by what a reader calls them
 
 DISTILLATION: dict[str, Any] = dict(method="contav", **WITHOUT_CROSSSDC)
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
+SEPARATORS = ("iquery", "coseparation", "soundofpixels")
+# Notebooks 03 and 04: with no help, with a small memory, with what ContAV-Sep adds to it, and with all old clips kept.
+FOUR_TASKS: Rows = {
+    "fine-tuning": dict(method="finetune"),
+    "replay": dict(method="replay"),
+    "distillation only": DISTILLATION,
+    "ContAV-Sep": dict(method="contav"),
+    "upper bound": dict(method="joint"),
+}
 
 
 def single_task(profile: str, seeds: Seeds) -> Plan:
@@ -23,45 +33,19 @@ def single_task(profile: str, seeds: Seeds) -> Plan:
 
     On `lab` longer than a task among four: here nothing else is to be learned in the time.
     """
-    variants = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
+    rows: Rows = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
     longer = dict(steps=1000) if profile == "lab" else {}
-    return over_seeds(profile, seeds, variants, method="finetune", classes=FIRST_TASK, tasks=1, **longer)
-
-
-def forgetting(profile: str, seeds: Seeds) -> Plan:
-    """Notebook 03: four tasks with no help, with a small memory, and with all old clips kept."""
-    variants = {
-        "fine-tuning": dict(method="finetune"),
-        "replay": dict(method="replay"),
-        "upper bound": dict(method="joint"),
-    }
-    return over_seeds(profile, seeds, variants)
-
-
-def ablation(profile: str, seeds: Seeds) -> Plan:
-    """Notebook 04: what distillation and the contrastive losses add to the same memory, one by one and together."""
-    variants = {
-        "replay": dict(method="replay"),
-        "distillation only": DISTILLATION,
-        "ContAV-Sep": dict(method="contav"),
-    }
-    return over_seeds(profile, seeds, variants)
+    return over_seeds(profile, seeds, rows, method="finetune", classes=FIRST_TASK, tasks=1, **longer)
 
 
 def other_separators(profile: str) -> Plan:
     """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav compare`."""
-    variants = {name: dict(separator=name) for name in ("iquery", "coseparation", "soundofpixels")}
-    return over_seeds(profile, 1, variants, method="contav")
+    return over_seeds(profile, 1, {name: dict(separator=name) for name in SEPARATORS}, method="contav")
 
 
-def all_lessons(profile: str, seeds: Seeds) -> list[Config]:
+def of_notebooks(profile: str, seeds: Seeds) -> list[Config]:
     """The experiments of all notebooks; one that two notebooks share comes once."""
-    plans = (
-        forgetting(profile, seeds),
-        ablation(profile, seeds),
-        single_task(profile, seeds),
-        other_separators(profile),
-    )
+    plans = over_seeds(profile, seeds, FOUR_TASKS), single_task(profile, seeds), other_separators(profile)
     everything = [config for plan in plans for configs in plan.values() for config in configs]
     return list({config.name: config for config in everything}.values())
 
@@ -78,12 +62,8 @@ def run_plan(plan: Mapping[Name, list[Config]], only_stored: bool = False) -> di
     return {name: [next(results) for _ in configs] for name, configs in plan.items()}
 
 
-def over_seeds(profile: str, seeds: Seeds, variants: Mapping[str, Mapping], **common) -> Plan:
-    """One experiment a variant and seed.
-
-    Args:
-        seeds: how many (0, 1, ...), or which.
-        variants: settings by what a reader calls them; `common` holds for all.
+def over_seeds(profile: str, seeds: Seeds, rows: Mapping[str, Mapping], **common) -> Plan:
+    """One experiment a row and seed; the settings `common` hold for all rows.
 
     Raises:
         ValueError: no seed, one given twice, or settings that `Config.profile` refuses.
@@ -91,7 +71,7 @@ def over_seeds(profile: str, seeds: Seeds, variants: Mapping[str, Mapping], **co
     numbers = which_seeds(seeds)
     return {
         name: [Config.profile(profile, **common, **settings, seed=seed) for seed in numbers]
-        for name, settings in variants.items()
+        for name, settings in rows.items()
     }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, looks
+from contav_lib.plots.learning import SCORE_NAMES, line_with_band, looks
 from contav_lib.plots.signals import BLUE
 
 
@@ -75,11 +75,9 @@ def against_memory(
     sizes = sorted({size for by_size in results.values() for size in by_size})
     for ax, score in zip(axes[0], scores, strict=True):
         for name, by_size in results.items():
-            values = {size: np.array([run.summary()[score] for run in runs]) for size, runs in sorted(by_size.items())}
-            at, colour = [sizes.index(size) for size in values], drawn[name].colour
-            ax.plot(at, [column.mean() for column in values.values()], "o-", color=colour, label=name)
-            lowest, highest = zip(*((column.min(), column.max()) for column in values.values()), strict=True)
-            ax.fill_between(at, lowest, highest, color=colour, alpha=0.15, linewidth=0)
+            at = sorted(by_size)
+            values = [np.array([run.summary()[score] for run in by_size[size]]) for size in at]
+            line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], marker="o", label=name)
         ax.set_xticks(range(len(sizes)), sizes)
         ax.set(xlabel="exemplars a class", ylabel=f"{SCORE_NAMES[score]} over all classes, dB")
         ax.grid(alpha=0.3)

@@ -1,13 +1,12 @@
 """Figures about learning in tasks: task matrices, scores over tasks, similarity matrices, masks that changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from math import ceil
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,6 +19,7 @@ from contav_lib.plots.signals import LINE_COLOURS
 _MARKERS = "osD^vPX"
 SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
+_NOTHING = "#E4E4E4"  # grey, where nothing was measured
 _A_ROW = 5  # matrices side by side that can still be read
 _MANY = 8  # more classes at an axis need small letters and thin lines
 
@@ -36,37 +36,13 @@ class Look(NamedTuple):
     memory: bool
 
 
-def task_matrix(
-    matrix: np.ndarray, name: str = "SDR", limit: float | None = None, ax: Axes | None = None, colour_bar: bool = True
-) -> Axes:
-    """A task matrix as a heat map, 0 dB in the middle of the colours.
+def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figure:
+    """Task matrices as heat maps side by side, in rows of five at most, 0 dB in the middle of the same colours.
 
     Args:
-        matrix: R `[T, T]` in dB; NaN where not measured, left grey.
+        matrices: by title, R `[T, T]` in dB; NaN where not measured, left grey.
         name: of the score, for the colour bar.
-        limit: dB at both ends of the colours; the largest value by default.
-        ax: where to draw; a new figure by default.
     """
-    count = len(matrix)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(1.1 * count + 1.4, 0.95 * count + 0.6), layout="constrained")
-    limit = limit or float(np.nanmax(np.abs(matrix)))
-    ax.set_facecolor("#E4E4E4")
-    image = ax.imshow(matrix, cmap=_DIVERGING, vmin=-limit, vmax=limit)
-    for (learned, tested), value in np.ndenumerate(matrix):
-        if not np.isnan(value):
-            ink = "white" if abs(value) > 0.6 * limit else "black"
-            ax.text(tested, learned, f"{value:.1f}", ha="center", va="center", color=ink)
-    ax.set_xticks(range(count), [f"{number}" for number in range(1, count + 1)])
-    ax.set_yticks(range(count), [f"{number}" for number in range(1, count + 1)])
-    ax.set(xlabel="tested on task", ylabel="after learning task")
-    if colour_bar:
-        ax.figure.colorbar(image, ax=ax, label=f"{name} in dB", shrink=0.9)
-    return ax
-
-
-def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figure:
-    """Task matrices side by side, in rows of five at most, titled by their keys, in the same colours."""
     limit = max(float(np.nanmax(np.abs(matrix))) for matrix in matrices.values())
     rows = ceil(len(matrices) / _A_ROW)
     columns = ceil(len(matrices) / rows)
@@ -75,23 +51,47 @@ def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figu
         rows, columns, figsize=(size * columns, size * rows), layout="constrained", squeeze=False
     )
     for place, (ax, (title, matrix)) in enumerate(zip(axes.flat, matrices.items(), strict=False)):
-        task_matrix(matrix, limit=limit, ax=ax, colour_bar=False)
+        _by_task(ax, matrix, "{:.1f}", cmap=_DIVERGING, vmin=-limit, vmax=limit)
         first, last = place % columns == 0, place + columns >= len(matrices)  # of its row, of its column
         ax.tick_params(labelleft=first, labelbottom=last)
-        ax.set(title=title, xlabel=ax.get_xlabel() if last else "", ylabel=ax.get_ylabel() if first else "")
+        ax.set(title=title, xlabel="tested on task" if last else "", ylabel="after learning task" if first else "")
     for ax in axes.flat[len(matrices) :]:
         ax.set_axis_off()
     figure.colorbar(axes[0, 0].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
     return figure
 
 
+def share_matrices(matrices: Mapping[str, np.ndarray]) -> Figure:
+    """Tables of shares by task learned (rows) and task asked about (columns), in percent; grey where there is nothing.
+
+    Args:
+        matrices: by title, `[T, T]` in 0 .. 1, NaN where not measured.
+    """
+    figure, axes = plt.subplots(1, len(matrices), figsize=(3 * len(matrices), 3), layout="constrained", squeeze=False)
+    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        _by_task(ax, 100 * matrix, "{:.0f}", cmap="Blues", vmin=0, vmax=100)
+        ax.set(title=title, xlabel="test clips of task", ylabel="after learning task")
+        ax.label_outer()
+    return figure
+
+
+def _by_task(ax: Axes, matrix: np.ndarray, text: str, **colours) -> None:
+    """A matrix `[T, T]` in colours, its values written into the cells; NaN is grey."""
+    ax.set_facecolor(_NOTHING)
+    ax.imshow(matrix, **colours)
+    for row, column in np.argwhere(np.isfinite(matrix)):
+        value = matrix[row, column]
+        ink = "white" if abs(value) > 0.6 * colours["vmax"] else "black"
+        ax.text(column, row, text.format(value), ha="center", va="center", color=ink)
+    ticks = np.arange(len(matrix))
+    ax.set_xticks(ticks, ticks + 1)
+    ax.set_yticks(ticks, ticks + 1)
+
+
 def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
     """The task matrix as it stood after each task: a row more each time."""
-    stages = {}
-    for learned in range(1, len(matrix) + 1):
-        known = np.where(np.arange(len(matrix))[:, None] < learned, matrix, np.nan)
-        stages[f"after task {learned}"] = known
-    return task_matrices(stages, name)
+    rows = np.arange(len(matrix))[:, None]
+    return task_matrices({f"after task {row + 1}": np.where(rows <= row, matrix, np.nan) for row in rows.flat}, name)
 
 
 def scores_after_tasks(
@@ -111,10 +111,10 @@ def scores_after_tasks(
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, drawn)
         ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
-    many = len(results) > 5  # a long legend has no room among the lines
-    axes[0, -1 if many else 0].legend(
-        frameon=False, **(dict(loc="upper left", bbox_to_anchor=(1, 1.05)) if many else {})
-    )
+    if len(results) > 5:  # a long legend has no room among the lines
+        axes[0, -1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
+    else:
+        axes[0, 0].legend(frameon=False)
     return figure
 
 
@@ -170,14 +170,11 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
     middles = (first + np.append(first[1:], len(classes))) / 2
     many = len(numbers) > _MANY
     size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
-    figure, axes = plt.subplots(len(models), len(pairs), figsize=size, squeeze=False)
-    look = dict(vmin=-1, vmax=1, cmap=_DIVERGING, cbar=False, square=True, rasterized=True)
-    # First all heat maps, bare: seaborn draws the whole figure for each, and that is quick as long as there is little in it.
-    for row, matrices in zip(axes, models.values(), strict=True):
-        for ax, pair in zip(row, pairs, strict=True):
-            seaborn.heatmap(matrices[pair], ax=ax, xticklabels=False, yticklabels=False, **look)
-    for ax in axes.flat:
-        ax.set_facecolor("#E4E4E4")
+    figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
+    drawn = [matrices[pair] for matrices in models.values() for pair in pairs]
+    for ax, matrix in zip(axes.flat, drawn, strict=True):
+        ax.pcolormesh(matrix, vmin=-1, vmax=1, cmap=_DIVERGING, rasterized=True)
+        ax.set(facecolor=_NOTHING, aspect="equal", ylim=(len(classes), 0))
         ax.hlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
         ax.vlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
         names = [labels[number] for number in numbers]
@@ -189,7 +186,6 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
         ax.set_ylabel(model, fontweight="bold")
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.set_title(pair)
-    figure.set_layout_engine("constrained")
     figure.colorbar(axes[0, 0].collections[0], ax=axes, label="cosine similarity", shrink=0.5)
     return figure
 
@@ -242,14 +238,18 @@ def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] =
 
 def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
-    for place, (name, values) in enumerate(columns.items()):
+    for marker, (name, values) in zip(cycle(_MARKERS), columns.items(), strict=False):
         learned = np.arange(1, values.shape[1] + 1)
-        colour, line = drawn[name].colour, "--" if drawn[name].memory else "-"
-        marker = _MARKERS[place % len(_MARKERS)]
-        ax.plot(learned, values.mean(0), line, marker=marker, color=colour, label=name)
-        ax.fill_between(learned, values.min(0), values.max(0), color=colour, alpha=0.12, linewidth=0)
-    ax.set_xticks(range(1, values.shape[1] + 1))
+        line_with_band(ax, learned, values.T, drawn[name], label=name, marker=marker)
+    ax.set_xticks(learned)
     ax.grid(alpha=0.3)
+
+
+def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], look: Look, **style) -> None:
+    """A line over the means at the places `at`, with a band from the lowest to the highest; `values`: of the seeds, by place."""
+    mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
+    ax.plot(at, mean, "--" if look.memory else "-", color=look.colour, **style)
+    ax.fill_between(at, low, high, color=look.colour, alpha=0.12, linewidth=0)
 
 
 def looks(results: Mapping[str, Sequence[Result]]) -> dict[str, Look]:

@@ -1,9 +1,8 @@
-"""Figures of what a separator sees: where a sound comes from, and which class is recognised."""
+"""Figures of what a separator sees: where a sound comes from."""
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 
@@ -40,25 +39,3 @@ def _edges(length: int, window: int, places: int) -> tuple[float, float]:
     """Where the first cell begins and the last one ends, so that each has its window's middle in its own middle."""
     half = (length - window) / (places - 1) / 2 if places > 1 else window / 2
     return window / 2 - half, length - window / 2 + half
-
-
-def share_matrices(matrices: Mapping[str, np.ndarray]) -> Figure:
-    """Tables of shares by task learned (rows) and task asked about (columns), in percent; grey where there is nothing.
-
-    Args:
-        matrices: by title, `[T, T]` in 0 .. 1, NaN where not measured.
-    """
-    figure, axes = plt.subplots(1, len(matrices), figsize=(3 * len(matrices), 3), layout="constrained", squeeze=False)
-    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        ticks = np.arange(len(matrix))
-        ax.set_facecolor("#D9D9D9")
-        ax.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
-        for row, column in np.argwhere(np.isfinite(matrix)):
-            value = matrix[row, column]
-            colour = "white" if value > 0.6 else "black"
-            ax.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=colour)
-        ax.set_xticks(ticks, ticks + 1)
-        ax.set_yticks(ticks, ticks + 1)
-        ax.set(title=title, xlabel="test clips of task", ylabel="after learning task")
-        ax.label_outer()
-    return figure

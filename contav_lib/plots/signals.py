@@ -56,10 +56,7 @@ def sound(waveform: torch.Tensor, rate: int = SAMPLE_RATE) -> Figure:
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4), layout="constrained", sharex=True, height_ratios=(1, 2))
     above.plot(np.arange(len(waveform)) / rate, waveform.cpu().numpy(), color=BLUE, linewidth=0.4)
     above.set(ylabel="amplitude", xlim=(0, seconds))
-    image = below.imshow(
-        decibel(stft(waveform).abs()), origin="lower", aspect="auto", cmap=LOUDNESS, vmin=QUIETEST, vmax=0,
-        extent=(0, seconds, 0, rate / 2000),
-    )  # fmt: skip
+    image = _linear_image(below, stft(waveform).abs(), (0, seconds, 0, rate / 2000))
     below.set(xlabel="time, s", ylabel="frequency, kHz")
     figure.colorbar(image, ax=below, label="dB", pad=0.01)
     return figure
@@ -74,16 +71,7 @@ def frequency_axes(linear: torch.Tensor, warped: torch.Tensor, seconds: float, r
         rate: samples a second.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
-    top = rate / 2
-    left.imshow(
-        decibel(linear),
-        origin="lower",
-        aspect="auto",
-        cmap=LOUDNESS,
-        vmin=QUIETEST,
-        vmax=0,
-        extent=(0, seconds, 0, top),
-    )
+    _linear_image(left, linear, (0, seconds, 0, rate / 2))
     left.set_yticks(_MARKS[2:], [f"{mark:,}" for mark in _MARKS[2:]])
     left.set(title=f"linear axis, {linear.shape[0]} bins", xlabel="time, s", ylabel="frequency, Hz")
     image = _log_image(right, decibel(warped), seconds, LOUDNESS, QUIETEST, 0, rate)
@@ -216,6 +204,11 @@ def _row(
     axes[0, 0].set_ylabel("frequency, Hz")
     figure.colorbar(image, ax=axes, label=label, pad=0.01, **bar)
     return figure
+
+
+def _linear_image(ax: Axes, magnitude: torch.Tensor, extent: tuple[float, float, float, float]):
+    look = dict(origin="lower", aspect="auto", cmap=LOUDNESS, vmin=QUIETEST, vmax=0)
+    return ax.imshow(decibel(magnitude), extent=extent, **look)
 
 
 def _log_image(ax: Axes, values: np.ndarray, seconds: float, cmap, low: float, high: float, rate: int):

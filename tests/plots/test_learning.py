@@ -26,12 +26,12 @@ RESULTS = {"replay": [result(), result(1.0)], "something else": [result(2.0), re
 
 
 def test_task_matrix_shows_each_measured_score_and_nothing_else():
-    ax = learning.task_matrix(MATRIX)
+    ax = learning.task_matrices({"a": MATRIX}).axes[0]
     assert {text.get_text() for text in ax.texts} == {"6.0", "-2.0", "7.0", "1.0", "3.0", "8.0"}
 
 
 def test_task_matrix_has_zero_decibels_in_the_middle_of_its_colours():
-    low, high = learning.task_matrix(MATRIX).images[0].get_clim()
+    low, high = learning.task_matrices({"a": MATRIX}).axes[0].images[0].get_clim()
     assert (low, high) == (-8.0, 8.0)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies.retest import setup_of
+from contav_lib.experiments.studies.retest import require_old_tasks, setup_of
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
@@ -53,11 +53,10 @@ def class_forgetting(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
             later = of_source.columns[first + len(task) :]
             for place, label in enumerate(task, start=first):
                 thief = of_source.loc[label, later].idxmax()
-                learned, final = sdr[number, place], sdr[-1, place]
                 rows[label] = dict(
-                    sdr_learned=learned,
-                    sdr_final=final,
-                    forgotten=learned - final,
+                    sdr_learned=sdr[number, place],
+                    sdr_final=sdr[-1, place],
+                    forgotten=sdr[number, place] - sdr[-1, place],
                     own=of_source.loc[label, label],
                     thief=thief,
                     thief_takes=of_source.loc[label, thief],
@@ -82,20 +81,19 @@ def energy_taken(result: Result) -> EnergyTaken:
         ValueError: one task only, or a separator whose masks do not depend on the class.
     """
     setup = setup_of(result)
-    bank = setup.test
-    separator = result.separator(device=bank.device)
+    test = setup.test
+    separator = result.separator(device=test.device)
     if not separator.class_queries:
         raise ValueError(
             f"{separator.name!r} has no class queries: its masks don't depend on the class that is asked for."
         )
-    if len(result.tasks) < 2:
-        raise ValueError("One task has no old classes: give a result of two tasks or more.")
+    require_old_tasks(result)
     of_source: list[torch.Tensor] = []
     of_others: list[torch.Tensor] = []
     labels = []
     for mixtures in setup.task_mixtures[:-1]:
-        for batch in bank.batches(mixtures):
-            with mixed_precision(bank.device):
+        for batch in test.batches(mixtures):
+            with mixed_precision(test.device):
                 masks = masks_of_all_queries(separator, batch).float()  # [B, N, C, F, T]
             energy = (batch.ratio_masks * batch.mixture).square()
             rest = energy.sum(1, keepdim=True) - energy

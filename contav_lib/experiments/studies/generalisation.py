@@ -13,11 +13,9 @@ import torch
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.intervals import clip_weights, resampled_means
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies.retest import bank_of, setup_of
+from contav_lib.experiments.studies.retest import setup_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
-from contav_lib.mixtures.batch import MixtureSpec
-from contav_lib.mixtures.clip_store import ClipStore
 
 KINDS = {"melody": "melody", "instrument": "test"}  # what is new, and the split where it is
 _MEASURES = ("sdr", "sdr_improvement")
@@ -46,8 +44,8 @@ def generalisation(
     """
     columns, improvements = {}, []
     for number, (kind, split) in enumerate(kinds.items()):
-        clips, scores = _scores(results, split, mixtures)
-        weights = clip_weights(clips, seed=number)
+        ids, scores = _scores(results, split, mixtures)
+        weights = clip_weights(ids, seed=number)
         for measure in _MEASURES:
             measured = {name: _measured(by_seed, measure, weights) for name, by_seed in scores.items()}
             intervals = {name: each.interval() for name, each in measured.items()}
@@ -55,12 +53,12 @@ def generalisation(
             columns[f"{kind}_{measure}_ci95"] = {name: each.half for name, each in intervals.items()}
         improvements.append(measured)
     easier, harder = improvements
-    lost = {name: harder[name] - easier[name] for name in easier}
-    found = {name: (each.interval(), len(each.values)) for name, each in lost.items()}
-    rows = {
-        name: dict(difference=each.mean, low=each.mean - each.half, high=each.mean + each.half, p=each.p, seeds=seeds)
-        for name, (each, seeds) in found.items()
-    }
+    rows = {}
+    for name in easier:
+        lost = harder[name] - easier[name]
+        apart = lost.interval()
+        low, high = apart.mean - apart.half, apart.mean + apart.half
+        rows[name] = dict(difference=apart.mean, low=low, high=high, p=apart.p, seeds=len(lost.values))
     table = pd.DataFrame(columns).join(with_verdicts(pd.DataFrame.from_dict(rows, orient="index")))
     return table.rename_axis("name")
 
@@ -69,35 +67,28 @@ BySeed = dict[int, dict[str, torch.Tensor]]  # scores `[M, N]` by name
 
 
 def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) -> tuple[np.ndarray, dict[str, BySeed]]:
-    """Clips of the mixtures `[M, N]`, and what each result and each template scores on them."""
-    first = next(iter(results.values()))
-    bank, draw, clips = _mixtures(first[0], split, mixtures)
-    scores: dict[str, BySeed] = {}
+    """Ids of the clips in the mixtures `[M, N]`, and what each result and each template scores on them."""
+    ids, scores = None, {}
     for name, runs in results.items():
         scores[name] = {}
         for run in runs:
-            own_bank, own_draw, own_clips = _mixtures(run, split, mixtures)
-            if not np.array_equal(own_clips, clips):
+            setup = setup_of(run)
+            store = setup.bank(split)
+            spec = setup.mix_seen(store, len(run.tasks) - 1, mixtures)  # drawn as those of the final test are
+            own = np.array(store.ids)[spec.clips.numpy()]
+            ids = own if ids is None else ids
+            if not np.array_equal(own, ids):
                 raise ValueError(f"{name!r} has other data, classes or num_sources than {next(iter(results))!r}.")
-            scores[name][run.config["seed"]] = evaluate(run.separator(device=bank.device), own_bank, own_draw)
-    spectra = class_spectra(bank_of(first[0], "train"))
+            scores[name][run.config["seed"]] = evaluate(run.separator(device=store.device), store, spec)
+    spectra, seeds = class_spectra(setup.train), next(iter(scores.values()))
     for name, (others, of_exemplars) in TEMPLATES.items():
         if not of_exemplars:
-            of_template = evaluate(ClassSpectrum(spectra, others), bank, draw)
-            scores[name] = {run.config["seed"]: of_template for run in first}
-    return clips, scores
-
-
-def _mixtures(result: Result, split: str, count: int) -> tuple[ClipStore, MixtureSpec, np.ndarray]:
-    """Mixtures drawn as those of the final test are."""
-    bank = bank_of(result, split)
-    draw = setup_of(result).mix_seen(bank, len(result.tasks) - 1, count)
-    return bank, draw, np.array(bank.ids)[draw.clips.numpy()]
+            scores[name] = dict.fromkeys(seeds, evaluate(ClassSpectrum(spectra, others), store, spec))
+    return ids, scores
 
 
 def _measured(by_seed: BySeed, measure: str, weights: np.ndarray) -> Measured:
     scores = np.stack([scores[measure].mean(1).numpy() for scores in by_seed.values()])  # [S, M]
     seeds = list(by_seed)
-    return Measured(
-        pd.Series(np.nanmean(scores, axis=1), seeds), pd.DataFrame(resampled_means(scores, weights), columns=seeds)
-    )
+    means = pd.DataFrame(resampled_means(scores, weights), columns=seeds)
+    return Measured(pd.Series(np.nanmean(scores, axis=1), seeds), means)

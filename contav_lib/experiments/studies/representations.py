@@ -1,21 +1,17 @@
 """What becomes of old representations: are they still alike (CKA), and do they still tell the classes apart (linear probes)?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import one_hot
 
-from contav_lib.evaluation.ablations import VisualAblation
+from contav_lib.evaluation.ablations import class_untold
+from contav_lib.evaluation.evaluate import source_features
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import make_separator
-from contav_lib.experiments.studies.retest import setup_of
-from contav_lib.mixtures.batch import Batch, MixtureSpec
-from contav_lib.mixtures.clip_store import ClipStore
-from contav_lib.separators import Separator
-from contav_lib.utils.devices import mixed_precision
+from contav_lib.experiments.studies.retest import require_old_tasks, setup_of
 
 _PENALTY = 0.01  # of the ridge, a sample; features have unit variance
 
@@ -41,15 +37,18 @@ def representations(results: Mapping[str, Sequence[Result]], mixtures: int = 40)
         for run in runs:
             cka, probes, sdr = cka_to_end(run, mixtures), probe_accuracy(run), run.matrix()
             old = len(run.tasks) - 1
-            of_run = {f"cka_task_{task + 1}": cka[task] for task in cka}
-            untrained, learned, final = (
-                {modality: accuracy[0, :old].mean() for modality, accuracy in probes.items()},
-                {modality: accuracy[1:].diagonal()[:old].mean() for modality, accuracy in probes.items()},
-                {modality: accuracy[-1, :old].mean() for modality, accuracy in probes.items()},
-            )
-            of_run |= dict(probe_untrained=untrained, probe_learned=learned, probe_final=final)
-            scores = dict(sdr_learned=sdr.diagonal()[:old].mean(), sdr_final=sdr[-1, :old].mean())
-            rows.append(pd.DataFrame(of_run).assign(**scores))
+            of_modality = {
+                modality: {
+                    **{f"cka_task_{task + 1}": cka[task][modality] for task in cka},
+                    "probe_untrained": accuracy[0, :old].mean(),
+                    "probe_learned": accuracy[1:].diagonal()[:old].mean(),
+                    "probe_final": accuracy[-1, :old].mean(),
+                    "sdr_learned": sdr.diagonal()[:old].mean(),
+                    "sdr_final": sdr[-1, :old].mean(),
+                }
+                for modality, accuracy in probes.items()
+            }
+            rows.append(pd.DataFrame.from_dict(of_modality, orient="index"))
         tables[name] = sum(rows) / len(rows)
     return pd.concat(tables, names=["name", "modality"])
 
@@ -101,14 +100,14 @@ def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]
     Raises:
         ValueError: one task only, or too few samples.
     """
-    _require_old_tasks(result)
+    require_old_tasks(result)
     setup = setup_of(result)
-    bank = setup.test
-    final = result.separator(device=bank.device)
+    test = setup.test
+    final = result.separator(device=test.device)
     similarities = {}
     for task in range(len(result.tasks) - 1):
-        draw = setup.mix_task(bank, task, mixtures)
-        then, now = (features(each, bank, draw) for each in (result.separator(task, bank.device), final))
+        spec = setup.mix_task(test, task, mixtures)
+        then, now = (source_features(each, test, spec) for each in (result.separator(task, test.device), final))
         similarities[task] = {name: linear_cka(then[name], now[name]) for name in then}
     return similarities
 
@@ -121,29 +120,25 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     question. Each clip is heard alone, and the separator is not told its class: it is asked for class 0 throughout, or the
     probe would read the query.
     """
-    _require_old_tasks(result)
+    require_old_tasks(result)
     setup = setup_of(result)
     train, test = setup.train, setup.test
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setup.config.seed)
         untrained = make_separator(setup.config, len(result.tasks[0])).to(train.device).eval()
-    draws = {
-        bank: bank.spec(torch.arange(len(bank)).unsqueeze(1), torch.Generator().manual_seed(0))
-        for bank in (train, test)
+    specs = {
+        clips: clips.spec(torch.arange(len(clips)).unsqueeze(1), torch.Generator().manual_seed(0))
+        for clips in (train, test)
     }
     task_of = torch.tensor([task for task, labels in enumerate(result.tasks) for _ in labels])[test.classes]
     rows: dict[str, list[np.ndarray]] = {}
     for separator in (untrained, *(result.separator(task, train.device) for task in range(len(result.tasks)))):
-        learned, asked = (features(separator, bank, draw, _class_untold) for bank, draw in draws.items())
+        learned, asked = (source_features(separator, clips, spec, class_untold) for clips, spec in specs.items())
         for name in learned:
             hits = ridge_classifier(learned[name], train.classes, asked[name]) == test.classes
             accuracy = torch.bincount(task_of, hits.double()) / torch.bincount(task_of)
             rows.setdefault(name, []).append(accuracy.numpy())
     return {name: np.stack(accuracies) for name, accuracies in rows.items()}
-
-
-def _class_untold(batch: Batch) -> Batch:
-    return replace(batch, classes=torch.zeros_like(batch.classes))
 
 
 def ridge_classifier(features: torch.Tensor, classes: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
@@ -155,25 +150,3 @@ def ridge_classifier(features: torch.Tensor, classes: torch.Tensor, asked: torch
     penalty = _PENALTY * len(known) * torch.eye(known.shape[1], dtype=torch.double)
     weights = torch.linalg.solve(known.T @ known + penalty, known.T @ (targets - shares))
     return (unknown @ weights + shares).argmax(1)
-
-
-@torch.inference_mode()
-def features(
-    separator: Separator, bank: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
-) -> dict[str, torch.Tensor]:
-    """Features of all sources in mixtures, by modality, `[M * N, D]`, float32 on the CPU.
-
-    Args:
-        ablation: changes what the separator is shown or asked for; None leaves it as it is.
-    """
-    parts = []
-    for batch in bank.batches(spec, 64):
-        batch = ablation(batch) if ablation else batch
-        with mixed_precision(bank.device):
-            parts.append(separator(batch.mixture, batch.visual, batch.classes).features)
-    return {name: torch.cat([part[name].flatten(0, 1) for part in parts]).float().cpu() for name in parts[0]}
-
-
-def _require_old_tasks(result: Result) -> None:
-    if len(result.tasks) < 2:
-        raise ValueError("One task has no old classes: give a result of two tasks or more.")

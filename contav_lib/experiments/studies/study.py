@@ -1,86 +1,116 @@
-"""What each study runs and measures: the tables behind `contav study`.
+"""A study: experiments as rows of settings, and the families of differences that answer its question."""
 
-contav study terms --profile lab --seeds 3
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from contav_lib.experiments.plans import Plan
+from contav_lib.experiments.plans import Plan, Rows, Seeds, over_seeds
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies import conditions, crosssdc
-from contav_lib.experiments.studies.class_forgetting import class_forgetting
-from contav_lib.experiments.studies.crosssdc import SAME_CLASS, UNCHANGED
-from contav_lib.experiments.studies.families import Family, family_differences
-from contav_lib.experiments.studies.generalisation import generalisation
-from contav_lib.experiments.studies.representations import representations
-from contav_lib.experiments.studies.retest import scored_again
-from contav_lib.experiments.tables import as_sentences, ci95_halfwidth, measures_table, results_table
+from contav_lib.experiments.studies.retest import added_in_another_test
+from contav_lib.experiments.tables import as_sentences, measures_table, paired_differences, results_table, with_verdicts
+from contav_lib.utils.registry import find_by_name
 
-Results = Mapping[str, Sequence[Result]]
+Results = Mapping[str, Sequence[Result]]  # by name, one a seed
 
 
-class Study(NamedTuple):
-    """A plan of experiments, and the families of differences it asks for, by the prefix of their columns."""
+class Family(NamedTuple):
+    """Comparisons of one kind, corrected together for their number.
 
-    plan: Callable[..., Plan]
-    families: Callable[[Results], dict[str, Family]]
-
-
-STUDIES: dict[str, Study] = {
-    "terms": Study(crosssdc.terms, crosssdc.families_of_terms),
-    "needs": Study(crosssdc.needs, crosssdc.with_and_without),
-    "learning": Study(crosssdc.learning, crosssdc.with_and_without),
-    "sources": Study(conditions.sources, conditions.against_replay),
-    "order": Study(conditions.order, conditions.against_replay),
-    "protocol": Study(conditions.protocol, conditions.against_usual),
-    "start": Study(conditions.start, conditions.against_distillation),
-}
-# Measurements of the stored separators of `conditions.methods`, each a table.
-MEASUREMENTS: dict[str, Callable[[Results], pd.DataFrame]] = {
-    "generalisation": generalisation,
-    "classes": class_forgetting,
-    "representations": representations,
-}
-
-
-def study_table(study: str, results: Results) -> pd.DataFrame:
-    """All measures of a study as numbers, one row a name: `tables.measures_table`.
-
-    Terms are compared with `crosssdc.REFERENCES` in every measure; in the other studies, columns `sdr_<family>_<column>` hold
-    the differences of the final SDR (`family_differences`).
+    Attributes:
+        against: what the rows are held against, in words.
+        reference_of: a row's name -> that of its reference; a row that is its own, or whose reference is not there, has none.
     """
-    if study == "terms":
-        return measures_table(results, crosssdc.REFERENCES)
-    # One at a time, for conditions may have test mixtures of their own.
-    table = pd.concat([measures_table({name: runs}, {}) for name, runs in results.items()])
-    for prefix, family in STUDIES[study].families(results).items():
-        table = table.join(family_differences(results, family).add_prefix(f"sdr_{prefix}_"))
-    return table
+
+    against: str
+    reference_of: Callable[[str], str]
+
+    def pairs(self, names: Iterable[str]) -> dict[str, str]:
+        """Each row that has a reference, with it."""
+        there = list(names)
+        return {name: other for name in there if (other := self.reference_of(name)) in there and other != name}
+
+    def differences(self, results: Results, score: str = "sdr") -> pd.DataFrame:
+        """`tables.paired_differences` of every pair, with Holm's correction over all of them, in dB.
+
+        Args:
+            results: one pair at least; pairs need not share their test mixtures with other pairs.
+            score: a key of `Result.summary()`.
+
+        Raises:
+            ValueError: a pair has no seed in common, or was tested on different mixtures.
+        """
+        rows = [
+            paired_differences({name: results[name], other: results[other]}, other, score)
+            for name, other in self.pairs(results).items()
+        ]
+        return with_verdicts(pd.concat(rows))
 
 
-def print_study(study: str, results: Results) -> None:
-    """Print final scores, then every family's differences in words; for some conditions, another test."""
-    print(results_table(results, paper=study == "terms").to_string())
-    for family in STUDIES[study].families(results).values():
-        print()
-        print(as_sentences(family_differences(results, family), family.against, "final SDR"))
-    if study == "needs":
-        _print_other_tests(results)
+def against(row: str) -> Family:
+    """All other rows against one."""
+    return Family(row, lambda name: row)
 
 
-def _print_other_tests(results: Results) -> None:
-    for name, question, settings in (
-        (SAME_CLASS, "mixtures of one class", dict(same_class=True)),
-        (UNCHANGED, "mixtures whose classes are recognised by their looks, not given", dict(class_from_vision=True)),
-    ):
-        if name in results:
-            pair = {row: results[row] for row in (f"{name}, without", name)}
-            scores = scored_again(pair, **settings)
-            apart = (scores.loc[name] - scores.loc[f"{name}, without"]).to_numpy()
-            print(f"\nOn {question}, SDR improvement in dB:\n{scores.round(2).to_string()}")
-            print(
-                f"CrossSDC adds {apart.mean():+.2f} dB; the 95 % interval is {ci95_halfwidth(apart):.2f} to either side."
-            )
+@dataclass(frozen=True)
+class Study:
+    """What is run, and what is compared.
+
+    Attributes:
+        rows: settings by name.
+        families: by the prefix of their columns, `sdr_<prefix>_<column>`: differences of the final SDR.
+        common: settings of all rows.
+        profiles: whose settings the rows change; none: any.
+        paper: the rows are the paper's: its numbers stand beside them, and the families' references are compared in all
+            measures, as in `tables.measures_table`.
+        other_tests: by condition, another test of its separators, with and without: its name, settings of `scored_again`.
+    """
+
+    rows: Rows
+    families: Mapping[str, Family]
+    common: Mapping[str, Any] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    paper: bool = False
+    other_tests: Mapping[str, tuple[str, dict[str, bool]]] = field(default_factory=dict)
+
+    def plan(self, profile: str, seeds: Seeds, only: Sequence[str] = ()) -> Plan:
+        """One experiment a row and seed.
+
+        Args:
+            only: conditions, each with its row "<condition>, without"; all rows by default.
+
+        Raises:
+            ValueError: a profile whose sizes are not those that the rows change, or no such condition.
+        """
+        if self.profiles and profile not in self.profiles:
+            raise ValueError(f"profile={profile!r}: the conditions of this study are made for {self.profiles[0]!r}.")
+        rows = self.rows
+        if only:
+            conditions = {name: settings for name, settings in rows.items() if f"{name}, without" in rows}
+            rows = {}
+            for name in only:
+                settings = find_by_name(conditions, name, "condition")
+                rows |= {f"{name}, without": self.rows[f"{name}, without"], name: settings}
+        return over_seeds(profile, seeds, rows, **self.common)
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """All measures as numbers, one row a name: `tables.measures_table`, with the families' differences."""
+        if self.paper:
+            return measures_table(results, {family.against: prefix for prefix, family in self.families.items()})
+        # One at a time, for conditions may have test mixtures of their own.
+        table = pd.concat([measures_table({name: runs}, {}) for name, runs in results.items()])
+        for prefix, family in self.families.items():
+            table = table.join(family.differences(results).add_prefix(f"sdr_{prefix}_"))
+        return table
+
+    def as_text(self, results: Results) -> str:
+        """Final scores, then every family's differences in words, then other tests."""
+        parts = [results_table(results, paper=self.paper).to_string()]
+        for family in self.families.values():
+            parts.append(as_sentences(family.differences(results), family.against, "final SDR"))
+        for name, (test, settings) in self.other_tests.items():
+            if name in results:
+                pair = {row: results[row] for row in (f"{name}, without", name)}
+                parts.append(added_in_another_test(pair, test, **settings))
+        return "\n\n".join(parts)

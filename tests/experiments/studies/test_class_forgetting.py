@@ -9,9 +9,8 @@ import torch
 
 from contav_lib import run
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies import class_forgetting, energy_taken
-from contav_lib.experiments.studies.class_forgetting import masks_of_all_queries
-from contav_lib.experiments.studies.retest import bank_of
+from contav_lib.experiments.studies.class_forgetting import class_forgetting, energy_taken, masks_of_all_queries
+from contav_lib.experiments.studies.retest import setup_of
 from contav_lib.mixtures.batch import Batch
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators.iquery import IQuery
@@ -39,8 +38,8 @@ def test_a_constant_mask_takes_its_square_of_every_energy(reference, home, monke
 
 
 def test_each_query_is_asked_as_if_alone(reference, home):
-    bank, separator = bank_of(reference, "test"), reference.separator()
-    batch = bank.batch(fixed_mixtures(bank, range(4), 3, seed=0))
+    store, separator = setup_of(reference).test, reference.separator()
+    batch = store.batch(fixed_mixtures(store, range(4), 3, seed=0))
     with torch.inference_mode():
         every = masks_of_all_queries(separator, batch)
         for number in range(4):

@@ -1,32 +1,37 @@
 """Every study runs from the command line, and saves what it measured with its command."""
 
+from dataclasses import replace
+
 import pytest
 
 from contav_lib import run
 from contav_lib.cli import main
 from contav_lib.experiments.plans import which_seeds
 from contav_lib.experiments.results_file import read_results
-from contav_lib.experiments.studies import conditions
-from contav_lib.experiments.studies import study as program
+from contav_lib.experiments.studies import questions
 from contav_lib.experiments.studies.generalisation import generalisation
 
 
-def plan_of(tiny, variants):
-    def plan(profile, seeds):
-        configs = {
+@pytest.fixture
+def small(tiny, monkeypatch):
+    """`over_seeds` with small experiments, run here, for processes of their own take long to start."""
+
+    def over_seeds(profile, seeds, rows, **common):
+        plan = {
             name: [tiny(steps=2, seed=seed, **settings) for seed in which_seeds(seeds)]
-            for name, settings in variants.items()
+            for name, settings in rows.items()
         }
-        for config in sum(configs.values(), []):
-            run(config, progress=False)  # here, for processes of their own take long to start
-        return configs
+        for config in sum(plan.values(), []):
+            run(config, progress=False)
+        return plan
 
-    return plan
+    monkeypatch.setattr("contav_lib.experiments.plans.over_seeds", over_seeds)
+    monkeypatch.setattr("contav_lib.experiments.studies.study.over_seeds", over_seeds)
 
 
-def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monkeypatch):
-    plan = plan_of(tiny, {"a, without": dict(method="replay"), "a": dict(method="contav")})
-    monkeypatch.setitem(program.STUDIES, "learning", program.STUDIES["learning"]._replace(plan=plan))
+def test_a_study_is_saved_with_its_command_and_seeds(home, small, tmp_path, monkeypatch):
+    rows = {"a, without": dict(method="replay"), "a": dict(method="contav")}
+    monkeypatch.setitem(questions.STUDIES, "learning", replace(questions.STUDIES["learning"], rows=rows))
     path = tmp_path / "learning.csv"
     assert main(["study", "learning", "--seeds", "6", "7", "--save", str(path)]) == 0
     command, table = read_results(path)
@@ -37,9 +42,9 @@ def test_a_study_is_saved_with_its_command_and_seeds(home, tiny, tmp_path, monke
     assert table.loc["a", "sdr_seed_7"] != table.loc["a", "sdr_seed_6"]
 
 
-def test_a_study_of_conditions_prints_and_saves_its_families(home, tiny, tmp_path, monkeypatch, capsys):
-    plan = plan_of(tiny, {"replay": dict(method="replay"), "ContAV-Sep": dict(method="contav")})
-    monkeypatch.setitem(program.STUDIES, "order", program.STUDIES["order"]._replace(plan=plan))
+def test_a_study_of_conditions_prints_and_saves_its_families(home, small, tmp_path, monkeypatch, capsys):
+    rows = {"replay": dict(method="replay"), "ContAV-Sep": dict(method="contav")}
+    monkeypatch.setitem(questions.STUDIES, "order", replace(questions.STUDIES["order"], rows=rows))
     path = tmp_path / "order.csv"
     assert main(["study", "order", "--seeds", "2", "--save", str(path)]) == 0
     table = read_results(path)[1]
@@ -49,10 +54,10 @@ def test_a_study_of_conditions_prints_and_saves_its_families(home, tiny, tmp_pat
 
 
 @pytest.mark.parametrize("study", ["generalisation", "classes", "representations"])
-def test_measurements_of_stored_separators_are_saved(study, home, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(conditions, "methods", plan_of(tiny, {"fine-tuning": dict(method="finetune")}))
+def test_measurements_of_stored_separators_are_saved(study, home, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(questions, "METHODS", {"fine-tuning": dict(method="finetune")})
     kinds = {"melody": "validation", "instrument": "test"}  # these data have no melody split
-    monkeypatch.setitem(program.MEASUREMENTS, "generalisation", lambda results: generalisation(results, 4, kinds))
+    monkeypatch.setitem(questions.MEASUREMENTS, "generalisation", lambda results: generalisation(results, 4, kinds))
     path = tmp_path / "table.csv"
     assert main(["study", study, "--seeds", "1", "--save", str(path)]) == 0
     command, table = read_results(path)

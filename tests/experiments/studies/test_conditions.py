@@ -2,8 +2,8 @@
 
 import pytest
 
-from contav_lib.experiments.plans import forgetting
-from contav_lib.experiments.studies import conditions
+from contav_lib.experiments.plans import FOUR_TASKS, over_seeds
+from contav_lib.experiments.studies.questions import CHANGES, METHODS, STUDIES
 
 
 def changed(config, usual):
@@ -13,11 +13,10 @@ def changed(config, usual):
 
 
 @pytest.mark.parametrize(
-    ("plan", "change"),
-    [(conditions.sources, dict(num_sources=3)), (conditions.order, dict(shuffle_classes=True))],
+    ("study", "change"), [("sources", dict(num_sources=3)), ("order", dict(shuffle_classes=True))]
 )
-def test_sources_and_order_change_one_setting_of_all_methods(plan, change):
-    usual, other = conditions.methods("lab", 2), plan("lab", 2)
+def test_sources_and_order_change_one_setting_of_all_methods(study, change):
+    usual, other = over_seeds("lab", 2, METHODS), STUDIES[study].plan("lab", 2)
     assert list(usual) == list(other) == ["fine-tuning", "replay", "ContAV-Sep", "upper bound"]
     for name, configs in other.items():
         for config, own in zip(configs, usual[name], strict=True):
@@ -25,36 +24,35 @@ def test_sources_and_order_change_one_setting_of_all_methods(plan, change):
 
 
 def test_the_usual_methods_are_those_of_the_notebooks():
-    plan = conditions.methods("lab", 1)
-    for name, configs in forgetting("lab", 1).items():
-        assert plan[name] == configs
+    assert METHODS.items() < FOUR_TASKS.items()
 
 
 def test_the_protocol_changes_one_setting_at_a_time():
-    plan, usual = conditions.protocol("lab", 1), conditions.methods("lab", 1)
+    plan, usual = STUDIES["protocol"].plan("lab", 1), over_seeds("lab", 1, METHODS)
     for name in ("fine-tuning", "replay", "ContAV-Sep"):
         assert plan[name] == usual[name]  # the profile `lab` has the usual protocol: stored results serve
-        for change, settings in conditions.CHANGES.items():
+        for change, settings in CHANGES.items():
             if f"{name}, {change}" in plan:
                 assert changed(plan[f"{name}, {change}"][0], plan[name][0]) == settings
     assert len(plan) == 11 and len({configs[0].name for configs in plan.values()}) == 11
-    assert all(configs[0].memory_share in (0.25, None) for configs in conditions.protocol("paper", 1).values())
+    assert all(configs[0].memory_share in (0.25, None) for configs in STUDIES["protocol"].plan("paper", 1).values())
 
 
 def test_protocols_are_compared_within_a_method_and_between_methods():
-    families = conditions.against_usual(conditions.protocol("lab", 1))
-    assert families["vs_usual"].pairs["replay, last weights"] == "replay" and len(families["vs_usual"].pairs) == 8
-    assert families["vs_replay"].pairs == {
+    study = STUDIES["protocol"]
+    usual, replay = (study.families[prefix].pairs(study.rows) for prefix in ("vs_usual", "vs_replay"))
+    assert usual["replay, last weights"] == "replay" and len(usual) == 8
+    assert replay == {
         "ContAV-Sep": "replay",
-        **{f"ContAV-Sep, {change}": f"replay, {change}" for change in conditions.CHANGES},
+        **{f"ContAV-Sep, {change}": f"replay, {change}" for change in CHANGES},
     }
 
 
 def test_the_study_of_the_start_moves_the_contrastive_terms_only():
-    plan = conditions.start("lab", 1)
+    plan = STUDIES["start"].plan("lab", 1)
     always = plan["contrast always (ContAV-Sep)"][0]
-    assert always == conditions.methods("lab", 1)["ContAV-Sep"][0]
+    assert always == over_seeds("lab", 1, METHODS)["ContAV-Sep"][0]
     assert changed(plan["contrast in the first task only"][0], always) == dict(contrast_when="first")
     assert changed(plan["contrast in later tasks only"][0], always) == dict(contrast_when="later")
     assert changed(plan["distillation only"][0], always) == dict(instance_weight=0.0, class_weight=0.0)
-    assert set(conditions.against_distillation(plan)["vs_distillation"].pairs) == set(plan) - {"distillation only"}
+    assert set(STUDIES["start"].families["vs_distillation"].pairs(plan)) == set(plan) - {"distillation only"}

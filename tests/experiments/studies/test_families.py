@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from contav_lib.evaluation.mixture_scores import MixtureScores
-from contav_lib.experiments.studies.families import Family, against_row, family_differences
+from contav_lib.experiments.studies.study import Family, against
 from contav_lib.experiments.tables import paired_differences
 
 
@@ -22,13 +22,15 @@ RESULTS = {"a": runs(1.0, 2.0, 4.0), "b": runs(2.5, 3.0, 5.0), "c": runs(1.0, 2.
 
 
 def test_one_reference_gives_paired_differences():
-    family = against_row(RESULTS, "a")
-    assert family == Family("a", {"b": "a", "c": "a"})
-    found, wanted = family_differences(RESULTS, family), paired_differences(RESULTS, "a")
+    family = against("a")
+    assert family.pairs(RESULTS) == {"b": "a", "c": "a"}
+    found, wanted = family.differences(RESULTS), paired_differences(RESULTS, "a")
     pd.testing.assert_frame_equal(found, wanted, check_index_type=False)
 
 
 def test_references_may_differ_by_row_and_holm_counts_all():
-    table = family_differences(RESULTS, Family("another", {"b": "a", "c": "b"}))
+    family = Family("another", {"a": "not there", "b": "a", "c": "b"}.get)
+    assert family.pairs(RESULTS) == {"b": "a", "c": "b"}
+    table = family.differences(RESULTS)
     assert np.allclose(table["difference"], [3.5 / 3, -4 / 3])
     assert table["p_holm"].min() == 2 * table["p"].min()

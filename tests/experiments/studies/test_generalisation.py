@@ -3,7 +3,7 @@
 import pytest
 
 from contav_lib import run
-from contav_lib.experiments.studies import generalisation
+from contav_lib.experiments.studies.generalisation import generalisation
 
 KINDS = {"melody": "validation", "instrument": "test"}  # the small data set has no melody split
 

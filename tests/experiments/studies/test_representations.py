@@ -5,9 +5,15 @@ import pytest
 import torch
 
 from contav_lib import run
-from contav_lib.experiments.studies import cka_to_end, linear_cka, probe_accuracy, representations
-from contav_lib.experiments.studies.representations import features, ridge_classifier
-from contav_lib.experiments.studies.retest import bank_of
+from contav_lib.evaluation.evaluate import source_features
+from contav_lib.experiments.studies.representations import (
+    cka_to_end,
+    linear_cka,
+    probe_accuracy,
+    representations,
+    ridge_classifier,
+)
+from contav_lib.experiments.studies.retest import setup_of
 
 
 def test_cka_does_not_see_rotation_scale_and_shift():
@@ -76,10 +82,10 @@ def test_probes_are_never_told_the_class(reference, home, monkeypatch):
 
 
 def test_features_stand_in_the_order_of_the_sources(reference, home):
-    bank, separator = bank_of(reference, "test"), reference.separator()
-    draw = bank.spec(torch.tensor([[0, 3], [5, 1]]), torch.Generator().manual_seed(0))
-    found = features(separator, bank, draw)
-    batch = bank.batch(draw)
+    store, separator = setup_of(reference).test, reference.separator()
+    spec = store.spec(torch.tensor([[0, 3], [5, 1]]), torch.Generator().manual_seed(0))
+    found = source_features(separator, store, spec)
+    batch = store.batch(spec)
     with torch.inference_mode():
         wanted = separator(batch.mixture, batch.visual, batch.classes).features
     assert torch.equal(found["object"][2], wanted["object"][1, 0]) and len(found["audio"]) == 4

@@ -6,34 +6,26 @@ import pytest
 import torch
 
 from contav_lib import Config
-from contav_lib.experiments import studies
 from contav_lib.experiments.setup import Setup
-from contav_lib.experiments.studies.retest import bank_of, tasks_of
+from contav_lib.experiments.studies.retest import by_looks, scored_again, setup_of
 from contav_lib.mixtures.fixed import fixed_mixtures
 
 
 @pytest.mark.parametrize("question", ["same_class", "class_from_vision"])
 def test_results_are_asked_again_by_name_and_seed(reference, home, question):
-    table = studies.scored_again({"a": [reference], "b": [reference]}, mixtures=4, **{question: True})
+    table = scored_again({"a": [reference], "b": [reference]}, mixtures=4, **{question: True})
     assert table.shape == (2, 1) and table.loc["a"].equals(table.loc["b"]) and table.notna().all(axis=None)
 
 
 def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
-    bank = Setup.build(Config.from_json(reference.config)).test
-    batch = bank.batch(fixed_mixtures(bank, range(len(reference.classes)), 12, seed=0))
-    seen = studies.by_looks(reference, bank)(replace(batch, classes=torch.full_like(batch.classes, -1)))
-    nearest = reference.prototypes().recognise(bank.object_embeddings()).nearest
+    store = Setup.build(Config.from_json(reference.config)).test
+    batch = store.batch(fixed_mixtures(store, range(len(reference.classes)), 12, seed=0))
+    seen = by_looks(reference, store)(replace(batch, classes=torch.full_like(batch.classes, -1)))
+    nearest = reference.prototypes().recognise(store.object_embeddings()).nearest
     assert seen.classes.tolist() == [[int(nearest[clip]) for clip in clips] for clips in batch.videos.tolist()]
     assert seen.mixture is batch.mixture and seen.visual is batch.visual
 
 
-def test_tasks_point_to_the_clips_of_the_bank_given(reference, home):
-    bank = bank_of(reference, "test")
-    tasks = tasks_of(reference, bank)
-    for task, labels in zip(tasks, reference.tasks, strict=True):
-        assert {bank.ids[clip].split("/")[0] for clip in task.clips} == set(labels) and not task.memory
-
-
 def test_a_split_that_is_not_there_is_named(reference, home):
     with pytest.raises(ValueError, match="no clip of the split 'melody'.*MiniMUSIC has it"):
-        bank_of(reference, "melody")
+        setup_of(reference).bank("melody")
