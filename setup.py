@@ -1,4 +1,4 @@
-"""All settings stand in pyproject.toml; here is only how the lessons' notebooks come into the wheel."""
+"""All settings stand in pyproject.toml; here is only how the notebooks come into the wheel."""
 
 from pathlib import Path
 from shutil import copy

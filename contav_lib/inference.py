@@ -94,20 +94,20 @@ def separate(
     clips = _read(files, sound, make_encoder(config.encoder))
     sizes = spectrogram_of(config)
     padded = [_padded(clip, sizes) for clip in clips]
-    bank = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
+    store = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
     if classes is None:
-        found = result.prototypes(task, bank.device).recognise(bank.object_embeddings())
+        found = result.prototypes(task, store.device).recognise(store.object_embeddings())
         numbers, unknown, confidence = found.nearest, (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
         _warn_of_strangers(files, [known[number] for number in numbers.tolist()], unknown)
     else:
-        numbers = torch.tensor([known.index(label) for label in classes], device=bank.device)
+        numbers = torch.tensor([known.index(label) for label in classes], device=store.device)
         unknown, confidence = [False] * len(files), [1.0] * len(files)
     sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
     return SeparationResult(
         labels=[known[number] for number in numbers.tolist()],
         unknown=unknown,
         confidence=confidence,
-        sounds=_separate_whole(separator, bank, numbers, sounds.shape[1]).cpu(),
+        sounds=_separate_whole(separator, store, numbers, sounds.shape[1]).cpu(),
         mixture=sounds.mean(0),
     )
 
@@ -183,18 +183,18 @@ def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: S
         )
 
 
-def _separate_whole(separator: Separator, bank: ClipStore, numbers: torch.Tensor, length: int) -> torch.Tensor:
+def _separate_whole(separator: Separator, store: ClipStore, numbers: torch.Tensor, length: int) -> torch.Tensor:
     """`[N, length]`: all crops separated, each faded into the next."""
-    answered = bank.spectrogram.hop * (bank.spectrogram.frames - 1)  # a crop's last hop does not come back
+    answered = store.spectrogram.hop * (store.spectrogram.frames - 1)  # a crop's last hop does not come back
     starts = crop_starts(length, answered)
-    clips = torch.arange(len(bank)).expand(len(starts), -1)
+    clips = torch.arange(len(store)).expand(len(starts), -1)
     spec = MixtureSpec(
         clips, starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape), torch.zeros_like(clips, dtype=torch.bool)
     )
     pieces = []
-    for batch in bank.batches(spec, keep_waveforms=True):
-        pieces.append(separate_batch(separator, replace(batch, classes=numbers.expand(len(batch.classes), -1)), bank))
-    return overlap_add(torch.cat(pieces), starts.to(bank.device))[:, :length]
+    for batch in store.batches(spec, keep_waveforms=True):
+        pieces.append(separate_batch(separator, replace(batch, classes=numbers.expand(len(batch.classes), -1)), store))
+    return overlap_add(torch.cat(pieces), starts.to(store.device))[:, :length]
 
 
 def crop_starts(length: int, crop: int) -> torch.Tensor:

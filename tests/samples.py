@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from contav_lib import Result
@@ -61,3 +62,10 @@ def assert_equal_weights(one: Result, other: Result) -> None:
     for tensors, others in zip(mine, yours, strict=True):
         assert tensors.keys() == others.keys()
         assert all(torch.equal(value, others[name]) for name, value in tensors.items())
+
+
+def read_results(path: Path) -> tuple[str, pd.DataFrame]:
+    """A file of results: the command of its first line, and its rows by `name`."""
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# contav "), first
+    return first[2:], pd.read_csv(path, skiprows=1, index_col="name")

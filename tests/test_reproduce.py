@@ -22,11 +22,11 @@ def printed(path) -> str:
 
 @pytest.fixture
 def small_plan(tiny, home, monkeypatch):
-    """One method and one seed in each lesson; the names the results table expects."""
+    """One method and one seed in each plan; the names the results table expects."""
     plan = {"fine-tuning": [tiny(method="finetune", tasks=1)]}
-    for name in ("single_task", "forgetting", "ablation"):
-        monkeypatch.setattr(reproduce, name, lambda profile, seeds: plan)
-    monkeypatch.setattr(reproduce, "all_lessons", lambda profile, seeds: plan["fine-tuning"])
+    for name in ("single_task", "over_seeds"):
+        monkeypatch.setattr(reproduce, name, lambda *_: plan)
+    monkeypatch.setattr(reproduce, "of_notebooks", lambda *_: plan["fine-tuning"])
     return home
 
 
@@ -69,7 +69,6 @@ def test_without_notebooks_prints_results_and_where_they_are(small_plan, capsys)
 def test_with_notebooks_keeps_executed_copies(small_plan, tmp_path, monkeypatch, capsys):
     write_notebook(tmp_path / "00_small.ipynb", "print(PROFILE)")
     monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(reproduce, "LESSONS", ("00_small",))
     assert main(["reproduce", "--profile", "smoke"]) == 0
     assert printed(small_plan / "runs" / "notebooks" / "00_small.ipynb") == "smoke\n"
     assert "00_small.ipynb" in capsys.readouterr().out
@@ -87,8 +86,8 @@ def test_wrong_arguments_are_explained(arguments, message, capsys):
 def test_notebooks_are_copied_and_never_over_others(tmp_path, capsys):
     folder = tmp_path / "mine"
     assert main(["notebooks", str(folder)]) == 0
-    names = {f"{name}.ipynb" for name in (*reproduce.LESSONS, "listening_room")}
-    assert {path.name for path in folder.iterdir()} == names
+    names = {path.name for path in reproduce.NOTEBOOKS.glob("*.ipynb")}
+    assert {path.name for path in folder.iterdir()} == names and len(names) == 6
     (folder / "01_data.ipynb").write_text("my own work")
     assert main(["notebooks", str(folder)]) == 1
     assert "01_data.ipynb" in capsys.readouterr().err

@@ -66,7 +66,9 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
     )
 
 
-def _features_after_each_task(result: Result, store: ClipStore, specs: Sequence[MixtureSpec]) -> dict[str, torch.Tensor]:
+def _features_after_each_task(
+    result: Result, store: ClipStore, specs: Sequence[MixtureSpec]
+) -> dict[str, torch.Tensor]:
     """By modality `[T, R, D]`; the sources of tasks not yet learned are NaN."""
     steps = []
     for task in range(len(specs)):

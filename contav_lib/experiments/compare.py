@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from contav_lib.config import Config
 from contav_lib.experiments.plans import Seeds, run_plan, which_seeds
@@ -100,21 +101,17 @@ def memory_bytes(result: Result) -> int:
     The old model, which distillation needs while a task is learned, is not counted.
     """
     setup = Setup.build(Config.from_json(result.config))
-    bank, tasks = setup.train, setup.schedule
-    old = [clip for clip in tasks[-1].clips if bank.classes[clip] not in tasks[-1].classes]  # joint training keeps all
-    state = 0
-    if len(tasks) > 1:
-        tensors, _ = load_tensors(checkpoint_file(result.folder, len(tasks) - 2))
-        state = sum(tensor.nbytes for tensor in without_prefix("method.", tensors).values())
-    return sum(bank.nbytes(clip) for clip in [*tasks[-1].memory, *old]) + state
+    store, last = setup.train, setup.schedule[-1]
+    old = [clip for clip in last.clips if store.classes[clip] not in last.classes]  # joint training keeps all
+    state: dict[str, torch.Tensor] = {}
+    if last.index:
+        state = without_prefix("method.", load_tensors(checkpoint_file(result.folder, last.index - 1))[0])
+    return sum(map(store.nbytes, [*last.memory, *old])) + sum(tensor.nbytes for tensor in state.values())
 
 
 def _as_rows(methods: Iterable[str | tuple | Row], profile: str, overrides: Mapping[str, Any]) -> list[Row]:
-    rows = [
-        _as_row(method)
-        for method in (methods if isinstance(methods, Iterable) and not isinstance(methods, str) else [])
-    ]
-    rows = [row_in(profile, row, **overrides) for row in rows]
+    given = methods if isinstance(methods, Iterable) and not isinstance(methods, str) else []
+    rows = [row_in(profile, _as_row(method), **overrides) for method in given]
     if not rows or len(set(rows)) < len(rows):
         raise ValueError(
             f"methods={methods!r}: give at least one method, and each only once, as in ['finetune', 'replay']."

@@ -14,7 +14,7 @@ from contav_lib.utils.storage import StorageError, file_errors, read_json, write
 
 
 def store_examples(
-    folder: Path, separator: Separator, bank: ClipStore, mixtures: Sequence[MixtureSpec], labels: Sequence[str]
+    folder: Path, separator: Separator, store: ClipStore, mixtures: Sequence[MixtureSpec], labels: Sequence[str]
 ) -> None:
     """Store the first mixture of each task learned so far, as the separator hears it now.
 
@@ -24,7 +24,7 @@ def store_examples(
     Args:
         folder: where the files go.
         separator: after the newest task.
-        bank: the test clips.
+        store: the test clips.
         mixtures: one mixture a task, the newest task's last.
         labels: by class number.
     """
@@ -34,8 +34,8 @@ def store_examples(
     stored = read_json(folder / "examples.json")[:newest] if newest and folder.exists() else []
     index = {entry["task"]: entry for entry in stored}
     for task, spec in enumerate(mixtures):
-        batch = bank.batch(spec, keep_waveforms=True)
-        separated = separate_batch(separator.eval(), batch, bank)[0]
+        batch = store.batch(spec, keep_waveforms=True)
+        separated = separate_batch(separator.eval(), batch, store)[0]
         name = f"task{task + 1}"
         if task not in index:
             assert batch.sources is not None  # kept, as asked

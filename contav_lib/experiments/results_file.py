@@ -8,7 +8,7 @@ import pandas as pd
 
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.tables import SUMMARY, paper_text
-from contav_lib.utils.storage import file_errors, write_atomically
+from contav_lib.utils.storage import write_atomically
 
 
 def command(name: str, arguments: Sequence[str]) -> str:
@@ -64,25 +64,10 @@ def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:
     Args:
         path: of the file.
         made_by: the command line.
-        table: with a column `name`, so that `read_results` reads it.
+        table: with a column `name`.
 
     Raises:
         StorageError: the file can't be written.
     """
     text = f"# {' '.join(made_by.split())}\n" + table.to_csv(index=False)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def read_results(path: Path) -> tuple[str, pd.DataFrame]:
-    """Read what `save_results` or `save_table` wrote: the command line, and the table, its rows by `name`.
-
-    Raises:
-        StorageError: the file is missing or something else.
-    """
-    with file_errors(path, "Make it again by the command that its first line names."):
-        with path.open(encoding="utf-8") as file:
-            first = file.readline()
-            if not first.startswith("# contav "):
-                raise ValueError("the first line is not '# contav ...'")
-            table = pd.read_csv(file)
-        return first[2:].strip(), table.set_index("name")

@@ -220,6 +220,6 @@ class Experiment:
 
     def _named(self, mixtures: MixtureSpec) -> dict[str, list]:
         """Ids and labels of what is mixed, as `mixtures.json` holds them."""
-        bank = self.setup.test
-        labels = [self.setup.classes[number] for number in bank.classes.tolist()]
-        return mixture_scores.name_clips(mixtures.clips, bank.ids, labels)
+        store = self.setup.test
+        labels = [self.setup.classes[number] for number in store.classes.tolist()]
+        return mixture_scores.name_clips(mixtures.clips, store.ids, labels)

@@ -82,7 +82,7 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
 
 def score(config: Config, result: Result) -> float:
     """SDR in dB of the last separator, on validation mixtures over all classes."""
-    bank = Setup.build(config).validation
+    store = Setup.build(config).validation
     return validation_sdr(
-        result.separator(), bank, fixed_mixtures(bank, range(len(result.classes)), MIXTURES, SEEDS[0])
+        result.separator(), store, fixed_mixtures(store, range(len(result.classes)), MIXTURES, SEEDS[0])
     )

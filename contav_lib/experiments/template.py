@@ -29,26 +29,26 @@ TEMPLATES = {
 }
 
 
-def class_spectra(bank: ClipStore, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
+def class_spectra(store: ClipStore, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
     """Mean log-frequency power spectrum of every class, each of sum 1, `[classes, F]`.
 
     Args:
-        bank: of training clips.
-        clips: places in the bank to learn from; all by default. Every class needs one.
+        store: of training clips.
+        clips: places in the store to learn from; all by default. Every class needs one.
         crops: random crops a clip; more than one, for a clip holds more than one note.
 
     Raises:
         ValueError: a class has no clip.
     """
-    chosen = torch.arange(len(bank)) if clips is None else torch.tensor(list(clips))
-    spectra = torch.zeros(len(chosen), bank.spectrogram.bins, device=bank.device)
+    chosen = torch.arange(len(store)) if clips is None else torch.tensor(list(clips))
+    spectra = torch.zeros(len(chosen), store.spectrogram.bins, device=store.device)
     for crop in range(crops):
         for places in torch.arange(len(chosen)).split(64):
-            spec = bank.spec(chosen[places].unsqueeze(1), torch.Generator().manual_seed(crop))
-            spectra[places] += bank.batch(spec).mixture[:, 0].square().mean(2)
+            spec = store.spec(chosen[places].unsqueeze(1), torch.Generator().manual_seed(crop))
+            spectra[places] += store.batch(spec).mixture[:, 0].square().mean(2)
     spectra = spectra / spectra.sum(1, keepdim=True)  # every clip counts the same, however loud
-    labels = bank.classes[chosen].to(bank.device)
-    counts = labels.bincount(minlength=int(bank.classes.max()) + 1)
+    labels = store.classes[chosen].to(store.device)
+    counts = labels.bincount(minlength=int(store.classes.max()) + 1)
     if (counts == 0).any():
         raise ValueError(f"Class number {int((counts == 0).nonzero()[0])} has no clip to learn a spectrum from.")
     return torch.zeros(len(counts), spectra.shape[1]).to(spectra).index_add(0, labels, spectra) / counts[:, None]

@@ -246,7 +246,7 @@ def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look
 
 
 def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], look: Look, **style) -> None:
-    """A line over the means at the places `at`, with a band from the lowest to the highest; `values`: of the seeds, by place."""
+    """A line over the means at the places `at`, and a band from the lowest to the highest seed; `values`: of seeds, by place."""
     mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
     ax.plot(at, mean, "--" if look.memory else "-", color=look.colour, **style)
     ax.fill_between(at, low, high, color=look.colour, alpha=0.12, linewidth=0)

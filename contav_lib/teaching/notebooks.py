@@ -1,10 +1,11 @@
-"""The lessons' notebooks: run all of them with their experiments (the main job), copy them, open the listening room.
+"""The notebooks: run all of them with their experiments (the main job), copy them, open the listening room.
 
 contav reproduce --profile lab --seeds 1
 """
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from contav_lib.experiments.executors.local import run_all
-from contav_lib.experiments.plans import ablation, all_lessons, forgetting, run_plan, single_task
+from contav_lib.experiments.plans import FOUR_TASKS, of_notebooks, over_seeds, run_plan, single_task
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
@@ -21,7 +22,6 @@ from contav_lib.utils.extras import extras
 _ROOT = Path(__file__).resolve().parents[2]
 # In a checkout beside the package; a wheel has them inside it (setup.py).
 NOTEBOOKS = _ROOT / ("notebooks" if (_ROOT / "pyproject.toml").exists() else "contav_lib/notebooks")
-LESSONS = ("01_data", "02_single_task_separation", "03_forgetting", "04_distillation", "05_other_separators")
 
 
 class NotebookFailed(RuntimeError):
@@ -105,14 +105,14 @@ def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple
 def reproduce(profile: str, seeds: int, with_notebooks: bool = True) -> None:
     """Run everything and print the results; what is stored already is not run again."""
     start = time.perf_counter()
-    lessons = all_lessons(profile, seeds)
-    print(f"Experiments: {len(lessons)} on profile {profile!r}, {seeds} seed{'s' if seeds > 1 else ''}", flush=True)
-    run_all(lessons)
+    experiments = of_notebooks(profile, seeds)
+    print(f"Experiments: {len(experiments)} on profile {profile!r}, {seeds} seed{'s' if seeds > 1 else ''}", flush=True)
+    run_all(experiments)
     folder = paths.runs() / "notebooks"
     if with_notebooks:
         print("Notebooks:", flush=True)
-        sources = [NOTEBOOKS / f"{name}.ipynb" for name in LESSONS]
-        execute_notebooks(sources, folder, {"PROFILE": profile, "SEEDS": seeds})
+        numbered = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))  # the listening room is an app
+        execute_notebooks(numbered, folder, {"PROFILE": profile, "SEEDS": seeds})
     _print_results(profile, seeds)
     print("\nWhere everything is:")
     print(f"  data         {paths.home() / 'data'}")
@@ -128,17 +128,17 @@ def _print_results(profile: str, seeds: int) -> None:
     single = results_table(run_plan(single_task(profile, seeds)))
     print(single.drop(columns=["forgetting", "backward transfer"]).to_string())
     print(f"\nFour tasks, after the last one, mixtures over all classes, in dB ({spread})")
-    print(results_table(run_plan({**forgetting(profile, seeds), **ablation(profile, seeds)}), paper=True).to_string())
+    print(results_table(run_plan(over_seeds(profile, seeds, FOUR_TASKS)), paper=True).to_string())
     print(
-        "Forgetting: of SDR, on each task's own mixtures; lower is better. The paper's numbers are for orientation only:"
+        "Forgetting: of SDR, on each task's own mixtures; lower is better. The paper's numbers are for orientation only:\n"
+        "real recordings (MUSIC-21), a larger network, longer training."
     )
-    print("real recordings (MUSIC-21), a larger network, longer training.")
     if profile == "smoke":
         print("Profile 'smoke' only tests that everything runs: its numbers mean nothing.")
 
 
 def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
-    """Copy the lessons and the listening room into a folder, which is made if need be.
+    """Copy all notebooks into a folder, which is made if need be.
 
     Args:
         folder: where they go.
@@ -159,7 +159,7 @@ def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     for source, copy in copies.items():
-        copy.write_bytes(source.read_bytes())
+        shutil.copyfile(source, copy)
     return list(copies.values())
 
 

@@ -23,7 +23,7 @@ NOTHING_HERE = """
 <p><b>There is nothing to hear yet.</b> This page plays what experiments have separated, and <code>{folder}</code> holds no
 finished experiment with sounds.</p>
 <p>In a terminal, in the folder of the kit, run one of these; then load this page again:</p>
-<pre>make run                 # the experiments of the lessons: about ten minutes
+<pre>make run                 # the experiments of the notebooks: about ten minutes
 make run PROFILE=smoke   # a try-out in two minutes; what it separates is not worth hearing</pre>
 """
 DAMAGED = """

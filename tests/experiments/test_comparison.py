@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from samples import read_results
 from scipy import stats
 
 from contav_lib import Config, compare
 from contav_lib.cli import main
 from contav_lib.experiments.compare import by_memory, run_comparison, with_titles
-from contav_lib.experiments.results_file import read_results
 from contav_lib.experiments.rows import Row, all_rows, row_in, rows_of
 from contav_lib.experiments.search import search_grid
 from contav_lib.experiments.setup import Setup

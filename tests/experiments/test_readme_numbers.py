@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
+from samples import read_results
 from test_tables import result
 
-from contav_lib.experiments.results_file import read_results, save_results
+from contav_lib.experiments.results_file import save_results
 from contav_lib.experiments.tables import as_text, measures_table
 
 README = Path(__file__).parents[2] / "README.md"

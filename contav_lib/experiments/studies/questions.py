@@ -91,9 +91,7 @@ STUDIES: dict[str, Study] = {
         protocols(),
         {
             "vs_usual": Family("the same method with the usual protocol", lambda name: name.split(", ")[0]),
-            "vs_replay": Family(
-                "replay with the same protocol", lambda name: name.replace("ContAV-Sep", "replay")
-            ),
+            "vs_replay": Family("replay with the same protocol", lambda name: name.replace("ContAV-Sep", "replay")),
         },
     ),
     # Without contrastive terms in the first task, all methods share its weights for a seed: what "later tasks only" adds to

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from samples import read_results
 
 from contav_lib import run
 from contav_lib.cli import main
 from contav_lib.experiments.plans import which_seeds
-from contav_lib.experiments.results_file import read_results
 from contav_lib.experiments.studies import questions
 from contav_lib.experiments.studies.generalisation import generalisation
 

@@ -12,9 +12,7 @@ def changed(config, usual):
     return {name: mine[name] for name in mine if mine[name] != others[name] and name != "method_settings"}
 
 
-@pytest.mark.parametrize(
-    ("study", "change"), [("sources", dict(num_sources=3)), ("order", dict(shuffle_classes=True))]
-)
+@pytest.mark.parametrize(("study", "change"), [("sources", dict(num_sources=3)), ("order", dict(shuffle_classes=True))])
 def test_sources_and_order_change_one_setting_of_all_methods(study, change):
     usual, other = over_seeds("lab", 2, METHODS), STUDIES[study].plan("lab", 2)
     assert list(usual) == list(other) == ["fine-tuning", "replay", "ContAV-Sep", "upper bound"]
