@@ -31,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     name = _parser().parse_args(typed[:1] or ["--help"]).command
     work = COMMANDS[name]
-    description = (work.__doc__ or "").splitlines()[0]
     try:
-        work(argparse.ArgumentParser(prog=f"contav {name}", description=description), typed[1:])
+        work(argparse.ArgumentParser(prog=f"contav {name}", description=work.__doc__), typed[1:])
     except (ValueError, OSError, FloatingPointError) as error:  # NonFiniteLoss is a FloatingPointError
         return _told(error)
     except ModuleNotFoundError as error:
@@ -60,7 +59,7 @@ def _told(message: object) -> int:
 def _parser() -> argparse.ArgumentParser:
     from contav_lib import __version__
 
-    lines = [f"  {name:10} {(work.__doc__ or '').splitlines()[0]}" for name, work in COMMANDS.items()]
+    lines = [f"  {name:10} {work.__doc__}" for name, work in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="contav",
         description="Continual audio-visual sound separation. `contav <command> --help` lists a command's options.",
@@ -77,14 +76,8 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     _add_profile(parser)
     parser.add_argument("--method", default="contav", help="which method learns (default contav)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=VALUE",
-        help="other settings by name, as in: --set separator=coseparation steps=600 data=~/videos",
-    )
+    others = "other settings by name, as in: --set separator=coseparation steps=600 data=~/videos"
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=others)
     chosen = parser.parse_args(arguments)
     from contav_lib.config import Config
     from contav_lib.experiments.run import run as run_experiment
@@ -201,9 +194,8 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     _add_save(parser)
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
-    table = search_settings(
-        chosen.methods or list(search_grid(chosen.exemplars > 0)), chosen.profile, chosen.separator, chosen.exemplars
-    ).round(2)
+    rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
+    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))
@@ -273,9 +265,8 @@ def _add_save(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
     """Give a command the option `--seeds`: one number says how many, several say which; read it by `seeds_given`."""
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"
-    )
+    how = "how many, as in 3 (the default), or which, as in 6 7 8"
+    parser.add_argument("--seeds", nargs="+", type=int, default=[3], help=how)
 
 
 def seeds_given(numbers: Sequence[int]) -> int | Sequence[int]:

@@ -17,7 +17,7 @@ from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import spectrogram_of
 from contav_lib.media import MediaError, read_audio
-from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
+from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import pick_device
@@ -93,23 +93,21 @@ def separate(
         _check_labels(classes, files, known)
     clips = _read(files, sound, make_encoder(config.encoder))
     sizes = spectrogram_of(config)
-    padded = [_padded(clip, sizes) for clip in clips]
+    # With silence behind each clip, there is a whole crop wherever `crop_starts` puts one.
+    behind = max(sizes.samples - len(clips[0].waveform), sizes.hop - 1)
+    padded = [replace(clip, waveform=pad(clip.waveform, (0, behind))) for clip in clips]
     store = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
     if classes is None:
         found = result.prototypes(task, store.device).recognise(store.object_embeddings())
-        numbers, unknown, confidence = found.nearest, (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
-        _warn_of_strangers(files, [known[number] for number in numbers.tolist()], unknown)
+        labels = [known[number] for number in found.nearest.tolist()]
+        unknown, confidence = (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
+        _warn_of_strangers(files, labels, unknown)
     else:
-        numbers = torch.tensor([known.index(label) for label in classes], device=store.device)
-        unknown, confidence = [False] * len(files), [1.0] * len(files)
+        labels, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
+    numbers = torch.tensor([known.index(label) for label in labels], device=store.device)
     sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
-    return SeparationResult(
-        labels=[known[number] for number in numbers.tolist()],
-        unknown=unknown,
-        confidence=confidence,
-        sounds=_separate_whole(separator, store, numbers, sounds.shape[1]).cpu(),
-        mixture=sounds.mean(0),
-    )
+    separated = _separate_whole(separator, store, numbers, sounds.shape[1]).cpu()
+    return SeparationResult(labels, unknown, confidence, separated, sounds.mean(0))
 
 
 def _files(videos: Sequence[str | Path], fewest: int) -> list[Path]:
@@ -167,12 +165,6 @@ def _read(files: Sequence[Path], sound: str | Path | None, encoder: Encoder) -> 
     ]
 
 
-def _padded(clip: PreparedClip, sizes: SpectrogramSize) -> PreparedClip:
-    """The clip with silence behind it, so that there is a whole crop wherever `crop_starts` puts one."""
-    missing = max(sizes.samples - len(clip.waveform), sizes.hop - 1)
-    return replace(clip, waveform=pad(clip.waveform, (0, missing)))
-
-
 def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: Sequence[bool]) -> None:
     strangers = [f"{file} (nearest: {label})" for file, label, odd in zip(files, nearest, unknown, strict=True) if odd]
     if strangers:
@@ -188,12 +180,11 @@ def _separate_whole(separator: Separator, store: ClipStore, numbers: torch.Tenso
     answered = store.spectrogram.hop * (store.spectrogram.frames - 1)  # a crop's last hop does not come back
     starts = crop_starts(length, answered)
     clips = torch.arange(len(store)).expand(len(starts), -1)
-    spec = MixtureSpec(
-        clips, starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape), torch.zeros_like(clips, dtype=torch.bool)
-    )
+    at, ones = starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape)
     pieces = []
-    for batch in store.batches(spec, keep_waveforms=True):
-        pieces.append(separate_batch(separator, replace(batch, classes=numbers.expand(len(batch.classes), -1)), store))
+    for batch in store.batches(MixtureSpec(clips, at, ones, torch.zeros_like(clips).bool()), keep_waveforms=True):
+        batch = replace(batch, classes=numbers.expand(len(batch.classes), -1))
+        pieces.append(separate_batch(separator, batch, store))
     return overlap_add(torch.cat(pieces), starts.to(store.device))[:, :length]
 
 

@@ -54,7 +54,7 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
     spec = MixtureSpec(*(torch.cat([getattr(part, field.name) for part in specs]) for field in fields(MixtureSpec)))
     clips = spec.clips.flatten()
     order = store.classes[clips].argsort(stable=True)
-    return SourceFeatures.from_features(
+    return SourceFeatures(
         {name: value[:, order] for name, value in features.items()},
         store.classes[clips][order],
         result.tasks[:learned],

@@ -4,7 +4,6 @@ These losses are those of the paper's eq. 7 to 10, taken apart: what one row of 
 T models (an experiment's separator after each task), R sources, D values a feature, C classes.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,35 +17,28 @@ from contav_lib.losses import Pair, cross_task_rows
 MOST_SOURCES = 400  # matrices of more can neither be drawn smoothly nor read
 
 
-@dataclass(frozen=True, eq=False)
 class SourceFeatures:
-    """R sources as T models heard them.
+    """R sources as T models heard them; made from any feature tensors.
 
-    Attributes:
-        features: by modality, `[T, R, D]`, float32, L2-normalised; NaN where a model does not know a source's class yet.
-        classes: class numbers `[R]`.
+    Args:
+        features: by modality, `[T, R, D]`, or `[R, D]` of a single model; kept as float32, L2-normalised. A row of NaN is a
+            source that a model can't hear yet.
+        classes: class number of each source, `[R]`.
         tasks: labels by task, in the order of learning; a class's number is its place among them.
-        videos: two sources with the same number are of the same video, `[R]`.
-        models: names of the T models.
-        names: of the R sources.
+        videos: video number of each source, `[R]`; every source is a video of its own by default.
+        models: names of the T models; "after task 1" and so on by default.
+        names: of the R sources; their labels, numbered, by default.
         temperature: of the contrastive losses.
         sound: gives a source's waveform `[L]` in -1 .. 1 at `audio.SAMPLE_RATE`; None where there is none.
         picture: gives a source's frame `[H, W, 3]`, uint8, or None; None where there are none.
+
+    Raises:
+        ValueError: sizes that don't fit, a class without a label, fewer than two modalities, infinite values, too many
+            sources.
     """
 
-    features: Mapping[str, torch.Tensor]
-    classes: torch.Tensor
-    tasks: list[list[str]]
-    videos: torch.Tensor
-    models: list[str]
-    names: list[str]
-    temperature: float = 0.05
-    sound: Callable[[int], torch.Tensor] | None = None
-    picture: Callable[[int], np.ndarray | None] | None = None
-
-    @classmethod
-    def from_features(
-        cls,
+    def __init__(
+        self,
         features: Mapping[str, torch.Tensor],
         classes: Sequence[int] | torch.Tensor,
         tasks: Sequence[Sequence[str]],
@@ -56,57 +48,35 @@ class SourceFeatures:
         temperature: float = 0.05,
         sound: Callable[[int], torch.Tensor] | None = None,
         picture: Callable[[int], np.ndarray | None] | None = None,
-    ) -> "SourceFeatures":
-        """Make them from any feature tensors.
-
-        Args:
-            features: by modality, `[T, R, D]`, or `[R, D]` of a single model; normalised here. A row of NaN is a source that
-                a model can't hear yet.
-            classes: class number of each source.
-            tasks: labels by task.
-            videos: video number of each source; every source is a video of its own by default.
-            models: names of the T models; "after task 1" and so on by default.
-            names: of the sources; their labels, numbered, by default.
-            temperature, sound, picture: see the class.
-
-        Raises:
-            ValueError: sizes that don't fit, a class without a label, fewer than two modalities, infinite values, too many
-                sources.
-        """
+    ):
         stacked = {name: value.float() if value.ndim == 3 else value.float()[None] for name, value in features.items()}
         sizes = {name: tuple(value.shape) for name, value in stacked.items()}
         if len(stacked) < 2 or len(set(sizes.values())) != 1 or any(len(size) != 3 for size in sizes.values()):
             raise ValueError(f"Two modalities or more, all [models, sources, values], are compared; these are {sizes}.")
         count, rows, _ = next(iter(sizes.values()))
-        classes = torch.as_tensor(classes)
-        videos = torch.arange(rows) if videos is None else torch.as_tensor(videos)
-        models = list(models or (f"after task {number + 1}" for number in range(count)))
-        labels = [label for task in tasks for label in task]
+        self.classes = torch.as_tensor(classes).cpu()
+        self.tasks = [list(task) for task in tasks]
+        self.videos = torch.arange(rows) if videos is None else torch.as_tensor(videos).cpu()
+        self.models = list(models or (f"after task {number + 1}" for number in range(count)))
         if not rows or rows > MOST_SOURCES:
             raise ValueError(f"{rows} sources can't be shown; give 1 to {MOST_SOURCES}, or ask for fewer mixtures.")
-        if classes.shape != (rows,) or videos.shape != (rows,) or len(names or classes) != rows or len(models) != count:
+        given = tuple(self.classes.shape), tuple(self.videos.shape), len(names or self.classes), len(self.models)
+        if given != ((rows,), (rows,), rows, count):
             raise ValueError(
-                f"The features are of {count} models and {rows} sources; there are {len(models)} names of models, "
-                f"{tuple(classes.shape)} classes, {tuple(videos.shape)} videos and {len(names or classes)} names of sources."
+                f"The features are of {count} models and {rows} sources; there are {given[3]} names of models, "
+                f"{given[0]} classes, {given[1]} videos and {given[2]} names of sources."
             )
-        if int(classes.min()) < 0 or int(classes.max()) >= len(labels):
-            raise ValueError(f"Class numbers are 0 .. {len(labels) - 1} here; there is a {int(classes.max())}.")
+        if int(self.classes.min()) < 0 or int(self.classes.max()) >= len(self.labels):
+            raise ValueError(
+                f"Class numbers are 0 .. {len(self.labels) - 1} here; there is a {int(self.classes.max())}."
+            )
         if any(value.isinf().any() for value in stacked.values()):
             raise ValueError("There are infinite values among the features; nothing can be compared with them.")
         if temperature <= 0:
             raise ValueError(f"temperature={temperature}: it must be above 0.")
-        unit = {name: functional.normalize(value, dim=-1).cpu() for name, value in stacked.items()}
-        return cls(
-            features=unit,
-            classes=classes.cpu(),
-            tasks=[list(task) for task in tasks],
-            videos=videos.cpu(),
-            models=models,
-            names=list(names or _numbered(classes, labels)),
-            temperature=temperature,
-            sound=sound,
-            picture=picture,
-        )
+        self.features = {name: functional.normalize(value, dim=-1).cpu() for name, value in stacked.items()}
+        self.names = list(names or _numbered(self.classes, self.labels))
+        self.temperature, self.sound, self.picture = temperature, sound, picture
 
     @property
     def labels(self) -> list[str]:
@@ -212,9 +182,5 @@ class LossRows:
 
 def _numbered(classes: torch.Tensor, labels: Sequence[str]) -> list[str]:
     """Names such as "violin 1", "violin 2", "drum 1" ..."""
-    counts: Counter[int] = Counter()
-    names = []
-    for number in classes.tolist():
-        counts[number] += 1
-        names.append(f"{labels[number]} {counts[number]}")
-    return names
+    named = pd.Series([labels[number] for number in classes.tolist()])
+    return [f"{label} {number + 1}" for label, number in zip(named, named.groupby(named).cumcount(), strict=True)]

@@ -32,7 +32,6 @@ def evaluate(
 
     Args:
         separator: or a module called as one is; put in eval mode here.
-        clips: the clips that are mixed.
         spec: M mixtures of N sources.
         ablation: changes what the separator sees (see `VISUAL_ABLATIONS`) or is asked for; None shows it everything.
 

@@ -22,7 +22,6 @@ def store_examples(
     trains and does not have it, nothing is stored.
 
     Args:
-        folder: where the files go.
         separator: after the newest task.
         store: the test clips.
         mixtures: one mixture a task, the newest task's last.

@@ -34,7 +34,6 @@ def save_results(
     """Write a table to CSV: first `# <the command line>`, then one row a method.
 
     Args:
-        path: of the file.
         made_by: the command line.
         results: experiments by the method's readable name, one a seed, in the order of the table's rows.
         table: of `tables.measures_table` or `compare.table_of`; written after the columns `name` and `separator`. Last
@@ -44,27 +43,18 @@ def save_results(
     Raises:
         StorageError: the file can't be written.
     """
-    frame = table.reset_index()
-    frame.insert(0, "name", list(results))
-    frame.insert(1, "separator", [runs[0].config["separator"] for runs in results.values()])
-    frame.insert(2, "paper", [paper_text(runs[0]) for runs in results.values()])
-    by_seed = [
-        {f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs}
-        for runs in results.values()
-    ]
-    frame = pd.concat([frame, pd.DataFrame(by_seed)], axis=1)
+    what, by_seed = [], []
+    for name, runs in results.items():
+        what.append({"name": name, "separator": runs[0].config["separator"], "paper": paper_text(runs[0])})
+        by_seed.append({f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs})
+    frame = pd.concat([pd.DataFrame(what), table.reset_index(), pd.DataFrame(by_seed)], axis=1)
     if others is not None:
         frame = pd.concat([others.reset_index(), frame])[frame.columns]
     save_table(path, made_by, frame)
 
 
 def save_table(path: Path, made_by: str, table: pd.DataFrame) -> None:
-    """Write any table to CSV: first `# <the command line>`, then its columns without its index.
-
-    Args:
-        path: of the file.
-        made_by: the command line.
-        table: with a column `name`.
+    """Write any table that has a column `name` to CSV: first `# <the command line>`, then its columns without its index.
 
     Raises:
         StorageError: the file can't be written.

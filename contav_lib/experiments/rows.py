@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from contav_lib.config import Config
@@ -28,7 +29,8 @@ class Row:
     @property
     def name(self) -> str:
         """Title in tables and figures: "LwF", "LwF + memory", "LwF + 4 exemplars", "LwF, distillation=0.0", ..."""
-        return self._title(_memory(self.exemplars, method_class(self.method).exemplars))
+        memory = {0: ", no memory", 1: " + memory"}.get(self.exemplars, f" + {self.exemplars} exemplars")
+        return self._title("" if self.exemplars == method_class(self.method).exemplars else memory)
 
     @property
     def name_without_memory(self) -> str:
@@ -43,12 +45,6 @@ class Row:
         return ", ".join([method.title + memory, *(f"{name}={value}" for name, value in self.settings)])
 
 
-def _memory(exemplars: int, own: int) -> str:
-    if exemplars == own:
-        return ""
-    return {0: ", no memory", 1: " + memory"}.get(exemplars, f" + {exemplars} exemplars")
-
-
 def as_pairs(settings: Mapping[str, Any]) -> Settings:
     """Settings as a `Row` has them."""
     return tuple(sorted((name, tuple(value) if isinstance(value, list) else value) for name, value in settings.items()))
@@ -60,14 +56,9 @@ def all_rows() -> list[Row]:
     That is: other memories, the control without CrossSDC, the kit's ways to ask an old model about old classes, and methods of
     other kinds.
     """
-    placed = [
-        (variant.place, method.name, variant)
-        for method in all_methods()
-        for variant in method.variants
-        if variant.place is not None
-    ]
-    placed.sort(key=lambda entry: entry[0])
-    return [Row(method, variant.exemplars, as_pairs(variant.settings)) for _, method, variant in placed]
+    of_methods = [(method.name, variant) for method in all_methods() for variant in method.variants]
+    placed = sorted((pair for pair in of_methods if pair[1].place is not None), key=lambda pair: pair[1].place or 0)
+    return [Row(name, variant.exemplars, as_pairs(variant.settings)) for name, variant in placed]
 
 
 def rows_of(
@@ -117,14 +108,10 @@ def variant_of(settings: Mapping[str, Any]) -> Variant | None:
     Args:
         settings: `Result.config`.
     """
-    config = Config.from_json(settings)
+    config, of_a_row = Config.from_json(settings), attrgetter("method_settings", "exemplars", "exemplar_choice")
     for variant in method_class(config.method).variants:
         own = {**variant.settings, "method": config.method, "exemplars": variant.exemplars}
-        usual = Config.profile(config.name_of_profile, **own)
-        if all(
-            getattr(usual, name) == getattr(config, name)
-            for name in ("method_settings", "exemplars", "exemplar_choice")
-        ):
+        if of_a_row(Config.profile(config.name_of_profile, **own)) == of_a_row(config):
             return variant
     return None
 

@@ -83,6 +83,5 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
 def score(config: Config, result: Result) -> float:
     """SDR in dB of the last separator, on validation mixtures over all classes."""
     store = Setup.build(config).validation
-    return validation_sdr(
-        result.separator(), store, fixed_mixtures(store, range(len(result.classes)), MIXTURES, SEEDS[0])
-    )
+    mixtures = fixed_mixtures(store, range(len(result.classes)), MIXTURES, SEEDS[0])
+    return validation_sdr(result.separator(), store, mixtures)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, line_with_band, looks
+from contav_lib.plots.learning import SCORE_NAMES, Results, line_with_band, looks
 from contav_lib.plots.signals import BLUE
 
 
@@ -33,15 +33,11 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
     return figure
 
 
-def stability_plasticity(results: Mapping[str, Sequence[Result]], score: str = "sdr") -> Figure:
-    """How well old tasks are kept (across) against how well new ones are learned (up).
+def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
+    """How well old tasks are kept (across) against how well new ones are learned (up): a small dot a seed, a large mean.
 
-    One small dot a seed, a large one at the mean.
     Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
-    there most methods have nothing to add yet.
-
-    Args:
-        results: experiments of two tasks or more by method, one a seed.
+    there most methods have nothing to add yet. Experiments have two tasks or more.
     """
     figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     drawn = looks(results)

@@ -16,6 +16,7 @@ from contav_lib.methods import method_class
 from contav_lib.methods.method import OTHER_COLOURS
 from contav_lib.plots.signals import LINE_COLOURS
 
+Results = Mapping[str, Sequence[Result]]  # experiments by method, one a seed
 _MARKERS = "osD^vPX"
 SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
@@ -47,9 +48,8 @@ def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figu
     rows = ceil(len(matrices) / _A_ROW)
     columns = ceil(len(matrices) / rows)
     size = 3.1 if rows == 1 else 2.4
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, size * rows), layout="constrained", squeeze=False
-    )
+    shape = (size * columns, size * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=shape, layout="constrained", squeeze=False)
     for place, (ax, (title, matrix)) in enumerate(zip(axes.flat, matrices.items(), strict=False)):
         _by_task(ax, matrix, "{:.1f}", cmap=_DIVERGING, vmin=-limit, vmax=limit)
         first, last = place % columns == 0, place + columns >= len(matrices)  # of its row, of its column
@@ -94,17 +94,8 @@ def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
     return task_matrices({f"after task {row + 1}": np.where(rows <= row, matrix, np.nan) for row in rows.flat}, name)
 
 
-def scores_after_tasks(
-    results: Mapping[str, Sequence[Result]], scores: Sequence[str] = ("sdr", "sir", "sar")
-) -> Figure:
-    """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3).
-
-    The line joins the means over seeds, the band spans the lowest and the highest seed.
-
-    Args:
-        results: experiments by method, one a seed.
-        scores: one panel each.
-    """
+def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", "sar")) -> Figure:
+    """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3), a panel a score."""
     drawn = looks(results)
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
@@ -118,12 +109,8 @@ def scores_after_tasks(
     return figure
 
 
-def course_of_task(results: Mapping[str, Sequence[Result]], task: int = 0, score: str = "sdr") -> Figure:
-    """One task's fixed test mixtures, scored again after each later task: its column of the task matrix.
-
-    Args:
-        task: counted from 0.
-    """
+def course_of_task(results: Results, task: int = 0, score: str = "sdr") -> Figure:
+    """Scores of a task's own test mixtures after it and each later task: a column, from 0, of the task matrix."""
     figure, ax = plt.subplots(figsize=(6.4, 3.3), layout="constrained")
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
     _lines(ax, columns, looks(results))
@@ -133,14 +120,12 @@ def course_of_task(results: Mapping[str, Sequence[Result]], task: int = 0, score
     return figure
 
 
-def seeds_side_by_side(
-    results: Mapping[str, Sequence[Result]], scores: Sequence[str] = ("sdr", "forgetting")
-) -> Figure:
-    """One dot a seed, a bar at the mean; pairs of the same seed are joined by a thin line.
+def seeds_side_by_side(results: Results, scores: Sequence[str] = ("sdr", "forgetting")) -> Figure:
+    """One dot a seed, a bar at the mean; the same seed of two methods is joined by a thin line.
 
     Args:
-        results: experiments by method, the same seeds for each.
-        scores: keys of `Result.summary()`, one panel each.
+        results: the same seeds for each method.
+        scores: keys of `Result.summary()`, a panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(4.6 * len(scores), 3.4), layout="constrained", squeeze=False)
     places, drawn = np.arange(len(results)), looks(results)
@@ -239,20 +224,20 @@ def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] =
 def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
     for marker, (name, values) in zip(cycle(_MARKERS), columns.items(), strict=False):
-        learned = np.arange(1, values.shape[1] + 1)
+        learned = range(1, values.shape[1] + 1)
         line_with_band(ax, learned, values.T, drawn[name], label=name, marker=marker)
     ax.set_xticks(learned)
     ax.grid(alpha=0.3)
 
 
 def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], look: Look, **style) -> None:
-    """A line over the means at the places `at`, and a band from the lowest to the highest seed; `values`: of seeds, by place."""
+    """A line over the means at the places `at`, a band over all; `values`: those of the seeds, by place."""
     mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
     ax.plot(at, mean, "--" if look.memory else "-", color=look.colour, **style)
     ax.fill_between(at, low, high, color=look.colour, alpha=0.12, linewidth=0)
 
 
-def looks(results: Mapping[str, Sequence[Result]]) -> dict[str, Look]:
+def looks(results: Results) -> dict[str, Look]:
     """Look of every row: a method keeps its colour in every figure; where all would look the same, colours tell rows apart.
 
     The methods' colours can be told apart with any kind of colour vision as far as so many can be.

@@ -49,8 +49,7 @@ def sound(waveform: torch.Tensor, rate: int = SAMPLE_RATE) -> Figure:
     """A waveform and, under it on the same time axis, its spectrogram in dB (Hann window 1,022, hop 256).
 
     Args:
-        waveform: `[samples]`, in [-1, 1].
-        rate: samples a second.
+        waveform: `[samples]`, in [-1, 1]; `rate` of them a second.
     """
     seconds = len(waveform) / rate
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4), layout="constrained", sharex=True, height_ratios=(1, 2))
@@ -67,8 +66,7 @@ def frequency_axes(linear: torch.Tensor, warped: torch.Tensor, seconds: float, r
 
     Args:
         linear: magnitude `[K, T]`. warped: the same after `audio.warp`, `[F, T]`.
-        seconds: their duration.
-        rate: samples a second.
+        seconds: their duration. rate: samples a second.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
     _linear_image(left, linear, (0, seconds, 0, rate / 2))
@@ -85,8 +83,7 @@ def spectrograms(magnitudes: Mapping[str, torch.Tensor], seconds: float, rate: i
 
     Args:
         magnitudes: by title, `[F, T]` each.
-        seconds: their duration.
-        rate: samples a second.
+        seconds: their duration. rate: samples a second.
     """
     loudest = max(float(magnitude.max()) for magnitude in magnitudes.values())
     images = {title: decibel(magnitude, loudest) for title, magnitude in magnitudes.items()}
@@ -101,8 +98,7 @@ def masks(values: Mapping[str, torch.Tensor], mixture: torch.Tensor, seconds: fl
     Args:
         values: by title, `[F, T]` each.
         mixture: magnitude of the mixture, `[F, T]`.
-        seconds: their duration.
-        rate: samples a second.
+        seconds: their duration. rate: samples a second.
     """
     above = any(float(mask.max()) > 1 for mask in values.values())
     colours = plt.get_cmap(SHARE).with_extremes(over=ORANGE)
@@ -140,9 +136,8 @@ def maps(channels: torch.Tensor, columns: int = 8) -> Figure:
     """
     columns = min(columns, len(channels))
     rows = ceil(len(channels) / columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(1.25 * columns, 1.4 * rows), layout="constrained", squeeze=False
-    )
+    size = (1.25 * columns, 1.4 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for number, (ax, channel) in enumerate(zip(axes.flat, channels.detach().cpu().numpy(), strict=False)):
@@ -194,9 +189,8 @@ def decibel(magnitude: torch.Tensor, loudest: float | None = None) -> np.ndarray
 def _row(
     images: Mapping[str, np.ndarray], seconds: float, rate: int, label: str, cmap, low: float, high: float, **bar: Any
 ) -> Figure:
-    figure, axes = plt.subplots(
-        1, len(images), figsize=(2.9 * len(images) + 1.2, 3), layout="constrained", squeeze=False, sharey=True
-    )
+    size = (2.9 * len(images) + 1.2, 3)
+    figure, axes = plt.subplots(1, len(images), figsize=size, layout="constrained", squeeze=False, sharey=True)
     for ax, (title, values) in zip(axes[0], images.items(), strict=True):
         image = _log_image(ax, values, seconds, cmap, low, high, rate)
         ax.set(title=title, xlabel="time, s")
@@ -207,8 +201,8 @@ def _row(
 
 
 def _linear_image(ax: Axes, magnitude: torch.Tensor, extent: tuple[float, float, float, float]):
-    look = dict(origin="lower", aspect="auto", cmap=LOUDNESS, vmin=QUIETEST, vmax=0)
-    return ax.imshow(decibel(magnitude), extent=extent, **look)
+    image = decibel(magnitude)
+    return ax.imshow(image, origin="lower", aspect="auto", cmap=LOUDNESS, vmin=QUIETEST, vmax=0, extent=extent)
 
 
 def _log_image(ax: Axes, values: np.ndarray, seconds: float, cmap, low: float, high: float, rate: int):

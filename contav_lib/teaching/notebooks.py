@@ -29,15 +29,10 @@ class NotebookFailed(RuntimeError):
 
 
 def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[str, object]) -> dict[Path, float]:
-    """Execute notebooks with papermill, one a core.
+    """Execute copies of notebooks with papermill, one a core, in a folder; how many seconds each copy took.
 
     Args:
-        sources: the notebooks; they are not changed.
-        folder: where the executed copies go.
         parameters: replace those that a notebook has in its cell tagged `parameters`.
-
-    Returns:
-        seconds taken, by executed copy.
 
     Raises:
         FileNotFoundError: a notebook is not there.
@@ -51,12 +46,10 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     workers = min(cores, len(sources))
     context = multiprocessing.get_context("spawn")
     seconds, failures = {}, []
-    with ProcessPoolExecutor(
-        workers, context, initializer=_prepare_process, initargs=(cores // workers, paths.home())
-    ) as pool:
-        jobs = {
-            pool.submit(_execute, source, folder / source.name, parameters): folder / source.name for source in sources
-        }
+    share = (cores // workers, paths.home())
+    with ProcessPoolExecutor(workers, context, initializer=_prepare_process, initargs=share) as pool:
+        copies = [folder / source.name for source in sources]
+        jobs = {pool.submit(_execute, *pair, parameters): pair[1] for pair in zip(sources, copies, strict=True)}
         for job in as_completed(jobs):
             taken, failure = job.result()
             if failure:
@@ -138,14 +131,7 @@ def _print_results(profile: str, seeds: int) -> None:
 
 
 def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
-    """Copy all notebooks into a folder, which is made if need be.
-
-    Args:
-        folder: where they go.
-        overwrite: replace files of the same name.
-
-    Returns:
-        the copies.
+    """Copy all notebooks into a folder, which is made if need be, and return the copies.
 
     Raises:
         FileExistsError: files of these names are there, and `overwrite` is not set; nothing is copied.

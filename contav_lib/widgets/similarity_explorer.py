@@ -27,7 +27,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
     frames also works when the kernel is gone.
 
     Args:
-        source: a `Result`, or `SourceFeatures`: see `SourceFeatures.from_features` for tensors of your own.
+        source: a `Result`, or `SourceFeatures`, made of tensors of your own.
         mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
 
     Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):

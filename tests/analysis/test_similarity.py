@@ -16,9 +16,7 @@ def heard(**changes) -> SourceFeatures:
     features = {name: torch.randn(2, 6, 5) for name in ("audio", "object", "motion")}
     for value in features.values():
         value[0, [2, 5]] = float("nan")
-    return SourceFeatures.from_features(
-        **dict(features=features, classes=CLASSES, tasks=TASKS, videos=[7, 1, 2, 7, 4, 5]) | changes
-    )
+    return SourceFeatures(**dict(features=features, classes=CLASSES, tasks=TASKS, videos=[7, 1, 2, 7, 4, 5]) | changes)
 
 
 def test_similarity_is_the_cosine_and_nan_where_a_class_is_not_known():
@@ -90,7 +88,7 @@ def test_a_loss_table_adds_up_to_the_contrastive_loss(rule, old):
 
 
 def test_one_model_and_plain_numbers_will_do():
-    sources = SourceFeatures.from_features({"a": torch.randn(3, 4), "b": torch.randn(3, 4)}, [0, 1, 1], [["x", "y"]])
+    sources = SourceFeatures({"a": torch.randn(3, 4), "b": torch.randn(3, 4)}, [0, 1, 1], [["x", "y"]])
     assert sources.models == ["after task 1"] and sources.names == ["x 1", "y 1", "y 2"]
     assert sources.pairs == [("a", "b")] and sources.videos.tolist() == [0, 1, 2]
 

@@ -13,7 +13,7 @@ classes = torch.tensor([3, 0, 1, 2, 3, 0, 1, 2])
 features = {name: torch.randn(3, 8, 6) for name in ("audio", "object", "motion")}
 for value in features.values():
     value[0, classes > 1] = float("nan")  # the first model knows the first task only
-heard = SourceFeatures.from_features(
+heard = SourceFeatures(
     features, classes, [["cello", "<img src=x onerror=alert(1)>"], ["flöte", "violin"]],
     videos=[7, 1, 2, 3, 7, 5, 6, 8],
     sound=lambda row: 0.5 * torch.sin(torch.arange(3000) * (0.05 + 0.01 * row)),

@@ -26,7 +26,7 @@ def heard() -> SourceFeatures:
     features = {name: torch.randn(2, 6, 5) for name in ("audio", "object", "motion")}
     for value in features.values():
         value[0, [2, 5]] = float("nan")
-    return SourceFeatures.from_features(
+    return SourceFeatures(
         features,
         [1, 0, 2, 1, 0, 2],
         [["cello", "<b>flute</b>"], ["violin"]],

@@ -46,23 +46,21 @@ def class_forgetting(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
         if any(run.tasks != tasks for run in runs):
             raise ValueError(f"The seeds of {name!r} learn their classes in different orders; look at one at a time.")
         sdr = np.mean([run.class_matrix() for run in runs], axis=0)
-        taken = [energy_taken(run) for run in runs]
-        of_source, of_others = (sum(parts) / len(runs) for parts in zip(*taken, strict=True))
-        rows, first = {}, 0
-        for number, task in enumerate(tasks[:-1]):
-            later = of_source.columns[first + len(task) :]
-            for place, label in enumerate(task, start=first):
-                thief = of_source.loc[label, later].idxmax()
-                rows[label] = dict(
-                    sdr_learned=sdr[number, place],
-                    sdr_final=sdr[-1, place],
-                    forgotten=sdr[number, place] - sdr[-1, place],
-                    own=of_source.loc[label, label],
-                    thief=thief,
-                    thief_takes=of_source.loc[label, thief],
-                    thief_takes_others=of_others.loc[label, thief],
-                )
-            first += len(task)
+        of_source, of_others = (sum(parts) / len(runs) for parts in zip(*map(energy_taken, runs), strict=True))
+        rows, classes = {}, runs[0].classes
+        for place, label in enumerate(of_source.index):
+            task = next(number for number, labels in enumerate(tasks) if label in labels)
+            later = classes[sum(map(len, tasks[: task + 1])) :]
+            thief = of_source.loc[label, later].idxmax()
+            rows[label] = dict(
+                sdr_learned=sdr[task, place],
+                sdr_final=sdr[-1, place],
+                forgotten=sdr[task, place] - sdr[-1, place],
+                own=of_source.loc[label, label],
+                thief=thief,
+                thief_takes=of_source.loc[label, thief],
+                thief_takes_others=of_others.loc[label, thief],
+            )
         tables[name] = pd.DataFrame.from_dict(rows, orient="index")
     return pd.concat(tables, names=["name", "class"])
 
@@ -80,6 +78,7 @@ def energy_taken(result: Result) -> EnergyTaken:
     Raises:
         ValueError: one task only, or a separator whose masks do not depend on the class.
     """
+    require_old_tasks(result)
     setup = setup_of(result)
     test = setup.test
     separator = result.separator(device=test.device)
@@ -87,7 +86,6 @@ def energy_taken(result: Result) -> EnergyTaken:
         raise ValueError(
             f"{separator.name!r} has no class queries: its masks don't depend on the class that is asked for."
         )
-    require_old_tasks(result)
     of_source: list[torch.Tensor] = []
     of_others: list[torch.Tensor] = []
     labels = []
