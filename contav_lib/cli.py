@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run one experiment, or fetch its stored result, and print its scores."""
-    _add_profile(parser)
+    add_options(parser, "profile")
     parser.add_argument("--method", default="contav", help="which method learns (default contav)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
     others = "other settings by name, as in: --set separator=coseparation steps=600 data=~/videos"
@@ -108,13 +108,10 @@ def setting(text: str) -> tuple[str, Any]:
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
-    _add_profile(parser)
-    add_seeds(parser)
-    _add_separator(parser)
+    add_options(parser, "profile", "seeds", "separator", "save")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
-    _add_save(parser, "; by default among the results")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
     chosen = parser.parse_args(arguments)
     import pandas as pd
@@ -159,10 +156,8 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.studies.questions import MEASUREMENTS, METHODS, STUDIES
 
     parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
-    _add_profile(parser)
-    add_seeds(parser)
+    add_options(parser, "profile", "seeds", "save")
     parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
-    _add_save(parser)
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
         parser.error("--conditions goes with the study 'needs'.")
@@ -187,11 +182,9 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.search import search as search_settings
     from contav_lib.experiments.search import search_grid
 
-    _add_profile(parser)
-    _add_separator(parser)
+    add_options(parser, "profile", "separator", "save")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
-    _add_save(parser)
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
@@ -203,7 +196,7 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """The main job: prepare the data, run the experiments of all notebooks, execute these, print the results."""
-    _add_profile(parser)
+    add_options(parser, "profile")
     parser.add_argument("--seeds", type=int, default=1, help="repetitions of every experiment (default 1)")
     parser.add_argument("--kernel-free", action="store_true", help="no notebooks: for a machine without Jupyter")
     chosen = parser.parse_args(arguments)
@@ -217,7 +210,7 @@ def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
     parser.add_argument("folder", nargs="?", help="your videos, <class>/<name>.mp4; without it: the embedded data set")
-    _add_profile(parser)
+    add_options(parser, "profile")
     chosen = parser.parse_args(arguments)
     from contav_lib.config import Config
     from contav_lib.datasets.load import load_data
@@ -251,22 +244,19 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 COMMANDS = {work.__name__: work for work in (run, compare, study, search, reproduce, data, room, notebooks)}
 
 
-def _add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="lab", help="smoke, lab (default), gpu or paper")
+_OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
+    "profile": dict(default="lab", help="smoke, lab (default), gpu or paper"),
+    "separator": dict(default="iquery", help="which separator learns (default iquery)"),
+    # Read by `seeds_given`.
+    "seeds": dict(nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"),
+    "save": dict(type=Path, metavar="FILE", help="write all measures to this CSV file; compare has one by default"),
+}
 
 
-def _add_separator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--separator", default="iquery", help="which separator learns (default iquery)")
-
-
-def _add_save(parser: argparse.ArgumentParser, otherwise: str = "") -> None:
-    parser.add_argument("--save", type=Path, metavar="FILE", help=f"write all measures to this CSV file{otherwise}")
-
-
-def add_seeds(parser: argparse.ArgumentParser) -> None:
-    """Give a command the option `--seeds`: one number says how many, several say which; read it by `seeds_given`."""
-    how = "how many, as in 3 (the default), or which, as in 6 7 8"
-    parser.add_argument("--seeds", nargs="+", type=int, default=[3], help=how)
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Give a command some of the options that several have: profile, separator, seeds, save."""
+    for name in names:
+        parser.add_argument(f"--{name}", **_OPTIONS[name])
 
 
 def seeds_given(numbers: Sequence[int]) -> int | Sequence[int]:

@@ -142,7 +142,7 @@ def test_a_setting_without_name_or_value_is_explained(text, capsys):
 )
 def test_one_number_on_the_command_line_is_how_many_and_several_are_which(arguments, seeds):
     parser = ArgumentParser()
-    cli.add_seeds(parser)
+    cli.add_options(parser, "seeds")
     assert which_seeds(cli.seeds_given(parser.parse_args(arguments).seeds)) == seeds
 
 

@@ -66,7 +66,7 @@ assert len(str(StemPlayer._esm)) > 1000 and len(str(StemPlayer._css)) > 100
 from contav_lib import Config
 Config.profile("lab")
 from contav_lib.cli import main
-sys.exit(main(["notebooks", "lessons"]))
+sys.exit(main(["notebooks", "copies"]))
 """
 
 
@@ -87,4 +87,4 @@ def test_it_works_where_there_is_no_checkout(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     notebooks = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {path.name for path in (elsewhere / "lessons").iterdir()} == notebooks
+    assert {path.name for path in (elsewhere / "copies").iterdir()} == notebooks

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from contav_lib.config import Config
-from contav_lib.experiments.plans import Seeds, run_plan, which_seeds
+from contav_lib.experiments.plans import Seeds, over_seeds, run_plan
 from contav_lib.experiments.result import Result, checkpoint_file
 from contav_lib.experiments.rows import Row, as_pairs, row_in
 from contav_lib.experiments.setup import Setup
@@ -65,12 +65,8 @@ def run_comparison(
     """
     if taken := _GIVEN & overrides.keys():
         raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
-    rows, numbers = _as_rows(methods, profile, overrides), which_seeds(seeds)
-    plan = {}
-    for row in rows:
-        settings = {**overrides, **dict(row.settings), "method": row.method, "exemplars": row.exemplars}
-        plan[row] = [Config.profile(profile, **settings, seed=seed) for seed in numbers]
-    return run_plan(plan, only_stored)
+    rows = {row: {**overrides, **row.in_full} for row in _as_rows(methods, profile, overrides)}
+    return run_plan(over_seeds(profile, seeds, rows), only_stored)
 
 
 def with_titles(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:

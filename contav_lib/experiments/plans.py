@@ -62,7 +62,7 @@ def run_plan(plan: Mapping[Name, list[Config]], only_stored: bool = False) -> di
     return {name: [next(results) for _ in configs] for name, configs in plan.items()}
 
 
-def over_seeds(profile: str, seeds: Seeds, rows: Mapping[str, Mapping], **common) -> Plan:
+def over_seeds(profile: str, seeds: Seeds, rows: Mapping[Name, Mapping], **common) -> dict[Name, list[Config]]:
     """One experiment a row and seed; the settings `common` hold for all rows.
 
     Raises:

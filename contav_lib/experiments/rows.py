@@ -37,6 +37,11 @@ class Row:
         """The same title for any number of exemplars."""
         return self._title("")
 
+    @property
+    def in_full(self) -> dict[str, Any]:
+        """The settings by which `Config.profile` makes it."""
+        return {**dict(self.settings), "method": self.method, "exemplars": self.exemplars}
+
     def _title(self, memory: str) -> str:
         method, settings = method_class(self.method), dict(self.settings)
         for variant in method.variants:
@@ -96,8 +101,7 @@ def row_in(profile: str, row: Row, **overrides: Any) -> Row:
     """
     if row.settings:
         return row
-    config = Config.profile(profile, **{**overrides, "method": row.method, "exemplars": row.exemplars})
-    in_force = config.method_settings.items()
+    in_force = Config.profile(profile, **{**overrides, **row.in_full}).method_settings.items()
     fitting = [each.settings for each in method_class(row.method).variants if each.settings.items() <= in_force]
     return Row(row.method, row.exemplars, as_pairs(max(fitting, key=len, default={})))
 

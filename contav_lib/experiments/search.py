@@ -19,7 +19,7 @@ import pandas as pd
 from contav_lib.config import Config
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.evaluation.evaluate import validation_sdr
-from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.plans import over_seeds, run_plan
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
@@ -55,9 +55,8 @@ def search_grid(with_memory: bool = True) -> Tries:
 
 
 def search(rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1) -> pd.DataFrame:
-    """One line a try, the best of each row of `search_grid` first.
+    """One line a try, the best of each row of `search_grid` first: `method`, `validation_sdr` in dB, `chosen`, `settings`.
 
-    Columns: `method` (the row's name), `validation_sdr` in dB, `chosen`, and the try's `settings`.
     Chosen is a row's first try, in the order of the grid, whose score is within `NOISE` of the row's best.
 
     Raises:
@@ -65,14 +64,9 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
     """
     grid = search_grid()
     tries = [(name, settings) for name in rows for settings in find_by_name(grid, name, "search for method")]
-    common = dict(separator=separator, exemplars=exemplars, **COMMON)
-    configs = [
-        Config.profile(profile, **common, **{"method": name, **settings}, seed=seed)
-        for name, settings in tries
-        for seed in SEEDS
-    ]
-    scores = [score(config, result) for config, result in zip(configs, run_all(configs), strict=True)]
-    means = np.reshape(scores, (len(tries), len(SEEDS))).mean(1)
+    of_tries = {place: {"method": name, **settings} for place, (name, settings) in enumerate(tries)}
+    results = run_plan(over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **COMMON))
+    means = [np.mean([score(run) for run in runs]) for runs in results.values()]
     table = pd.DataFrame({"method": [name for name, _ in tries], "validation_sdr": means})
     near = table["validation_sdr"] >= table.groupby("method")["validation_sdr"].transform("max") - NOISE
     table["chosen"] = near & ~table[near].duplicated("method").reindex(table.index, fill_value=True)
@@ -80,8 +74,8 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
     return table.sort_values(["method", "validation_sdr"], ascending=[True, False], ignore_index=True)
 
 
-def score(config: Config, result: Result) -> float:
+def score(result: Result) -> float:
     """SDR in dB of the last separator, on validation mixtures over all classes."""
-    store = Setup.build(config).validation
+    store = Setup.build(Config.from_json(result.config)).validation
     mixtures = fixed_mixtures(store, range(len(result.classes)), MIXTURES, SEEDS[0])
     return validation_sdr(result.separator(), store, mixtures)

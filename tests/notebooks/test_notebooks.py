@@ -10,9 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from contav_lib import Result
+from contav_lib.experiments.plans import of_notebooks
 from contav_lib.teaching.notebooks import NOTEBOOKS
 
-ROOM = NOTEBOOKS / "listening_room.ipynb"  # an app, not a lesson
+ROOM = NOTEBOOKS / "listening_room.ipynb"  # an app, not executed
 PATHS = sorted(set(NOTEBOOKS.glob("*.ipynb")) - {ROOM})
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 CHECKED = "# NBVAL_CHECK_OUTPUT"
@@ -60,6 +62,14 @@ def test_runs_on_smoke_and_says_the_same_where_it_must(main_job, path):
     for one, other in zip(stored, executed, strict=True):
         if CHECKED in one.source:
             assert text_of(one) == text_of(other), one.source
+
+
+def test_notebooks_train_nothing_beside_the_main_jobs_experiments_but_a_separator_of_ones_own(main_job):
+    folders = {path.name: path for path in main_job[1].parent.iterdir() if (path / "config.json").exists()}
+    planned = {config.name for config in of_notebooks("smoke", 1)}
+    assert planned <= folders.keys()
+    others = [Result(folders[name]).config["separator"] for name in folders.keys() - planned]
+    assert others and set(others) == {"film"}
 
 
 @every_notebook
