@@ -22,7 +22,7 @@ def test_what_is_named_is_there(path, name):
 
 
 def test_both_walks_are_whole():
-    for title, steps in (("one batch", 12), ("one experiment", 17)):
+    for title, steps in (("one batch", 16), ("one experiment", 17)):
         walk = TEXT.split(f"## The walk of {title}\n")[1].split("\n## ")[0]
         lines = [line for line in walk.splitlines() if re.match(r"\d+\. ", line)]
         assert len(lines) == steps and all(re.match(r"\d+\. `[\w/]+\.py:[\w.]+`", line) for line in lines)

@@ -113,20 +113,18 @@ def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides
     Returns:
         columns `<score>_mean` and `<score>_std` over seeds, in dB, for `tables.as_text`; there is nothing to forget.
     """
-    configs = [Config.profile(profile, **overrides, method="replay", seed=seed) for seed in which_seeds(seeds)]
-    first = Setup.build(configs[0])
-    train, test = first.train, first.bank(split)
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in TEMPLATES}
+    for number, seed in enumerate(which_seeds(seeds)):
+        setup = Setup.build(config := Config.profile(profile, **overrides, method="replay", seed=seed))
+        store = setup.bank(split)
+        mixtures = setup.mix_seen(store, config.tasks - 1, config.test_mixtures * config.tasks)
+        for name, (others, of_exemplars) in TEMPLATES.items():
+            if of_exemplars or number == 0:  # all other spectra are the same for every seed
+                kept = setup.schedule[-1].kept if of_exemplars else None
+                separator = ClassSpectrum(class_spectra(setup.train, kept), others)
+                scores[name].append(mean_scores(evaluate(separator, store, mixtures)))
     rows = {}
-    for name, (others, of_exemplars) in TEMPLATES.items():
-        scores = []
-        for config in configs if of_exemplars else configs[:1]:
-            setup = Setup.build(config)
-            if setup.classes != first.classes:  # another order of learning: other numbers of classes
-                train, test, first = setup.train, setup.bank(split), setup
-            kept = setup.schedule[-1].kept if of_exemplars else None
-            separator = ClassSpectrum(class_spectra(train, kept), others)
-            mixtures = setup.mix_seen(test, config.tasks - 1, config.test_mixtures * config.tasks)
-            scores.append(mean_scores(evaluate(separator, test, mixtures)))
-        table = pd.DataFrame(scores)
+    for name, of_seeds in scores.items():
+        table = pd.DataFrame(of_seeds)
         rows[name] = {**table.mean().add_suffix("_mean"), **table.std().add_suffix("_std")}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")

@@ -20,5 +20,14 @@ from contav_lib.plots.learning import (
     similarity,
     task_matrices,
 )
-from contav_lib.plots.looking import heat_over_frames
-from contav_lib.plots.signals import curves, film_strip, frequency_axes, maps, masks, schedule, sound, spectrograms
+from contav_lib.plots.signals import (
+    curves,
+    film_strip,
+    frequency_axes,
+    heat_over_frames,
+    maps,
+    masks,
+    schedule,
+    sound,
+    spectrograms,
+)

@@ -111,3 +111,10 @@ def test_mask_change_does_not_blow_up_a_tiny_change(change, limit):
     images = [ax.images[0] for ax in figure.axes if ax.images]
     np.testing.assert_allclose(images[2].get_array(), change)
     np.testing.assert_allclose(images[2].get_clim(), (-limit, limit))
+
+
+def test_shares_are_written_in_percent_and_gaps_are_left():
+    figure = learning.share_matrices({"known": np.array([[1, np.nan], [0.456, 0]]), "unknown": np.zeros((2, 2))})
+    first, second = figure.axes
+    assert [text.get_text() for text in first.texts] == ["100", "46", "0"] and len(second.texts) == 4
+    assert [label.get_text() for label in first.get_xticklabels()] == ["1", "2"] and second.get_title() == "unknown"

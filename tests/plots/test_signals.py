@@ -77,3 +77,19 @@ def test_schedule_counts_clips_and_exemplars():
     ax = signals.schedule(tasks, labels).axes[0]
     rows = [[text.get_text() for text in ax.texts if int(text.get_position()[1]) == row] for row in range(3)]
     assert rows == [["5"] * 2, ["2"] * 2 + ["5"] * 2, ["2"] * 4 + ["5"] * 2]
+
+
+def test_heat_lies_over_the_middles_of_its_windows():
+    heat = {"both": torch.rand(3, 2, 5), "one": torch.rand(3, 2, 5) / 2}
+    figure = signals.heat_over_frames(heat, torch.zeros(3, 40, 120, 3, dtype=torch.uint8), (20, 30))
+    panels = [ax for ax in figure.axes if len(ax.images) == 2]
+    assert len(panels) == 6
+    assert panels[0].images[1].get_extent() == [
+        3.75,
+        116.25,
+        40,
+        0,
+    ]  # half a step beyond the middles, 15 and 105, 10 and 30
+    assert np.allclose(panels[4].images[1].get_array(), heat["one"][1])
+    assert {ax.images[1].get_clim() for ax in panels} == {(0, heat["both"].max().item())}
+    assert [ax.get_ylabel() for ax in panels[::3]] == ["both", "one"]
