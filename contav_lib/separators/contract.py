@@ -19,7 +19,7 @@ from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.continual.tasks import Task
 from contav_lib.losses import total
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, save_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, old_rows, save_separator
 from contav_lib.utils.registry import SEPARATORS
 
 CLASSES = 4  # what a separator is made for here; it grows to 6
@@ -53,12 +53,9 @@ def check_separator(
     Raises:
         ContractBroken: for the first check that fails.
     """
-    some_batch = partial(make_batch, bins=bins, frames=frames, object_dim=object_dim, motion_dim=motion_dim)
-    checks: dict[str, Callable[[Make, MakeBatch], None]] = dict(CHECKS)
-    if torch.cuda.is_available():
-        checks["GPU"] = on_the_gpu
-    for name, method in (methods or {}).items():
-        checks[f"method {name}"] = partial(taught_by, method)
+    some_batch = partial(make_batch, (bins, frames, object_dim, motion_dim))
+    checks = CHECKS | ({"GPU": on_the_gpu} if torch.cuda.is_available() else {})
+    checks |= {f"method {name}": partial(taught_by, method) for name, method in (methods or {}).items()}
     for name, check in checks.items():
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -130,10 +127,8 @@ def order_of_sources(make: Make, some_batch: MakeBatch) -> None:
     separator, batch = make(CLASSES).eval(), some_batch(3, 3)
     order = torch.tensor([2, 0, 1])
     visual = {name: value[:, order] for name, value in batch.visual.items()}
-    before, after = (
-        ask(separator, batch),
-        ask(separator, replace(batch, visual=visual, classes=batch.classes[:, order])),
-    )
+    before = ask(separator, batch)
+    after = ask(separator, replace(batch, visual=visual, classes=batch.classes[:, order]))
     close(after.masks, before.masks[:, order], 1e-4, "masks depend on the order of the sources")
     for name, value in before.features.items():
         close(after.features[name], value[:, order], 1e-3, f"the feature {name!r} depends on the order of the sources")
@@ -165,11 +160,9 @@ def growth(make: Make, some_batch: MakeBatch) -> None:
     new = separator.state_dict()
     need(new.keys() == old.keys(), f"weights came or went: {sorted(new.keys() ^ old.keys())}.")
     for name, value in old.items():
-        kept = new[name][tuple(slice(length) for length in value.shape)] if value.ndim else new[name]
-        need(torch.equal(kept, value), f"growing changed the old weights of {name!r}.")
-        need(
-            torch.equal(new[name], twin.state_dict()[name]), f"the same generator gave other new weights for {name!r}."
-        )
+        need(torch.equal(old_rows(new[name], value.shape), value), f"growing changed the old weights of {name!r}.")
+        same = torch.equal(new[name], twin.state_dict()[name])
+        need(same, f"the same generator gave other new weights for {name!r}.")
     need(separator.num_classes == CLASSES + 2, f"num_classes is {separator.num_classes} after grow({CLASSES + 2}).")
     again = type(separator)(CLASSES + 2, separator.config)
     need(sizes(again) == sizes(separator), f"a fresh one of {CLASSES + 2} classes has weights of other sizes.")
@@ -196,19 +189,15 @@ def gradients(make: Make, some_batch: MakeBatch) -> None:
     own = total(separator.losses(batch, answer))
     whole = own + sum((value - torch.randn_like(value)).square().mean() for value in answer.features.values())
     whole.backward()
-    without = [
-        name
-        for name, parameter in separator.named_parameters()
-        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
-    ]
+    trained = {name: weight for name, weight in separator.named_parameters() if weight.requires_grad}
+    without = [name for name, weight in trained.items() if weight.grad is None or not weight.grad.any()]
     need(not without, f"no gradient reaches {', '.join(without[:3])}.")
 
 
 def losses(make: Make, some_batch: MakeBatch) -> None:
-    """`losses` gives finite numbers by name, and looks at the batch's own sources only when a method asked about more."""
+    """`losses` gives numbers by name, and looks at the batch's own sources only when a method asked about more."""
     separator, batch = make(CLASSES).eval(), some_batch()
     terms = separator.losses(batch, ask(separator, batch))
-    finite_terms(terms)
     more = batch.with_query(torch.zeros(len(batch.classes), dtype=torch.long))
     for name, value in separator.losses(more, ask(separator, more)).items():
         close(value, terms[name], 1e-4, f"the loss {name!r} counts an additional question")
@@ -270,10 +259,7 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
         method.after_growing(task, separator.train())
         asked = method.on_batch(batch)
         answer = ask(separator, asked)
-        terms = separator.losses(asked, answer) | method.losses(asked, answer)
-        finite_terms(terms)
-        total(terms).backward()
-        finite_gradients(separator)
+        backward(separator, separator.losses(asked, answer) | method.losses(asked, answer))
         torch.optim.SGD(separator.parameters(), lr=1e-3).step()
         separator.zero_grad()
         method.after_step(separator, lambda number, batch=batch: batch)
@@ -281,35 +267,19 @@ def taught_by(method_class: Callable, make: Make, some_batch: MakeBatch) -> None
 
 
 CHECKS: dict[str, Callable[[Make, MakeBatch], None]] = {
-    "saved settings": saved_settings,
-    "shapes": shapes,
-    "number of sources": number_of_sources,
-    "batch of one": batch_of_one,
-    "order of sources": order_of_sources,
-    "mixtures apart": mixtures_apart,
-    "picture": picture,
-    "growth": growth,
-    "parameter groups": parameter_groups,
-    "gradients": gradients,
-    "losses": losses,
-    "silence": silence,
-    "bfloat16": bfloat16,
-    "saving": saving,
-}
+    check.__name__.replace("_", " "): check
+    for check in (
+        saved_settings, shapes, number_of_sources, batch_of_one, order_of_sources, mixtures_apart, picture, growth,
+        parameter_groups, gradients, losses, silence, bfloat16, saving,
+    )
+}  # fmt: skip
 
 
 def make_batch(
-    mixtures: int = 2,
-    sources: int = 2,
-    classes: int = CLASSES,
-    memory: int = 0,
-    *,
-    bins: int,
-    frames: int,
-    object_dim: int,
-    motion_dim: int,
+    sizes: tuple[int, int, int, int], mixtures: int = 2, sources: int = 2, classes: int = CLASSES, memory: int = 0
 ) -> Batch:
     """Random mixtures; the first source of each is of one of the `memory` old classes, if there are any."""
+    bins, frames, object_dim, motion_dim = sizes
     magnitudes = torch.rand(mixtures, sources, bins, frames).square()
     mixture = magnitudes.sum(1, keepdim=True)
     numbers = torch.rand(mixtures, classes - memory).argsort(1)[:, :sources] + memory
@@ -344,20 +314,14 @@ def learn(separator: Separator, batch: Batch, precision: torch.autocast | None =
     """Forward, losses and backward, all of them finite."""
     with precision or torch.autocast("cpu", enabled=False):
         answer = ask(separator, batch)
-    terms = separator.losses(batch, answer)
-    finite_terms(terms)
-    total(terms).backward()
-    finite_gradients(separator)
+    backward(separator, separator.losses(batch, answer))
 
 
-def finite_terms(terms: Mapping[str, torch.Tensor]) -> None:
-    """Ask that each loss is one finite number."""
+def backward(separator: Separator, terms: Mapping[str, torch.Tensor]) -> None:
+    """Compute the gradients; each loss is one finite number, and each gradient there is, is finite."""
     for name, value in terms.items():
         need(value.ndim == 0 and bool(value.isfinite()), f"the loss {name!r} is {value}, not a finite number.")
-
-
-def finite_gradients(separator: Separator) -> None:
-    """Ask that each gradient there is, is finite."""
+    total(terms).backward()
     for name, parameter in separator.named_parameters():
         fine = parameter.grad is None or bool(parameter.grad.isfinite().all())
         need(fine, f"the gradient of {name!r} is infinite or not a number.")

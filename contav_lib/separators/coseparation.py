@@ -173,10 +173,6 @@ class CoSeparation(Separator):
             "classifier": self.config.classifier_weight * recognised,
         }
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        unet = list(self.unet.parameters())
-        return {"unet": unet, "predictor": [p for name, p in self.named_parameters() if not name.startswith("unet.")]}
-
     def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
         """New rows of the classifier are drawn as a linear layer's first rows are."""
         rows, bound = num_classes - self.num_classes, self.classifier.in_features**-0.5

@@ -126,7 +126,6 @@ class Prediction(NamedTuple):
     """Output of the predictor; D = hidden width."""
 
     weights: torch.Tensor  # of the mask features' channels [B, N, M]
-    logits: torch.Tensor | None  # mask logits [B, N, F, T], where mask features were given
     audio: torch.Tensor  # separated sound feature f_a [B, N, D]
     object: torch.Tensor  # projected object feature f_o [B, N, D]
     motion: torch.Tensor  # projected motion feature f_m, mean over time [B, N, D]
@@ -136,7 +135,7 @@ class Prediction(NamedTuple):
 
 
 class Predictor(nn.Module):
-    """The audio-visual transformer: latent tokens, picture and class in, mask logits out.
+    """The audio-visual transformer: latent tokens, picture and class in, the weights of the mask features out.
 
     Args:
         latent_dim: channels of the U-Net's latent map.
@@ -167,12 +166,11 @@ class Predictor(nn.Module):
     def forward(
         self,
         latent: torch.Tensor,
-        mask_features: torch.Tensor | None,
         visual: Mapping[str, torch.Tensor],
         classes: torch.Tensor,
         keep_attention: bool = False,
     ) -> Prediction:
-        """`latent` `[B, C, F', T']`, `mask_features` `[B, M, F, T]` or None, `visual`, `classes` as in `Separator.forward`."""
+        """`latent` `[B, C, F', T']`; `visual`, `classes` as in `Separator.forward`."""
         maps: list[torch.Tensor] | None = [] if keep_attention else None
         sources = classes.shape[1]
         wanted = classes.flatten()
@@ -194,12 +192,11 @@ class Predictor(nn.Module):
 
         audio = self.norm(layers[-1]).unflatten(0, (-1, sources)).squeeze(2)
         weights = self.mask_weights(audio)
-        logits = None if mask_features is None else torch.einsum("bnm,bmft->bnft", weights, mask_features)
         present = (~padded if self.padding == "masked" else torch.ones_like(padded)).to(motion.dtype)
         mean_motion = (motion * present.unsqueeze(-1)).sum(2) / present.sum(2, keepdim=True).clamp(min=1)
         layers = [layer.unflatten(0, (-1, sources)) for layer in layers]
         attention = self._of_wanted(maps, wanted, sources)
-        return Prediction(weights, logits, audio, objects, mean_motion, tokens, layers, attention)
+        return Prediction(weights, audio, objects, mean_motion, tokens, layers, attention)
 
     @staticmethod
     def _of_wanted(maps: list[torch.Tensor] | None, wanted: torch.Tensor, sources: int) -> list[torch.Tensor]:
@@ -243,17 +240,14 @@ class IQuery(Separator):
     def forward(
         self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
     ) -> SeparatorOutput:
-        maps = self.unet(torch.log1p(mixture), mask_features=False)
-        prediction = self.predictor(maps.latent, None, visual, classes, self.keep_attention)
+        maps = self.unet(torch.log1p(mixture))
+        prediction = self.predictor(maps.latent, visual, classes, self.keep_attention)
         return SeparatorOutput(
             masks=self.unet.mix(maps, prediction.weights).sigmoid(),
             features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
             intermediate=[*maps.intermediate, prediction.tokens],
             attention=prediction.attention,
         )
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"unet": list(self.unet.parameters()), "predictor": list(self.predictor.parameters())}
 
     def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
         """New query rows are drawn from N(0, 1), as an embedding's first rows are."""

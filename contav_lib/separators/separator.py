@@ -47,19 +47,11 @@ class Separator(nn.Module):
 
     A subclass names its settings in `config_class`, a frozen dataclass whose fields all have defaults that JSON can hold.
     Its `__init__(self, num_classes, config=None)` begins with `super().__init__(num_classes, config)` and then makes its
-    layers by `self.config`. It writes `forward`, `_grow` and `parameter_groups`. Decorate it with
-    `@register_separator("name")`, then let `contav_lib.separators.contract.check_separator` look whether it keeps the
-    contract.
+    layers by `self.config`. It writes `forward`; `_grow` where it has weights for each class; `parameter_groups` where its
+    U-Net is not called `unet`. `contav_lib.separators.contract.check_separator` looks whether it keeps the contract.
 
     Settings named `object_dim` and `motion_dim` say how wide the visual features are that it needs: what it is given is
     held against them.
-
-    Args:
-        num_classes: classes known at the start.
-        config: settings, a `config_class`; None takes the defaults.
-
-    Raises:
-        TypeError: `config` is of another class.
 
     Class attributes:
         name: the registered name.
@@ -70,7 +62,7 @@ class Separator(nn.Module):
 
     Attributes:
         num_classes: classes known by now.
-        config: the settings it was made with.
+        config: the settings it was made with, a `config_class` (else a TypeError is raised); None takes the defaults.
         keep_attention: put attention maps into `SeparatorOutput.attention`; off, for they cost time.
     """
 
@@ -98,11 +90,8 @@ class Separator(nn.Module):
         Raises:
             ValueError: shapes don't fit together or to the separator, or a class is beyond those learned.
         """
-        widths = {
-            name: getattr(self.config, f"{name}_dim")
-            for name in ("object", "motion")
-            if hasattr(self.config, f"{name}_dim")
-        }
+        needed = [name for name in ("object", "motion") if hasattr(self.config, f"{name}_dim")]
+        widths = {name: getattr(self.config, f"{name}_dim") for name in needed}
         check_inputs(mixture, visual, classes, self.num_classes, widths)
         return super().__call__(mixture, visual, classes)
 
@@ -129,8 +118,11 @@ class Separator(nn.Module):
         return {"separation": separation_loss(masks, batch.ratio_masks, batch.weights)}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """All parameters, split in `unet` and `predictor`: the paper trains the two with different optimizers."""
-        raise NotImplementedError
+        """All parameters, those of `unet` and the others as `predictor`: the paper trains the two with different optimizers."""
+        groups: dict[str, list[nn.Parameter]] = {"unet": [], "predictor": []}
+        for name, parameter in self.named_parameters():
+            groups["unet" if name.startswith("unet.") else "predictor"].append(parameter)
+        return groups
 
     def grow(self, num_classes: int, generator: torch.Generator | None = None) -> None:
         """Make room for `num_classes` classes in all; the weights of the old ones stay, bit for bit.
@@ -147,7 +139,7 @@ class Separator(nn.Module):
             self.num_classes = num_classes
 
     def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
-        raise NotImplementedError
+        """Add weights for new classes, drawn from the generator; one that tells no classes apart has nothing to add."""
 
 
 def check_inputs(
@@ -157,28 +149,21 @@ def check_inputs(
     num_classes: int,
     widths: Mapping[str, int],
 ) -> None:
-    """Check that what a separator is given fits together, before the first convolution fails in its own words.
+    """Raise a ValueError, with both shapes, where what a separator is given does not fit together.
 
-    Only shapes are compared, so a GPU is never waited for. That classes are known is checked on the CPU only, since
-    their values would have to come from the GPU.
+    Only shapes are compared, so a GPU is never waited for; that classes are known is checked on the CPU only.
 
     Args:
         mixture, visual, classes: see `Separator.forward`.
         num_classes: classes the separator knows.
         widths: values a feature of the modalities that it needs, such as `{"object": 512}`.
-
-    Raises:
-        ValueError: something does not fit; the message gives both shapes.
     """
     if mixture.ndim != 4 or mixture.shape[1] != 1 or not len(mixture):
         raise ValueError(f"A mixture is [B, 1, F, T]; this one is {shape_of(mixture)}.")
-    if classes.ndim != 2 or classes.shape[0] != mixture.shape[0]:
+    if classes.ndim != 2 or len(classes) != len(mixture) or not classes.shape[1]:
         raise ValueError(
-            f"Classes are [B, N], one row a mixture; these are {shape_of(classes)} for mixtures {shape_of(mixture)}."
-        )
-    if not classes.shape[1]:
-        raise ValueError(
-            f"No source is asked for: classes are {shape_of(classes)} for mixtures {shape_of(mixture)}. Ask for one or more."
+            f"Classes are [B, N], one row a mixture and one source or more in it; these are {shape_of(classes)} "
+            f"for mixtures {shape_of(mixture)}."
         )
     for name, width in widths.items():
         if name not in visual:
@@ -279,11 +264,10 @@ def load_weights(separator: Separator, weights: dict[str, torch.Tensor], origin:
         if own[name].shape != weights[name].shape
     ]
     if problems:
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(
             f"{origin} does not fit the separator {separator.name!r} of {separator.num_classes} classes with "
-            f"{separator.config}: "
-            + "; ".join(sorted(problems)[:3])
-            + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
-            + ". Make the separator with the settings it was saved with."
+            f"{separator.config}: {'; '.join(sorted(problems)[:3])}{more}. "
+            "Make the separator with the settings it was saved with."
         )
     separator.load_state_dict(weights)

@@ -71,12 +71,13 @@ class SoundOfPixels(Separator):
         self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
     ) -> SeparatorOutput:
         maps = self.unet((mixture + EPSILON).log())
+        mask_features = self.unet.mask_features(maps)
         objects = self.object_projection(visual["object"])
-        logits = self._logits(objects, maps.mask_features)
+        logits = self._logits(objects, mask_features)
         masks = logits.sigmoid()
         loudness = masks * torch.log1p(mixture)
         share = loudness / (loudness.sum((2, 3), keepdim=True) + EPSILON)
-        heard = torch.einsum("bnft,bkft->bnk", share, maps.mask_features)
+        heard = torch.einsum("bnft,bkft->bnk", share, mask_features)
         return SeparatorOutput(
             masks=masks,
             features={"audio": self.audio_projection(heard), "object": objects},
@@ -103,7 +104,7 @@ class SoundOfPixels(Separator):
                 f"A feature map for mixtures {list(mixture.shape)} is [{len(mixture)}, {width}, H, W]; "
                 f"this one is {list(feature_map.shape)}."
             )
-        maps = self.unet((mixture + EPSILON).log()).mask_features
+        maps = self.unet.mask_features(self.unet((mixture + EPSILON).log()))
         energy = []
         for row in feature_map.unbind(2):  # row by row: masks of all positions at once would take much memory
             masks = self._logits(self.object_projection(row.transpose(1, 2)), maps).sigmoid()
@@ -123,10 +124,3 @@ class SoundOfPixels(Separator):
         target = (batch.ratio_masks > 0.5).float()
         weights = batch.weights.expand_as(target)
         return {"separation": functional.binary_cross_entropy_with_logits(logits, target, weights)}
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        unet = list(self.unet.parameters())
-        return {"unet": unet, "predictor": [p for name, p in self.named_parameters() if not name.startswith("unet.")]}
-
-    def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
-        """The picture alone says what to listen for; there is nothing to grow."""

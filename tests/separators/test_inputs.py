@@ -27,7 +27,7 @@ def test_what_does_not_fit_is_refused(name):
     refuses(separator, "A mixture is [B, 1, F, T]; this one is [2, 64, 32].", mixture=torch.rand(2, 64, 32))
     refuses(separator, "A mixture is [B, 1, F, T]; this one is [0, 1, 64, 32].", mixture=torch.rand(0, 1, 64, 32))
     refuses(separator, "these are [3, 2] for mixtures [2, 1, 64, 32]", classes=torch.zeros(3, 2, dtype=torch.long))
-    refuses(separator, "classes are [2, 0] for mixtures [2, 1, 64, 32]", classes=torch.zeros(2, 0, dtype=torch.long))
+    refuses(separator, "these are [2, 0] for mixtures [2, 1, 64, 32]", classes=torch.zeros(2, 0, dtype=torch.long))
     refuses(
         separator,
         "visual['object'] is [2, 2, 300], but this separator was made for features of 512 values, [2, 2, 512]",

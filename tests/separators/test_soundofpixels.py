@@ -27,7 +27,7 @@ def test_the_mask_by_hand():
     separator, given = make("soundofpixels").eval(), inputs()
     separator.scale.data.uniform_(-1, 1)
     separator.bias.data.fill_(0.3)
-    maps = separator.unet((given["mixture"] + 1e-10).log()).mask_features
+    maps = separator.unet.mask_features(separator.unet((given["mixture"] + 1e-10).log()))
     seen = torch.sigmoid(separator.object_projection(given["visual"]["object"][1, 0]))
     expected = sum(separator.scale[k] * seen[k] * maps[1, k] for k in range(8)) + 0.3
     assert torch.allclose(separator(**given).masks[1, 0], expected.sigmoid(), atol=1e-5)
@@ -36,7 +36,7 @@ def test_the_mask_by_hand():
 def test_what_is_heard_is_the_mean_map_where_the_mask_lets_sound_through():
     separator, given = make("soundofpixels").eval(), inputs()
     answer = separator(**given)
-    maps = separator.unet((given["mixture"] + 1e-10).log()).mask_features
+    maps = separator.unet.mask_features(separator.unet((given["mixture"] + 1e-10).log()))
     weight = answer.masks[0, 1] * torch.log1p(given["mixture"][0, 0])
     mean = (weight * maps[0]).sum((1, 2)) / weight.sum()
     assert torch.allclose(answer.features["audio"][0, 1], separator.audio_projection(mean), atol=1e-5)

@@ -17,7 +17,6 @@ LATENT_LEVEL = 3  # the latent map has 1/2^3 of the input's size: 32 x 32 for th
 class UNetMaps(NamedTuple):
     """Output of the U-Net for `[B, 1, F, T]`."""
 
-    mask_features: torch.Tensor | None  # [B, mask_dim, F, T]; None where they were not asked for
     before_last: torch.Tensor  # [B, 2 * width, F / 2, T / 2]: the outermost level's input
     latent: torch.Tensor  # [B, 4 * width, F / 8, T / 8]
     intermediate: list[torch.Tensor]  # after every level, down, then up; without the mask features
@@ -130,13 +129,8 @@ class UNet(nn.Module):
         # The same numbers in another order in memory: channels last is the order convolutions are fastest in.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this argument
 
-    def forward(self, x: torch.Tensor, mask_features: bool = True) -> UNetMaps:
-        """Pass all levels, or all but the outermost: see `mix`.
-
-        Args:
-            x: log magnitude `[B, 1, F, T]`.
-            mask_features: False leaves the outermost level out.
-        """
+    def forward(self, x: torch.Tensor) -> UNetMaps:
+        """Pass all levels but the outermost one up: `mask_features` and `mix` do that."""
         check_sides(x, self.levels)
         x = self.input_norm(x)
         outermost = self.down[0]
@@ -148,13 +142,11 @@ class UNet(nn.Module):
         ups = []
         for level, skip in zip(self.up[:-1], [None, *reversed(downs[1:-1])], strict=True):
             ups.append(x := level(x if skip is None else torch.cat([skip, x], 1)))
-        last = torch.cat([downs[0], x], 1)
-        return UNetMaps(
-            mask_features=self.up[-1](last) if mask_features else None,
-            before_last=last,
-            latent=ups[-LATENT_LEVEL],
-            intermediate=downs + ups,
-        )
+        return UNetMaps(torch.cat([downs[0], x], 1), ups[-LATENT_LEVEL], downs + ups)
+
+    def mask_features(self, maps: UNetMaps) -> torch.Tensor:
+        """What comes out of the outermost level, `[B, mask_dim, F, T]`."""
+        return self.up[-1](maps.before_last)
 
     def mix(self, maps: UNetMaps, weights: torch.Tensor) -> torch.Tensor:
         """Weighted sums of the mask features, without making them: `[B, N, mask_dim]` -> `[B, N, F, T]`."""
