@@ -13,22 +13,17 @@ Pair = tuple[str, str]
 
 
 def separation_loss(masks: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted L1 between predicted and true ratio masks, averaged over pixels, mixtures and sources (eq. 12).
+    """Weighted L1 between predicted and true ratio masks `[B, N, F, T]`, averaged over all (eq. 12).
 
-    Args:
-        masks: predicted, `[B, N, F, T]`.
-        targets: `audio.ratio_masks`, `[B, N, F, T]`.
-        weights: `audio.loss_weights` of the mixtures, `[B, 1, F, T]`.
+    `weights` are the mixtures' `audio.loss_weights`, `[B, 1, F, T]`.
     """
     return (weights * (masks.float() - targets).abs()).mean()
 
 
 def mask_distillation(masks: torch.Tensor, old_masks: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted L1 between the new and the old model's masks of memory sources (eq. 11).
+    """Weighted L1 between the new and the old model's masks of memory sources, `[K, F, T]` (eq. 11).
 
-    Args:
-        masks, old_masks: `[K, F, T]`, one row a memory source.
-        weights: `[K, F, T]`, the weights of the mixture each one stands in.
+    `weights` are those of the mixture each one stands in, `[K, F, T]`.
     """
     return (weights * (masks.float() - old_masks.float()).abs()).mean()
 

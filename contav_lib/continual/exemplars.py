@@ -26,10 +26,6 @@ def choose_exemplars(
     return find_by_name(CHOICES, choice, "exemplar choice")(features, random, sound_values)[:count].tolist()
 
 
-def _at_random(features: np.ndarray, random: np.random.Generator, sound_values: int) -> np.ndarray:
-    return random.permutation(len(features))
-
-
 def _herding(features: np.ndarray, random: np.random.Generator, sound_values: int) -> np.ndarray:
     """Each next clip brings the mean of those chosen nearest to the class's mean (Rebuffi et al., iCaRL, 2017, algorithm 4)."""
     chosen: list[int] = []
@@ -57,9 +53,8 @@ def _audiovisual(features: np.ndarray, random: np.random.Generator, sound_values
     """The clips first whose sound and picture tell the same story about the class.
 
     A clip's consistency is the correlation of two rows: how like the class's other clips it looks, and how like them it
-    sounds (representational similarity analysis, Kriegeskorte et al. 2008). Only the class's own clips are needed. It is after
-    the idea of STELLA (Lee et al., ICML 2024), which rehearses what correlates best across sound and picture; STELLA learns
-    that correlation and applies it to patches of a clip. The choice depends on the data alone: every seed keeps the same clips.
+    sounds (representational similarity analysis, Kriegeskorte et al. 2008). It is after the idea of STELLA (Lee et al., ICML
+    2024), which learns what correlates best across sound and picture. Every seed keeps the same clips.
     """
     split = features.shape[1] - sound_values
     looks, sounds = (part @ part.T for part in (features[:, :split], features[:, split:]))
@@ -76,7 +71,7 @@ def _centred(rows: np.ndarray) -> np.ndarray:
 
 
 CHOICES: dict[str, Callable[[np.ndarray, np.random.Generator, int], np.ndarray]] = {
-    "random": _at_random,
+    "random": lambda features, random, sound_values: random.permutation(len(features)),
     "herding": _herding,
     "diverse": _diverse,
     "audiovisual": _audiovisual,

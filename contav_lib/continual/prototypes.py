@@ -1,8 +1,7 @@
 """Which class is it? One vector a class, kept with the model: a video is of the class whose vector it is most like.
 
 The vectors lie where the frozen picture encoder puts what it sees. Those of a task are made when the task ends, from its
-training videos, and never change again: what a model forgets, they do not. What can go wrong later is crowding: with
-every task more classes stand near an old one.
+training videos, and never change again. What can go wrong later is crowding: more classes stand near an old one.
 """
 
 from dataclasses import dataclass
@@ -25,9 +24,8 @@ class Recognition(NamedTuple):
     Attributes:
         classes: class numbers; `UNKNOWN` (-1) for a video that is less like its nearest class than nearly all of that
             class's own training videos.
-        confidence: how clearly the nearest class stands out among those learned, 0 .. 1 (softmax of the similarities).
-            It says which class, given that it is one of them; with one class learned it is 1. Whether it is one of them at
-            all is what `UNKNOWN` is for.
+        confidence: how clearly the nearest class stands out among those learned, 0 .. 1 (softmax of the similarities):
+            which class, given that it is one of them. Whether it is one of them at all is what `UNKNOWN` is for.
         nearest: the nearest class, also of an unknown video.
     """
 
@@ -51,12 +49,7 @@ class Prototypes:
 
     @classmethod
     def learn(cls, looks: torch.Tensor, classes: torch.Tensor) -> "Prototypes":
-        """Prototypes of the classes 0 .. C - 1.
-
-        Args:
-            looks: one row a training video, `[V, D]`; see `ClipStore.looks`.
-            classes: their classes `[V]`, each number at least once.
-        """
+        """Prototypes of the classes 0 .. C - 1, from a row a training video, `[V, D]`, and their classes `[V]`, each there."""
         looks = normalize(looks.float(), dim=1)
         count = int(classes.max()) + 1
         sums = looks.new_zeros(count, looks.shape[1]).index_add(0, classes, looks)
@@ -73,7 +66,7 @@ class Prototypes:
         """The class of each video, or that it is unknown.
 
         Args:
-            looks: `[..., D]`; see `ClipStore.looks`. Their lengths don't matter.
+            looks: `[..., D]`; see `ClipStore.object_embeddings`. Their lengths don't matter.
 
         Raises:
             ValueError: they are of another width, or not finite.

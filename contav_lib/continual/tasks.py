@@ -34,11 +34,7 @@ class Task:
 
 
 def split_classes(classes: Sequence[str], num_tasks: int) -> list[list[str]]:
-    """Split classes, in their order, into tasks of equal size (the first ones take one more where it doesn't divide).
-
-    Raises:
-        ValueError: a class stands there twice, or there are fewer classes than tasks.
-    """
+    """Split classes, in their order, into tasks of equal size (the first ones take one more where it doesn't divide)."""
     check_classes(classes, num_tasks)
     return [part.tolist() for part in np.array_split(np.array(classes, dtype=object), num_tasks)]
 
@@ -48,12 +44,8 @@ def clips_needed(
 ) -> dict[str, dict[str, int]]:
     """The fewest clips with which mixtures of different clips can be made, by split and class.
 
-    Training and test mixtures are of a task's own classes, validation mixtures of all classes seen by then.
-
-    Args:
-        tasks: labels by task.
-        num_sources: N.
-        validate_on_new: validation mixtures are of a task's own classes, too.
+    Training and test mixtures are of a task's own classes, validation mixtures of all classes seen by then, or with
+    `validate_on_new` of a task's own, too. `tasks` are labels by task.
     """
     needed: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
     for task in tasks:
@@ -92,26 +84,23 @@ def make_schedule(
     """
     order = [label for task in tasks for label in task]
     clips_of = {label: [i for i, other in enumerate(labels) if other == label] for label in order}
-    if exemplars < 0:
-        raise ValueError(f"exemplars={exemplars}: the number of exemplars a class can't be negative.")
     for label, clips in clips_of.items():
         if not clips:
             raise ValueError(
                 f"There is no training clip of {label!r}. There are clips of: {', '.join(sorted(set(labels)))}."
             )
-        if exemplars > len(clips):
+        if not 0 <= exemplars <= len(clips):
             raise ValueError(
                 f"{exemplars} exemplars a class were asked for, but {label!r} has {len(clips)} training clips. "
-                f"Set exemplars to {len(clips)} or less, or add training clips of this class."
+                f"Set exemplars to 0 .. {len(clips)}, or add training clips of this class."
             )
-    if features is None:
-        features = np.zeros((len(labels), 1))
+    features = np.zeros((len(labels), 1)) if features is None else features
     memory: list[int] = []
-    schedule, seen = [], 0
+    schedule, old = [], 0
     for index, task in enumerate(tasks):
-        known = [*order[:seen], *task] if joint else task
+        seen = old + len(task)
         kept = list(memory)
-        for number, label in enumerate(task, start=seen):
+        for number, label in enumerate(task, start=old):
             if not joint:
                 random = np.random.default_rng([seed, number])
                 chosen = choose_exemplars(choice, exemplars, features[clips_of[label]], random, sound_values)
@@ -119,14 +108,13 @@ def make_schedule(
         schedule.append(
             Task(
                 index=index,
-                classes=tuple(range(seen, seen + len(task))),
-                seen=tuple(range(seen + len(task))),
-                clips=tuple(clip for label in known for clip in clips_of[label]),
+                classes=tuple(range(old, seen)),
+                seen=tuple(range(seen)),
+                clips=tuple(clip for label in order[0 if joint else old : seen] for clip in clips_of[label]),
                 memory=tuple(memory),
                 num_tasks_in_data=index + 1 if joint else 1,
                 kept=tuple(kept),
             )
         )
-        memory = kept
-        seen += len(task)
+        memory, old = kept, seen
     return schedule

@@ -27,7 +27,7 @@ class Adapters(Freeze):
     ones answer to. Earlier D are remembered for it, but no clip is.
 
     Published for the linear layers of language models; that convolutions take part, as matrices, is the kit's choice, and so
-    is the penalty's mean over layers in place of a sum: so its weight means the same for separators of any size.
+    is the penalty's mean over layers, so that its weight means the same for separators of any size.
 
     Args:
         rank: of each update, at most.
@@ -50,8 +50,7 @@ class Adapters(Freeze):
     def __post_init__(self):
         super().__post_init__()
         self.refuse_negative("orthogonality")
-        if self.rank < 1:
-            raise ValueError(f"rank={self.rank}: it must be 1 or more.")
+        self.require("rank", self.rank >= 1, "it must be 1 or more.")
         self.earlier: dict[str, torch.Tensor] = {}  # rows of D of all earlier tasks, by the weight's name
         self.adapters: dict[str, tuple[nn.Module, str, LowRank]] = {}
 
@@ -91,12 +90,9 @@ class Adapters(Freeze):
 
 
 class LowRank(nn.Module):
-    """Add `up @ down`, of low rank, to a weight `[outputs, ...]`; at first that is 0.
+    """Add `up @ down`, of rank `rank` or the weight's own if that is less, to a weight `[outputs, ...]`; at first that is 0.
 
-    Args:
-        weight: the weight.
-        rank: at most this, and at most the weight's own.
-        generator: draws `down`, from a normal distribution whose rows are of unit length on average.
+    The generator draws `down`, from a normal distribution whose rows are of unit length on average.
     """
 
     def __init__(self, weight: torch.Tensor, rank: int, generator: torch.Generator):

@@ -18,20 +18,18 @@ class AVCIL(Method):
     """Audio-visual similarity by instance and by class, attention distillation, and mask distillation.
 
     AV-CIL was made for classification. As ContAV-Sep's authors did, its logit distillation becomes mask distillation
-    (eq. 11). Its two similarity terms are those of ContAV-Sep (eq. 8 and 10), but between features of the current model only.
-    Its visual attention distillation compares, for remembered sources, where the wanted query of old and new model looked
-    (motion) and listened (audio tokens, in the last layer); a separator without attention has no such term. All act from the
-    second task on, as its authors have it. They compare sound with picture in one direction; here it is each pair of
-    modalities, both ways.
+    (eq. 11). Its two similarity terms are those of ContAV-Sep (eq. 8 and 10), but between features of the current model only,
+    and for each pair of modalities both ways, where AV-CIL compares sound with picture one way. Its visual attention
+    distillation compares, for remembered sources, where the wanted query of old and new model looked (motion) and listened
+    (audio tokens, in the last layer); a separator without attention has no such term. All act from the second task on.
 
     The class term is weighted as in AV-CIL's published code, whose weights these are: an anchor's sum over its positives is
-    divided by the number of all rows. (AV-CIL's eq. 7 and ContAV-Sep's eq. 10 divide by the number of positives, which makes
-    the same weight count several times as much.)
+    divided by the number of all rows, not by the number of positives as in AV-CIL's eq. 7 and ContAV-Sep's eq. 10.
 
     Args:
         distillation, instance_weight, class_weight, attention: weights of the terms; 0 leaves a term out. Those of the
-            similarity terms are AV-CIL's own, that of distillation is ContAV-Sep's. That of attention is the kit's choice: the
-            published code adds its two attention terms with 0.5 for the spatial and 0.5 for the temporal one, 1 in all.
+            similarity terms are AV-CIL's own, that of distillation is ContAV-Sep's, that of attention the kit's choice (1 in
+            the published code, over a spatial and a temporal term).
         temperature: of the similarity terms.
 
     References:
@@ -41,11 +39,10 @@ class AVCIL(Method):
     title, colour = "AV-CIL", "#56B4E9"
     variants = (Variant(1, place=10, paper={"iquery": (6.86, 13.13, 12.31), "coseparation": (3.61, 9.76, 9.68)}),)
     tries = tuple(
-        dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight, attention=attention)
-        for distillation, instance_weight, class_weight, attention in (
-            (0.3, 0.1, 1.0, 0.1), (1.0, 0.1, 1.0, 0.1), (0.3, 0.03, 0.3, 0.1), (1.0, 0.03, 0.3, 0.1),
-        )
-    )  # fmt: skip
+        dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight, attention=0.1)
+        for instance_weight, class_weight in ((0.1, 1.0), (0.03, 0.3))
+        for distillation in (0.3, 1.0)
+    )
     exemplars = 1
     needs_memory = True
 
@@ -57,7 +54,7 @@ class AVCIL(Method):
 
     def __post_init__(self):
         self.refuse_negative("distillation", "instance_weight", "class_weight", "attention")
-        self.require_above_zero("temperature")
+        self.require("temperature", self.temperature > 0, "it must be above 0.")
         self.teacher: Teacher | None = None
 
     def begin_task(self, task: Task, separator: Separator) -> None:
@@ -90,11 +87,7 @@ class AVCIL(Method):
 
 
 def attention_distance(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
-    """Kullback-Leibler divergence of new attention maps from old ones, mean over sources and heads.
-
-    Args:
-        new, old: probabilities `[K, heads, L]`.
-    """
+    """Kullback-Leibler divergence of new attention maps `[K, heads, L]` from old ones, mean over sources and heads."""
     tiny = torch.finfo(torch.float32).tiny
     new, old = new.float().clamp(min=tiny), old.float().clamp(min=tiny)
     return (old * (old.log() - new.log())).sum(-1).mean()

@@ -52,13 +52,9 @@ class ContAV(Method):
         Variant(1, place=11, paper={"iquery": (7.33, 13.55, 13.01), "coseparation": (4.06, 10.06, 11.07)}),
     )  # fmt: skip
     tries = tuple(
-        dict(distillation=weight, instance_weight=instance_weight, class_weight=class_weight)
-        for weight, instance_weight, class_weight in (
-            (0.3, 0.1, 0.3),
-            (1.0, 0.1, 0.3),
-            (0.3, 0.03, 0.1),
-            (1.0, 0.03, 0.1),
-        )
+        dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight)
+        for instance_weight, class_weight in ((0.1, 0.3), (0.03, 0.1))
+        for distillation in (0.3, 1.0)
     )
     exemplars = 1
     needs_memory = True
@@ -72,7 +68,7 @@ class ContAV(Method):
 
     def __post_init__(self):
         self.refuse_negative("distillation", "instance_weight", "class_weight")
-        self.require_above_zero("temperature")
+        self.require("temperature", self.temperature > 0, "it must be above 0.")
         self.require_one_of("contrast_when", ("always", "first", "later"))
         self.teacher: Teacher | None = None
 
@@ -80,19 +76,15 @@ class ContAV(Method):
         self.pairs = separator.modality_pairs
         self.teacher = Teacher(separator, self.teacher_batch_statistics) if task.index > 0 else None
 
-    @property
-    def contrasts(self) -> bool:
-        """True when the task at hand has contrastive terms."""
-        task = "later" if self.teacher else "first"
-        return self.contrast_when in ("always", task) and (self.instance_weight > 0 or self.class_weight > 0)
-
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """Three weighted terms of eq. 13; the one before them is the separator's own loss."""
-        old = self.teacher(batch) if self.teacher and (self.distillation or self.contrasts) else None
+        contrasts = self.contrast_when in ("always", "later" if self.teacher else "first")
+        contrasts = contrasts and (self.instance_weight > 0 or self.class_weight > 0)
+        old = self.teacher(batch) if self.teacher and (self.distillation or contrasts) else None
         terms = {}
         if old and self.distillation:  # eq. 11: masks of remembered sources stay as the old model has them
             terms["distillation"] = self.distillation * distil_masks(batch, separation, old)
-        if self.contrasts:
+        if contrasts:
             # Rows: every source's features, and once more those that the old model has of remembered sources.
             of_old = (old.places, old.features) if old else ()
             rows, same_video, same_class = cross_task_rows(separation.features, batch.classes, batch.videos, *of_old)

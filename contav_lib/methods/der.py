@@ -19,23 +19,19 @@ STORED = 40  # mixtures of each task; eight for each of five classes
 class DER(Method):
     """Replay of stored mixtures of exemplars, with their true masks and with the masks the model gave at the time: DER++.
 
-    (DER alone would train on the stored masks and not on the true ones.) It keeps `STORED` mixtures of each task, with both
-    kinds of masks, beside the remembered clips.
-
-    While a task is learned, one mixture of exemplars a step is offered to the task's store (an exemplar of the task with
-    another of them or an older one), with the masks that the model gives it just then. Reservoir sampling keeps each of those
-    offered with the same chance, so what is stored comes from all along the way, as in the paper. The clips are the exemplars
-    that `replay` would remember, no others.
+    While a task is learned, one mixture of exemplars a step is offered to the task's store of `STORED` (an exemplar of the
+    task with another of them or an older one), with the masks that the model gives it just then. Reservoir sampling keeps
+    each of those offered with the same chance, so what is stored comes from all along the way, as in the paper. The clips are
+    the exemplars that `replay` would remember, no others.
 
     In later tasks, a mixture of a batch whose sources are all remembered ones is replaced by a stored one: a batch has as
     many old sources as in `replay`. The separator's own losses train on true masks as ever (DER++'s second term), and
-    `distillation` on the stored ones. No old model is asked, so none need be kept. Mixtures of new and remembered
-    sources are as in `replay`. With one exemplar in the memory there is no mixture of two: this is `replay` then.
+    `distillation` on the stored ones. No old model is asked. With one exemplar in the memory there is no mixture of two: this
+    is `replay` then.
 
     Args:
-        distillation: weight of the L1 distance between new and stored masks (alpha of DER++); 1 puts it level with the
-            distance from the true masks. DER++ draws two sets of stored samples for its two terms; here one serves both. With
-            0 nothing stored is replayed.
+        distillation: weight of the L1 distance between new and stored masks (alpha of DER++); with 0 nothing stored is
+            replayed. DER++ draws two sets of stored samples for its two terms; here one serves both.
 
     References:
         Buzzega et al., Dark Experience for General Continual Learning, NeurIPS 2020, eq. 6 and algorithm 2.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count, islice
 
 import torch
 
@@ -10,6 +11,7 @@ from contav_lib.losses import total
 from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput, old_rows
+from contav_lib.utils.storage import with_prefix, without_prefix
 
 Weights = dict[str, torch.Tensor]
 
@@ -21,19 +23,16 @@ class EWC(Method):
 
     F, the diagonal of the Fisher information, is estimated after each task from the squared gradients of the separator's
     losses, one mixture at a time (not of a batch's mean, where gradients cancel), with the batch norms in eval mode, and
-    divided by its mean over all weights, so that `strength` means the same for any task. (That squared gradients are Fisher
-    information reads the losses as minus a log-likelihood, the L1 distance of masks as Laplace noise.)
+    divided by its mean over all weights, so that `strength` means the same for any task. (This reads the losses as minus a
+    log-likelihood, the L1 distance of masks as Laplace noise.)
 
-    Several tasks: the sum of their penalties, `sum over k of F_k (w - anchor_k)^2`, is kept in one pair of tables, for up to a
-    constant it equals `F (w - anchor)^2` with `F = sum F_k` and `anchor = sum F_k anchor_k / F`.
-
-    Rows that growing adds (to the query table, along the first axis) are free until their own task has ended.
+    The sum of several tasks' penalties is kept in one pair of tables: up to a constant it equals `F (w - anchor)^2` with
+    `F = sum F_k` and `anchor = sum F_k anchor_k / F`. Rows that growing adds are free until their own task has ended.
 
     Args:
         strength: lambda of Kirkpatrick et al., eq. 3. It has no natural scale: with F's mean at 1, 0.01 to 10 did equally
             well in the search on `lab` (`contav search`).
-        mixtures: from how many mixtures F is estimated; a task of MiniMUSIC has 180 training clips, and 120 mixtures hold 240
-            sources.
+        mixtures: from how many mixtures F is estimated.
 
     References:
         Kirkpatrick et al., Overcoming catastrophic forgetting in neural networks, PNAS 2017, eq. 3.
@@ -51,8 +50,7 @@ class EWC(Method):
 
     def __post_init__(self):
         self.refuse_negative("strength")
-        if self.mixtures < 1:
-            raise ValueError(f"mixtures={self.mixtures}: the Fisher information is estimated from 1 mixture or more.")
+        self.require("mixtures", self.mixtures >= 1, "the Fisher information is estimated from 1 mixture or more.")
         self.fisher: Weights = {}
         self.anchor: Weights = {}
         self.separator: Separator | None = None
@@ -67,7 +65,7 @@ class EWC(Method):
         return {"anchor": self.strength / 2 * penalty(self.separator.named_parameters(), self.fisher, self.anchor)}
 
     def end_task(self, task: Task, separator: Separator, batches: Batches, remembered: Batches) -> None:
-        fisher = normalised(estimate_fisher(separator, _one_by_one(batches, self.mixtures)))
+        fisher = normalised(estimate_fisher(separator, islice(_one_by_one(batches), self.mixtures)))
         anchor = {name: value.detach().clone() for name, value in separator.named_parameters()}
         for name, old in self.fisher.items():
             summed, place = (old_rows(table[name], old.shape) for table in (fisher, anchor))
@@ -77,22 +75,16 @@ class EWC(Method):
         self.fisher, self.anchor = fisher, anchor
 
     def state_dict(self) -> Weights:
-        tables = {"fisher": self.fisher, "anchor": self.anchor}
-        return {f"{table}.{name}": value for table, weights in tables.items() for name, value in weights.items()}
+        return with_prefix("fisher.", self.fisher) | with_prefix("anchor.", self.anchor)
 
     def load_state_dict(self, state: Weights) -> None:
-        self.fisher, self.anchor = (
-            {name.removeprefix(f"{table}."): value for name, value in state.items() if name.startswith(f"{table}.")}
-            for table in ("fisher", "anchor")
-        )
+        self.fisher, self.anchor = without_prefix("fisher.", state), without_prefix("anchor.", state)
 
 
 def penalty(parameters: Iterable[tuple[str, torch.Tensor]], fisher: Weights, anchor: Weights) -> torch.Tensor:
     """`sum of F (w - anchor)^2` over all weights that have an anchor: a scalar; its gradient is `2 F (w - anchor)`.
 
-    Args:
-        parameters: name and value; longer along an axis than its anchor where the separator has grown.
-        fisher, anchor: by name.
+    A parameter is longer along an axis than its anchor where the separator has grown.
     """
     values = {name: old_rows(value, anchor[name].shape) for name, value in parameters}
     # In one piece, for the many small weights would cost more time apart than a long vector of them.
@@ -105,25 +97,20 @@ def _in_one(values: Iterable[torch.Tensor]) -> torch.Tensor:
 
 
 def estimate_fisher(separator: Separator, mixtures: Iterable[Batch]) -> Weights:
-    """Mean squared gradient of the separator's losses, by weight.
-
-    Args:
-        separator: in eval mode while this runs.
-        mixtures: batches of one mixture each.
-    """
+    """Mean squared gradient of the separator's losses, in eval mode, by weight, over batches of one mixture each."""
     training = separator.training
     separator.eval().zero_grad(set_to_none=True)
     names, parameters = zip(*separator.named_parameters(), strict=True)
-    squares, count = [torch.zeros_like(parameter) for parameter in parameters], 0
+    squares, number = [torch.zeros_like(parameter) for parameter in parameters], 0
     for batch in mixtures:
         separation = separator(batch.mixture, batch.visual, batch.classes)
         loss = total(separator.losses(batch, separation))
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for square, gradient in zip(squares, gradients, strict=True):
             square.addcmul_(gradient, gradient)
-        count += 1
+        number += 1
     separator.train(training)
-    return {name: square / count for name, square in zip(names, squares, strict=True)}
+    return {name: square / number for name, square in zip(names, squares, strict=True)}
 
 
 def normalised(fisher: Weights) -> Weights:
@@ -132,11 +119,7 @@ def normalised(fisher: Weights) -> Weights:
     return {name: values / mean.clamp(min=torch.finfo(mean.dtype).tiny) for name, values in fisher.items()}
 
 
-def _one_by_one(batches: Batches, count: int) -> Iterable[Batch]:
-    number, done = 0, 0
-    while done < count:
-        batch = batches(number)
-        for row in range(min(len(batch.mixture), count - done)):
+def _one_by_one(batches: Batches) -> Iterable[Batch]:
+    for batch in map(batches, count()):
+        for row in range(len(batch.mixture)):
             yield batch[row : row + 1]
-            done += 1
-        number += 1

@@ -53,14 +53,9 @@ def balance(old_classes: int, new_classes: int) -> float:
 
 
 def fuse(old: Mapping[str, torch.Tensor], new: Mapping[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-    """`share x new + (1 - share) x old`, weight by weight; the running statistics of batch norms, too.
+    """`share x new + (1 - share) x old` of two state dicts, weight by weight; the running statistics of batch norms, too.
 
-    Rows that growing added (to the query table, along the first axis) have no old endpoint: they stay as the new ones.
-    Counters (integers) stay as the new ones, too.
-
-    Args:
-        old, new: state dicts of the same separator before and after a task.
-        share: 0 gives the old weights, 1 the new ones.
+    What has no old endpoint, rows that growing added, and counters (integers) stay as the new ones.
     """
     fused = {name: value.clone() for name, value in new.items()}
     for name, before in old.items():

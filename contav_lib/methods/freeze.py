@@ -20,8 +20,8 @@ class Freeze(Method):
     loss on the new clips; all other weights and the batch norms' statistics stay as they are. Old masks still change a
     little, for in iQuery all queries listen to one another.
 
-    It needs a separator with a query for each class. In Co-Separation growing adds rows to a classifier that the masks do not
-    depend on, in Sound of Pixels it adds nothing: there is nothing to train that a new class could be learned by.
+    It needs a separator with a query for each class: what grows in Co-Separation is a classifier that the masks do not depend
+    on, and in Sound of Pixels nothing.
 
     References:
         Chen et al., iQuery: Instruments as Queries for Audio-Visual Sound Separation, CVPR 2023 (queries for new instruments).
@@ -32,21 +32,11 @@ class Freeze(Method):
     needs_queries = True
 
     def __post_init__(self):
-        self.shapes: dict[str, torch.Size] = {}
+        self.shapes: dict[str, torch.Size] = {}  # before the separator grows
         self.grown: list[tuple[nn.Parameter, torch.Tensor]] = []  # weights that have grown, and their old rows
         self.norms: list[nn.Module] = []
 
     def begin_task(self, task: Task, separator: Separator) -> None:
-        """Note what is there before the separator grows.
-
-        Raises:
-            ValueError: the separator has no query for each class.
-        """
-        if self.needs_queries and not separator.class_queries:
-            raise ValueError(
-                f"method={self.name!r} trains new queries only, but separator {separator.name!r} has no query for each class. "
-                "Take separator='iquery', or method='adapters'."
-            )
         self.shapes = {name: parameter.shape for name, parameter in separator.named_parameters()}
 
     def after_growing(self, task: Task, separator: Separator) -> None:

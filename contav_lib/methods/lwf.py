@@ -21,26 +21,19 @@ class LwF(Method):
     """Mask distillation on the data at hand: new clips, and remembered ones where there is a memory.
 
     A classifier's old outputs can be compared on any image: that is Li and Hoiem's method. A separator's outputs are masks for
-    a class and a picture, so it must be said what the old model is asked, and a separator with queries admits no literal LwF.
-    `old_queries` says it:
-
-    "plain", the batch as it is: the old model, grown for the new classes, answers for the batch's own sources, which without a
-    memory are all of new classes. Its masks for these come from rows as untrained as the new model's were at the task's start.
-
-    "new_picture", the old-class question on a new mixture, is nearer to Li and Hoiem's: each mixture gets one more question,
-    what here would belong to an old class, with the picture of the first source. Old classes take turns.
-
-    "prototype" asks the same with what the old class looked like on average: its mean object feature and its mean motion, two
-    vectors a class that are kept when its task ends.
-
-    In the last two, the masks of remembered sources are distilled beside the questions, each with its own class and picture;
-    new sources are not. A separator that goes by the picture alone, whatever the class, answers "new_picture" as it answers
-    for the first source.
+    a class and a picture, so it must be said what the old model is asked. In the last two ways, the masks of remembered
+    sources are distilled beside the questions, each with its own class and picture; new sources are not.
 
     Args:
         distillation: weight of eq. 11 over all these masks (`lambda_o` of Li and Hoiem, eq. 1 there, who take 1 for logits).
             0.3 is ContAV-Sep's weight for the same distance between masks.
-        old_queries: "plain", "new_picture" or "prototype".
+        old_queries: "plain", the batch as it is: the old model, grown for the new classes, answers for the batch's own
+            sources, which without a memory are all of new classes; its masks for these come from untrained rows.
+            "new_picture", nearer to Li and Hoiem: each mixture gets one more question, what here would belong to an old
+            class, with the picture of the first source. Old classes take turns. (A separator that goes by the picture alone
+            answers as it does for the first source.)
+            "prototype" asks the same with what the old class looked like on average: its mean object feature and its mean
+            motion, two vectors a class that are kept when its task ends.
 
     References:
         Li and Hoiem, Learning without Forgetting, TPAMI 2017, section 3.
@@ -91,14 +84,11 @@ class LwF(Method):
         if teacher is None:
             return batch
         if self.old_queries == "plain":
-            return replace(
-                batch, is_old_class=torch.ones_like(batch.is_old_class)
-            )  # all sources are the old model's to answer
+            return replace(batch, is_old_class=torch.ones_like(batch.is_old_class))  # the old model answers for all
         # By the clips' numbers: as good as drawn at random, with no random state to keep.
         classes = batch.videos.sum(1) % teacher.separator.num_classes
-        return batch.with_query(
-            classes, self.remembered_looks(classes, batch) if self.old_queries == "prototype" else None
-        )
+        seen = self.remembered_looks(classes, batch) if self.old_queries == "prototype" else None
+        return batch.with_query(classes, seen)
 
     def remembered_looks(self, classes: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Visual features of one source a mixture: what its class `[B]` looked like; the motion is the same at every step."""
@@ -137,11 +127,7 @@ class LwF(Method):
 
 
 def mean_looks(batches: list[Batch], classes: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    """Mean visual features of some classes' sources in these batches.
-
-    Args:
-        batches: some batches.
-        classes: C class numbers, one after the other.
+    """Mean visual features of the sources of C classes, whose numbers follow one another, in these batches.
 
     Returns:
         `object [C, Do]`, and `motion [C, Dm]`, the mean over time as well; zeros for a class that does not occur.

@@ -47,8 +47,7 @@ class Method:
     """Base class of continual-learning methods; on its own it is fine-tuning.
 
     A method is a dataclass: its fields are its settings, and each of them can be given to `Config.profile(...)` by name.
-    Give it a file of its own in `contav_lib/methods/`, decorate it with `@register_method("name")`, and it is known: to
-    `Config`, and to comparison, tables, plots and search. It never looks inside the separator.
+    It never looks inside the separator.
 
     Class attributes:
         name: the registered name.
@@ -93,7 +92,7 @@ class Method:
         """
 
     def on_batch(self, batch: Batch) -> Batch:
-        """Change the batch, or add questions to it (see `Batch.with_query`); called before the forward pass."""
+        """Change the batch, or add questions to it (`Batch.with_query`); called before the forward pass."""
         return batch
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
@@ -117,21 +116,19 @@ class Method:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what `state_dict` gave."""
 
+    def require(self, name: str, fine: bool, otherwise: str) -> None:
+        """Raise a ValueError that names a setting and its value, unless it is fine."""
+        if not fine:
+            raise ValueError(f"{name}={getattr(self, name)!r}: {otherwise}")
+
     def refuse_negative(self, *names: str) -> None:
         """Raise a ValueError for a weight of a loss term, named among the settings, that is below 0."""
         for name in names:
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}: the weight of a loss term can't be negative.")
-
-    def require_above_zero(self, name: str) -> None:
-        """Raise a ValueError for a setting that is not above 0."""
-        if not getattr(self, name) > 0:
-            raise ValueError(f"{name}={getattr(self, name)}: it must be above 0.")
+            self.require(name, getattr(self, name) >= 0, "the weight of a loss term can't be negative.")
 
     def require_one_of(self, name: str, known: Sequence[str]) -> None:
         """Raise a ValueError, with the nearest of the known values, for a setting that is none of them."""
-        if getattr(self, name) not in known:
-            raise ValueError(f"{name}={getattr(self, name)!r}: {did_you_mean(getattr(self, name), known)}")
+        self.require(name, getattr(self, name) in known, did_you_mean(getattr(self, name), known))
 
 
 def register_method(name: str) -> Callable[[type[Method]], type[Method]]:

@@ -9,10 +9,9 @@ import torch
 from torch.linalg import vector_norm
 from torch.nn.functional import normalize
 
-from contav_lib.losses import mask_distillation
 from contav_lib.methods.lwf import NEW_PICTURE, LwF
 from contav_lib.methods.method import Variant, register_method
-from contav_lib.methods.teacher import Teacher, TeacherOutput
+from contav_lib.methods.teacher import Teacher, TeacherOutput, distil_masks
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import SeparatorOutput
 
@@ -24,17 +23,15 @@ SCALES = (4, 2, 1)  # PLOP's: quarters of the map along each axis, halves, and t
 class PLOP(LwF):
     """Local POD on everything inside the separator, and pseudo-targets for old classes.
 
-    Carried over: *Local POD* (eq. 5 to 7 there) between the maps and token lists inside old and new model, on all mixtures.
-    What comes out at the end (mask features, masks) is not pooled: the pseudo-targets hold on to that. The predictor's tokens
-    come without their places in frequency and time: they are a map of one row, averaged along the list and one by one.
-    *Pseudo-targets*: what the old model calls with confidence an old class counts as a target. In segmentation that
-    fills the background of new images; here, of the masks that `LwF` distils, only pixels where the old mask is nearly 0 or
+    Carried over: *Local POD* (eq. 5 to 7 there) between the maps and token lists inside old and new model, on all mixtures;
+    what comes out at the end (mask features, masks) is not pooled. *Pseudo-targets*: what the old model calls with confidence
+    an old class counts as a target. Here, of the masks that `LwF` distils, only pixels where the old mask is nearly 0 or
     nearly 1 are distilled.
 
-    Not carried over: the background class and the factor that weakens the main loss where pseudo-labels are rare: a mixture
-    has no background, and the true masks of its own sources are known for every pixel. PLOP's threshold of confidence is the
-    median entropy of each class; a mask has no classes to compare, so here it is one number. Nor are maps squared before they
-    are pooled, or POD weighted by the share of new classes, as in PLOP's published code.
+    Not carried over: the background class and the factor that weakens the main loss where pseudo-labels are rare, for a
+    mixture has no background, and its true masks are known for every pixel. PLOP's threshold of confidence is the median
+    entropy of each class; a mask has no classes to compare, so here it is one number. Nor are maps squared before they are
+    pooled, or POD weighted by the share of new classes, as in PLOP's published code.
 
     Args:
         pod: weight of Local POD (0.01 in PLOP, there for sums over larger maps; here distances are means, at most 4 each).
@@ -72,8 +69,7 @@ class PLOP(LwF):
     def __post_init__(self):
         super().__post_init__()
         self.refuse_negative("pod")
-        if not 0 <= self.confidence <= 1:
-            raise ValueError(f"confidence={self.confidence}: it must be in 0 .. 1.")
+        self.require("confidence", 0 <= self.confidence <= 1, "it must be in 0 .. 1.")
 
     @property
     def asked(self) -> Teacher | None:
@@ -85,17 +81,14 @@ class PLOP(LwF):
             terms["pod"] = self.pod * pod_distance(separation.intermediate, old.intermediate)
         if self.distillation:
             sure = (2 * old.masks.float() - 1).abs() >= self.confidence
-            weights = sure * batch.weights.squeeze(1)[old.places // batch.classes.shape[1]]
-            masks = separation.masks.flatten(0, 1)[old.places]
-            terms["pseudo"] = self.distillation * mask_distillation(masks, old.masks, weights)
+            terms["pseudo"] = self.distillation * distil_masks(batch, separation, old, sure)
         return terms
 
 
 def pod_distance(new: Sequence[torch.Tensor], old: Sequence[torch.Tensor]) -> torch.Tensor:
     """Mean over layers and mixtures of the squared distance between Local POD embeddings, each scaled to unit length.
 
-    Args:
-        new, old: maps `[B, C, H, W]` and token lists `[B, L, D]`, in the same order. Gradients reach `new` only.
+    `new` and `old` are maps `[B, C, H, W]` and token lists `[B, L, D]`, in the same order; gradients reach `new` only.
     """
     likeness = []
     for one, other in zip(new, old, strict=True):

@@ -58,7 +58,9 @@ class Teacher:
         )
 
 
-def distil_masks(batch: Batch, separation: SeparatorOutput, old: TeacherOutput) -> torch.Tensor:
-    """`losses.mask_distillation` between a separation and what the old model says (eq. 11), unweighted."""
-    weights = batch.weights.squeeze(1)[old.places // batch.classes.shape[1]]
+def distil_masks(
+    batch: Batch, separation: SeparatorOutput, old: TeacherOutput, where: torch.Tensor | float = 1.0
+) -> torch.Tensor:
+    """`losses.mask_distillation` between a separation and what the old model says (eq. 11), at pixels `where [K, F, T]`."""
+    weights = where * batch.weights.squeeze(1)[old.places // batch.classes.shape[1]]
     return mask_distillation(separation.masks.flatten(0, 1)[old.places], old.masks, weights)

@@ -41,8 +41,8 @@ class Batch:
     """B mixtures of N sources, ready for a separator.
 
     After `with_query`, `visual`, `classes`, `videos` and `is_old_class` hold a further column: what is asked beyond the N
-    sources. It is marked as of an old class, like a source out of the memory, since both are compared with what an old
-    model answers; but it is no source of the mixture, so `ratio_masks` and `num_sources` know nothing of it.
+    sources. It is marked as of an old class, like a source out of the memory; `ratio_masks` and `num_sources` know nothing
+    of it.
 
     Attributes:
         mixture: log-frequency magnitude `[B, 1, F, T]`.
@@ -105,12 +105,9 @@ class Batch:
         return cls(visual=without_prefix("visual.", tensors), **{**plain, "is_old_class": plain["is_old_class"].cpu()})
 
     def with_query(self, classes: torch.Tensor, seen: Mapping[str, torch.Tensor] | None = None) -> "Batch":
-        """Add one more question to each mixture: what would belong to this old class?
+        """Add one more question to each mixture: what would belong to this old class, `[B]`?
 
-        Args:
-            classes: old classes `[B]`.
-            seen: visual features that go with the question, by name as in `visual`, each `[B, 1, ...]`; those of the
-                mixture's first source where None.
+        `seen` are the visual features that go with it, as in `visual`, each `[B, 1, ...]`; None: those of the first source.
         """
         seen = seen or {name: value[:, :1] for name, value in self.visual.items()}
         visual = {name: torch.cat([value, seen[name]], 1) for name, value in self.visual.items()}

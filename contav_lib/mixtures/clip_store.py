@@ -6,6 +6,7 @@ cropped and how loud; it is a few integers, made on the CPU, so that the same se
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from zlib import crc32
 
 import torch
@@ -23,15 +24,12 @@ class ClipStore:
     """Prepared clips on the device, from which batches are made.
 
     Args:
-        clips: prepared clips.
+        clips: one or more.
         class_numbers: number of each label.
         spectrogram: sizes.
         motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
             authors do.
         device: where everything lies.
-
-    Raises:
-        ValueError: no clips, or an unknown `motion`.
     """
 
     def __init__(
@@ -83,24 +81,21 @@ class ClipStore:
         room = (self._lengths[groups] - self.spectrogram.samples).clamp(min=0)
         starts = (torch.rand(groups.shape, generator=generator) * (room + 1)).long()
         gains = 1 + gain * (2 * torch.rand(groups.shape, generator=generator) - 1)
-        return MixtureSpec(
-            groups, starts, gains, torch.zeros_like(groups, dtype=torch.bool) if is_old_class is None else is_old_class
-        )
+        old = torch.zeros_like(groups, dtype=torch.bool) if is_old_class is None else is_old_class
+        return MixtureSpec(groups, starts, gains, old)
 
     def batch(self, spec: MixtureSpec, keep_waveforms: bool = False) -> Batch:
         """Make a batch: crop (short clips are tiled), scale, clip to [-1, 1], mix and transform.
 
-        Args:
-            spec: what is mixed.
-            keep_waveforms: keep the mixtures' spectrograms and the sources' waveforms, too.
+        With `keep_waveforms` it has the mixtures' spectrograms and the sources' waveforms, too.
         """
         sizes = self.spectrogram
         clips, starts = spec.clips.to(self.device), spec.starts.to(self.device)
         waveforms = self._crops(spec) * spec.gains.to(self.device).unsqueeze(-1)
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
-        spectrogram = sum(spectrograms.unbind(1))  # the STFT is linear: the mixture's is the sum of its sources'
-        assert isinstance(spectrogram, torch.Tensor)  # not the 0 of an empty sum: there is a source
+        # The STFT is linear: the mixture's is the sum of its sources'.
+        spectrogram = reduce(torch.add, spectrograms.unbind(1))
         mixture, magnitudes = (
             audio.warp(values, sizes.bins, sizes.align_corners)
             for values in (audio.magnitude(spectrogram).unsqueeze(1) + audio.EPSILON, audio.magnitude(spectrograms))
@@ -123,10 +118,9 @@ class ClipStore:
             yield self.batch(spec[first : first + size], keep_waveforms=keep_waveforms)
 
     def clip_descriptors(self) -> torch.Tensor:
-        """Descriptors of how each clip looks and sounds, `[clips, D]`, for choosing exemplars.
+        """How each clip looks and sounds, `[clips, D]`, for choosing exemplars; no separator is asked.
 
-        The mean object feature and the mean log-frequency spectrum of a few random crops, each of unit length. No separator
-        is asked, so that all methods find the same clips alike.
+        The mean object feature and the mean log-frequency spectrum of a few random crops, each of unit length.
         """
         rows = []
         for chunk in torch.arange(len(self)).unsqueeze(1).split(64):
@@ -147,10 +141,8 @@ class ClipStore:
     def _crops(self, spec: MixtureSpec) -> torch.Tensor:
         """Waveforms `[B, N, samples]` of a specification, as they were recorded."""
         clips, starts, samples = spec.clips.to(self.device), spec.starts.to(self.device), self.spectrogram.samples
-        ends = spec.starts + samples
-        if (ends <= self._lengths[spec.clips]).all():  # asked on the CPU: no wait for a GPU
-            return self._waveforms.slices(clips, starts, samples)
-        return self._waveforms.take(clips, starts, samples)
+        whole = (spec.starts + samples <= self._lengths[spec.clips]).all()  # asked on the CPU: no wait for a GPU
+        return (self._waveforms.slices if whole else self._waveforms.take)(clips, starts, samples)
 
     def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
         first = starts / audio.SAMPLE_RATE
@@ -174,12 +166,10 @@ class ClipStore:
 
 
 def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
-    """Add Gaussian noise to the visual features of clips, as if a worse camera had filmed them.
+    """Copies of clips with Gaussian noise on their visual features, as if a worse camera had filmed them.
 
-    Args:
-        clips: not changed.
-        noise: standard deviation, in those of each feature over these clips. Each frame has noise of its own, fixed by the
-            clip's id: it is the same whenever the clip is seen.
+    `noise` is the standard deviation, in those of each feature over these clips. Each frame has noise of its own, fixed by the
+    clip's id: it is the same whenever the clip is seen.
     """
     if not noise:
         return list(clips)

@@ -1,6 +1,7 @@
 """Mixtures for validation and test, the same for every separator, method and seed."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 
@@ -9,18 +10,17 @@ from contav_lib.mixtures.clip_store import ClipStore
 
 
 def fixed_mixtures(
-    bank: ClipStore, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
+    store: ClipStore, classes: Sequence[int], count: int, seed: int, num_sources: int = 2, same_class: bool = False
 ) -> MixtureSpec:
     """Specify mixtures that never change: clips and crops depend on the classes and the seed only.
 
     Every class is drawn about equally often as the first source. Gains are 1.
 
     Args:
-        bank: the clips to choose from.
+        store: the clips to choose from.
         classes: numbers of the classes to mix.
-        count: B, how many mixtures.
+        count, num_sources: B and N.
         seed: fixes clips and crops.
-        num_sources: N.
         same_class: all sources of a mixture are of one class (different clips); else all are of different classes
             where there are enough classes.
 
@@ -28,15 +28,14 @@ def fixed_mixtures(
         ValueError: too few clips to mix.
     """
     generator = torch.Generator().manual_seed(seed)
-    clips_of = {number: (bank.classes == number).nonzero().flatten() for number in classes}
+    clips_of = {number: (store.classes == number).nonzero().flatten() for number in classes}
     poor = [number for number, clips in clips_of.items() if len(clips) < (num_sources if same_class else 1)]
     if poor:
         raise ValueError(f"Too few clips to mix {num_sources} of class number {poor[0]}: {len(clips_of[poor[0]])}.")
-    order = torch.cat([torch.randperm(len(classes), generator=generator) for _ in range(-(-count // len(classes)))])[
-        :count
-    ]
+    rounds = ceil(count / len(classes))
+    order = torch.cat([torch.randperm(len(classes), generator=generator) for _ in range(rounds)])
     rows = []
-    for first in order.tolist():
+    for first in order[:count].tolist():
         if same_class:
             chosen = clips_of[classes[first]]
             rows.append(chosen[torch.randperm(len(chosen), generator=generator)[:num_sources]])
@@ -45,7 +44,7 @@ def fixed_mixtures(
         labels = [first, *(other for other in others if other != first)]
         labels = (labels * num_sources)[:num_sources]  # more sources than classes: classes come again
         rows.append(_distinct_clips([clips_of[classes[label]] for label in labels], generator))
-    return bank.spec(torch.stack(rows), generator)
+    return store.spec(torch.stack(rows), generator)
 
 
 def _distinct_clips(choices: Sequence[torch.Tensor], generator: torch.Generator) -> torch.Tensor:

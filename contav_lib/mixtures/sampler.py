@@ -12,8 +12,8 @@ class Sampler:
     """Random training mixtures of one task. Each batch depends on the seed, the task and its number only.
 
     Args:
-        bank: all training clips.
-        clips, memory: places in the bank, as in `Task`.
+        store: all training clips.
+        clips, memory: places in the store, as in `Task`.
         num_sources: N.
         memory_share: chance that a source comes from the memory; None: it follows from the repeats.
         same_class_share: chance that a mixture's sources are all of one class (two violins), which only the picture can
@@ -21,12 +21,12 @@ class Sampler:
         gain: see `ClipStore.spec`.
         seed: of this task's batches.
         clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
-            in the authors' code, which is not in the paper); only their ratio counts.
+            in the authors' code); only their ratio counts.
     """
 
     def __init__(
         self,
-        bank: ClipStore,
+        store: ClipStore,
         clips: Sequence[int],
         memory: Sequence[int],
         num_sources: int,
@@ -37,7 +37,7 @@ class Sampler:
         clip_repeats: int = 1,
         exemplar_repeats: int = 20,
     ):
-        self.bank, self.num_sources, self.gain, self.seed = bank, num_sources, gain, seed
+        self.store, self.num_sources, self.gain, self.seed = store, num_sources, gain, seed
         self.pool = torch.tensor([*clips, *memory])
         self.is_old_class = torch.arange(len(self.pool)) >= len(clips)
         if len(self.pool) < num_sources:
@@ -54,7 +54,7 @@ class Sampler:
         """Specify batch `number`: `size` mixtures; a clip is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
-        classes = self.bank.classes[self.pool]
+        classes = self.store.classes[self.pool]
         same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
         for _ in range(self.num_sources - 1):
             free = torch.ones(size, len(self.pool)).scatter(1, chosen, 0)
@@ -63,8 +63,8 @@ class Sampler:
             allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
             chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
         chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
-        return self.bank.spec(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
+        return self.store.spec(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
 
     def batch(self, number: int, size: int) -> Batch:
         """Batch `number`, of `size` mixtures."""
-        return self.bank.batch(self.spec(number, size))
+        return self.store.batch(self.spec(number, size))

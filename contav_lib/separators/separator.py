@@ -16,7 +16,7 @@ from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.utils.registry import SEPARATORS
 from contav_lib.utils.shapes import repr_with_shapes, shape_of
-from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, without_prefix
 
 
 @dataclass
@@ -76,20 +76,14 @@ class Separator(nn.Module):
         super().__init__()
         self.config = self.config_class() if config is None else config
         if not isinstance(self.config, self.config_class):
-            raise TypeError(
-                f"config={config!r}: {type(self).__name__} takes an object of {self.config_class.__name__}."
-            )
+            raise TypeError(f"config={config!r}: {type(self).__name__} takes {self.config_class.__name__}(...).")
         self.num_classes = num_classes
         self.keep_attention = False
 
     def __call__(
         self, mixture: torch.Tensor, visual: Mapping[str, torch.Tensor], classes: torch.Tensor
     ) -> SeparatorOutput:
-        """Check what is given, then `forward`.
-
-        Raises:
-            ValueError: shapes don't fit together or to the separator, or a class is beyond those learned.
-        """
+        """Check what is given (`check_inputs`), then `forward`."""
         needed = [name for name in ("object", "motion") if hasattr(self.config, f"{name}_dim")]
         widths = {name: getattr(self.config, f"{name}_dim") for name in needed}
         check_inputs(mixture, visual, classes, self.num_classes, widths)
@@ -110,9 +104,7 @@ class Separator(nn.Module):
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
         """Loss terms by name, weighted, from which this separator learns whatever the method (eq. 12).
 
-        Args:
-            batch: of N sources.
-            separation: the answer to it; a method may have asked about more than N, what it says of those is not used here.
+        A method may have asked about more than the batch's N sources; what `separation` says of those is not used here.
         """
         masks = separation.masks[:, : batch.num_sources]
         return {"separation": separation_loss(masks, batch.ratio_masks, batch.weights)}
@@ -125,11 +117,7 @@ class Separator(nn.Module):
         return groups
 
     def grow(self, num_classes: int, generator: torch.Generator | None = None) -> None:
-        """Make room for `num_classes` classes in all; the weights of the old ones stay, bit for bit.
-
-        Raises:
-            ValueError: fewer classes than the separator knows already.
-        """
+        """Make room for `num_classes` classes in all, no fewer than it has; the weights of old ones stay, bit for bit."""
         if num_classes < self.num_classes:
             raise ValueError(
                 f"This separator knows {self.num_classes} classes already; it can't shrink to {num_classes}."
@@ -220,18 +208,10 @@ def save_separator(
 
     `method_state` is what the method it was trained with wants to keep; `prototypes` tell its classes by their looks.
     """
-    tensors = (
-        with_prefix("separator.", separator.state_dict())
-        | with_prefix("method.", method_state or {})
-        | with_prefix("prototypes.", prototypes or {})
-    )
-    metadata = {
-        "separator": separator.name,
-        "num_classes": separator.num_classes,
-        "config": asdict(separator.config),
-        "classes": classes,
-    }
-    save_tensors(path, tensors, metadata)
+    parts = {"separator": separator.state_dict(), "method": method_state, "prototypes": prototypes}
+    tensors = {f"{part}.{name}": value for part, values in parts.items() for name, value in (values or {}).items()}
+    made = {"separator": separator.name, "num_classes": separator.num_classes, "config": asdict(separator.config)}
+    save_tensors(path, tensors, {**made, "classes": classes})
 
 
 def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:

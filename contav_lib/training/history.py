@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ class History:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise StorageError(
-                f"Could not write {self.path}: {error}. Free some disk space, then run again: it goes on from the last "
-                "checkpoint."
+                f"Could not write {self.path}: {error}. Free some disk space, then run again."
             ) from error
         for callback in self.callbacks:
             callback(record)
@@ -85,15 +85,11 @@ class TermRecorder:
         values: dict[str, list[float]] = {}
         bad = None
         for step, terms in steps:
-            numbers = torch.stack(list(terms.values())).tolist() if terms else []
-            wrong = [
-                name
-                for name, number in zip(terms, numbers, strict=True)
-                if number != number or abs(number) == float("inf")
-            ]
+            numbers = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True)) if terms else {}
+            wrong = [name for name, number in numbers.items() if not isfinite(number)]
             if wrong and bad is None:
                 bad = (step, wrong)
-            for name, number in zip(terms, numbers, strict=True):
+            for name, number in numbers.items():
                 values.setdefault(name, []).append(number)
         return {name: sum(numbers) / len(numbers) for name, numbers in values.items()}, bad
 

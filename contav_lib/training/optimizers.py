@@ -55,7 +55,7 @@ class Optimizers:
             optimizer.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """All moments and step counts, as plain tensors `<optimizer>.<parameter>.<name>`."""
+        """All moments and step counts, `<optimizer>.<parameter>.<name>`."""
         return {
             f"{number}.{parameter}.{name}": value
             for number, optimizer in enumerate(self._optimizers)

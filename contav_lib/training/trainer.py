@@ -49,7 +49,7 @@ class Trainer:
         config: see `contav_lib.config.Config`.
         separator: as it is before the task: `learn` grows it.
         method: the method.
-        train, validation: banks of clips.
+        train, validation: the clips.
         folder: where `progress.safetensors` goes, the state of the task at hand.
         history: takes the records.
     """
@@ -65,7 +65,7 @@ class Trainer:
         history: History,
     ):
         self.config, self.separator, self.method = config, separator, method
-        self.train_bank, self.validation_bank = train, validation
+        self.train, self.validation = train, validation
         self.progress_file, self.history = folder / "progress.safetensors", history
 
     def learn(self, task: Task, validation: MixtureSpec) -> None:
@@ -76,12 +76,12 @@ class Trainer:
 
         Raises:
             NonFiniteLoss: a loss term or a gradient is infinite or NaN.
-            StorageError: a checkpoint can't be written; the one before is whole.
+            StorageError: a checkpoint can't be written (the one before is whole), or the last one is damaged.
         """
         config = self.config
         self.method.begin_task(task, self.separator)
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
-        self.separator.to(self.train_bank.device).train()
+        self.separator.to(self.train.device).train()
         self.method.after_growing(task, self.separator)
         sampler = self._sampler(task)
 
@@ -97,7 +97,7 @@ class Trainer:
 
         for step in range(start, steps):
             batch = self.method.on_batch(sampler.batch(step, config.batch_size))
-            with mixed_precision(self.train_bank.device):
+            with mixed_precision(self.train.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
             losses = self._losses(batch, separation)
             total(losses).backward()
@@ -111,12 +111,9 @@ class Trainer:
             if done % config.record_every == 0 or validate or save:
                 means, bad = terms.flush()
                 if bad:
-                    at, names = bad
-                    raise NonFiniteLoss(
-                        self._explain(task, sampler, at, f"the loss term {' and '.join(map(repr, names))}")
-                    )
+                    self._refuse(task, sampler, bad[0], f"the loss term {' and '.join(map(repr, bad[1]))}")
                 if not self._weights_are_finite():  # the next loss would show it, but the weights might be kept before
-                    raise NonFiniteLoss(self._explain(task, sampler, step, "the gradient"))
+                    self._refuse(task, sampler, step, "the gradient")
                 seconds, clock = time.perf_counter() - clock, time.perf_counter()
                 self._record("train", task, done, losses=means, seconds=round(seconds, 3))
             if validate:
@@ -140,7 +137,7 @@ class Trainer:
     def _sampler(self, task: Task) -> Sampler:
         config = self.config
         return Sampler(
-            self.train_bank,
+            self.train,
             task.clips,
             task.memory,
             num_sources=config.num_sources,
@@ -153,7 +150,7 @@ class Trainer:
         )
 
     def _validate(self, task: Task, done: int, spec: MixtureSpec, best: Best) -> Best:
-        sdr = validation_sdr(self.separator, self.validation_bank, spec)
+        sdr = validation_sdr(self.separator, self.validation, spec)
         self.separator.train()
         self._record("validation", task, done, sdr=sdr)
         chosen = sdr > best.sdr or isnan(best.sdr) or not best.weights
@@ -175,14 +172,10 @@ class Trainer:
         save_tensors(self.progress_file, tensors, {"task": task.index, "step": done, "best_sdr": sdr})
 
     def _resume(self, task: Task, optimizers: Optimizers) -> tuple[int, Best]:
-        """Steps done and the best weights so far, after loading the last checkpoint if it is of this task.
-
-        Raises:
-            StorageError: the checkpoint is damaged, or of another experiment.
-        """
+        """Steps done and the best weights so far, after loading the last checkpoint if it is of this task."""
         if not self.progress_file.exists():
             return 0, Best()
-        tensors, at = load_tensors(self.progress_file, self.train_bank.device)
+        tensors, at = load_tensors(self.progress_file, self.train.device)
         with file_errors(self.progress_file, "Remove it and run again: the task at hand begins anew."):
             if at["task"] != task.index:
                 return 0, Best()
@@ -196,10 +189,10 @@ class Trainer:
         largest = [parameter.detach().abs().max() for parameter in self.separator.parameters()]
         return bool(torch.stack(largest).isfinite().all())
 
-    def _explain(self, task: Task, sampler: Sampler, step: int, what: str) -> str:
+    def _refuse(self, task: Task, sampler: Sampler, step: int, what: str) -> None:
         clips = sampler.spec(step, self.config.batch_size).clips.unique().tolist()
-        return (
+        raise NonFiniteLoss(
             f"At step {step} of task {task.index + 1}, {what} is not finite. "
-            f"Its batch mixed: {', '.join(self.train_bank.ids[clip] for clip in clips)}. "
+            f"Its batch mixed: {', '.join(self.train.ids[clip] for clip in clips)}. "
             "Listen to these clips; if they are sound, lower learning_rate or set clip_gradient."
         )

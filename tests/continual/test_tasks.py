@@ -69,7 +69,7 @@ def test_impossible_numbers_of_tasks_are_refused(tasks):
 def test_a_memory_larger_than_a_class_is_refused():
     with pytest.raises(ValueError, match="6 exemplars a class were asked for, but 'a' has 5"):
         schedule(exemplars=6)
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match="-1 exemplars a class were asked for"):
         schedule(exemplars=-1)
 
 

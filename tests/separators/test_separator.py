@@ -92,7 +92,7 @@ def test_impossible_sizes_are_refused(options):
 
 
 def test_settings_of_another_separator_are_refused():
-    with pytest.raises(TypeError, match="IQuery takes an object of IQueryConfig"):
+    with pytest.raises(TypeError, match="IQuery takes IQueryConfig"):
         IQuery(5, make("coseparation").config)
 
 
