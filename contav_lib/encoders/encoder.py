@@ -1,8 +1,4 @@
-"""What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used.
-
-A new encoder is one file: a subclass of `Encoder`, registered with `@ENCODERS.register("name")`; `Config` finds it under that
-name.
-"""
+"""What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -21,25 +17,22 @@ class Encoder(ABC):
         weights_hash: SHA-256 of the weights in hexadecimal digits. Prepared clips remember name, version and hash, and
             are made again when one of them changes.
         longest_side: frames are decoded no larger than this many pixels, as more would not be looked at.
+        object_dim, motion_dim: values of an object feature and of a motion feature.
 
-    Both methods are deterministic, take no gradients and may be called from several threads.
+    Both methods are deterministic, take no gradients and may be called from several threads. `contract.check_encoder` looks
+    whether an encoder keeps all this.
     """
 
     name: ClassVar[str]
     version: str
     weights_hash: str
     longest_side: int
+    object_dim: int
+    motion_dim: int
 
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
-        """What each picture shows.
-
-        Args:
-            frames: `[n, height, width, 3]`, uint8 RGB.
-
-        Returns:
-            `[n, 512]`, float32, the size of CLIP's features.
-        """
+        """What each picture shows: `[n, height, width, 3]`, uint8 RGB -> `[n, object_dim]`, float32."""
 
     @abstractmethod
     def motion(self, frames: torch.Tensor) -> torch.Tensor:
@@ -49,7 +42,7 @@ class Encoder(ABC):
             frames: `[n, height, width, 3]`, uint8 RGB in the order of time, n even.
 
         Returns:
-            `[n / 2, 768]`, float32, the size of VideoMAE's features.
+            `[n / 2, motion_dim]`, float32.
 
         Raises:
             ValueError: n is odd or 0.

@@ -1,9 +1,7 @@
 """Two small networks that stand in for CLIP and VideoMAE on the embedded data set.
 
-They were trained once, on invented instruments only (`python -m contav_lib.minimusic.train_tiny`): they have seen none of
-the 20 classes of the data set, so a new class is as new to them as to the separator. They are frozen: no download,
-milliseconds a clip, the same shapes as the real encoders. `python -m contav_lib.minimusic.measure_tiny` measures what they
-see of the 20 classes.
+They were trained once, on invented instruments only (`python -m contav_lib.minimusic.train_tiny`): a class of the data set
+is as new to them as to the separator. `python -m contav_lib.minimusic.measure_tiny` measures what they see of the 20 classes.
 """
 
 import hashlib
@@ -19,7 +17,7 @@ from contav_lib.utils.registry import ENCODERS
 from contav_lib.utils.storage import load_tensors, without_prefix
 
 WEIGHTS = Path(str(files("contav_lib.encoders") / "tiny.safetensors"))  # comes with the package
-OBJECT_SIZE, MOTION_SIZE = 512, 768
+OBJECT_SIZE, MOTION_SIZE = 512, 768  # those of CLIP and VideoMAE
 _HEIGHT, _WIDTH = 60, 80  # all that the networks see of a picture
 
 
@@ -80,6 +78,7 @@ class TinyEncoder(Encoder):
 
     version = "2"
     longest_side = 160
+    object_dim, motion_dim = OBJECT_SIZE, MOTION_SIZE
 
     def __init__(self, weights: str | Path | None = None):
         path = Path(weights) if weights else WEIGHTS
@@ -87,20 +86,16 @@ class TinyEncoder(Encoder):
             raise FileNotFoundError(f"{path} is missing. Make it with: python -m contav_lib.minimusic.train_tiny")
         self.weights_hash = hashlib.sha256(path.read_bytes()).hexdigest()
         stored, _ = load_tensors(path)
-        self._object_network = _frozen(TinyNetwork(OBJECT_SIZE), without_prefix("object.", stored))
-        self._motion_network = _frozen(TinyNetwork(MOTION_SIZE), without_prefix("motion.", stored))
+        self._object_network = _frozen(TinyNetwork(self.object_dim), without_prefix("object.", stored))
+        self._motion_network = _frozen(TinyNetwork(self.motion_dim), without_prefix("motion.", stored))
 
     @torch.no_grad()
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
-        """`Encoder.objects`: frames `[n, height, width, 3]` uint8 -> `[n, 512]` float32."""
         return self._object_network(object_input(shrink(frames)))
 
     @torch.no_grad()
     def motion(self, frames: torch.Tensor) -> torch.Tensor:
-        """`Encoder.motion`: frames `[n, height, width, 3]` uint8 -> `[n / 2, 768]` float32.
-
-        Each step looks at its 2 frames and the one before them.
-        """
+        """See `Encoder.motion`. Each step looks at its 2 frames and the one before them."""
         if len(frames) % 2 or not len(frames):
             raise ValueError(f"{len(frames)} frames were given; motion needs an even number, 2 or more: 2 a step.")
         brightness = luminance(shrink(frames))

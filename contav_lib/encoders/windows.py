@@ -18,7 +18,7 @@ def feature_map(
         places: rows and columns of windows, spread evenly from border to border.
 
     Returns:
-        `[n, 512, rows, columns]`, as `SoundOfPixels.where` takes it.
+        `[n, object_dim, rows, columns]`, as `SoundOfPixels.where` takes it.
 
     Raises:
         ValueError: the window is larger than the pictures.
@@ -30,8 +30,7 @@ def feature_map(
         )
     tops = torch.linspace(0, height - window[0], places[0]).round().long()
     lefts = torch.linspace(0, width - window[1], places[1]).round().long()
-    windows = frames.unfold(1, window[0], 1).unfold(2, window[1], 1)[
-        :, tops[:, None], lefts
-    ]  # [n, rows, columns, 3, h, w]
+    every = frames.unfold(1, window[0], 1).unfold(2, window[1], 1)
+    windows = every[:, tops[:, None], lefts]  # [n, rows, columns, 3, h, w]
     features = encoder.objects(windows.flatten(0, 2).permute(0, 2, 3, 1))
     return features.unflatten(0, (count, *places)).permute(0, 3, 1, 2)

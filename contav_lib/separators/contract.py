@@ -17,6 +17,7 @@ import torch
 
 from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.continual.tasks import Task
+from contav_lib.encoders.contract import ContractBroken, need
 from contav_lib.losses import total
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, old_rows, save_separator
@@ -25,10 +26,6 @@ from contav_lib.utils.registry import SEPARATORS
 CLASSES = 4  # what a separator is made for here; it grows to 6
 Make = Callable[[int], Separator]  # number of classes -> a fresh separator
 MakeBatch = Callable[..., Batch]
-
-
-class ContractBroken(AssertionError):
-    """A separator does not keep the contract; the message names the check and says what was found."""
 
 
 def check_separator(
@@ -336,9 +333,3 @@ def close(found: torch.Tensor, expected: torch.Tensor, tolerance: float, what: s
     """Ask that no value is off by more than the tolerance; `what` says what is wrong otherwise."""
     off = (found - expected).abs().max()
     need(bool(off <= tolerance), f"{what} (by up to {off:.2g}).")
-
-
-def need(kept: bool, otherwise: str) -> None:
-    """Raise `ContractBroken` with the text `otherwise`, unless the contract is kept."""
-    if not kept:
-        raise ContractBroken(otherwise)

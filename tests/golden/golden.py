@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from contav_lib.separators import IQuery
+from contav_lib.separators.iquery import IQuery
 from contav_lib.separators.iquery_official import PREDICTOR_NAMES, UNET_NAMES, our_name
 
 

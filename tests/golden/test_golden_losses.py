@@ -5,7 +5,7 @@ import torch
 from golden import assert_near, load
 
 from contav_lib import audio, losses
-from contav_lib.separators import IQuery
+from contav_lib.separators.iquery import IQuery
 
 
 @pytest.fixture

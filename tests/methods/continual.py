@@ -3,7 +3,7 @@
 from contav_lib.continual.tasks import Task
 from contav_lib.methods import method_class
 from contav_lib.mixtures.sampler import Sampler
-from contav_lib.separators import IQuery, IQueryConfig
+from contav_lib.separators.iquery import IQuery, IQueryConfig
 
 
 def make_separator(num_classes: int = 2) -> IQuery:

@@ -12,7 +12,7 @@ from contav_lib.experiments.setup import make_method
 from contav_lib.methods import Method, method_class, register_method
 from contav_lib.methods.contav import ContAV
 from contav_lib.methods.teacher import Teacher
-from contav_lib.separators import IQuery
+from contav_lib.separators.iquery import IQuery
 from contav_lib.utils.storage import load_tensors
 
 

@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.clip_store import ClipStore
-from contav_lib.separators import CoSeparation
-from contav_lib.separators.coseparation import Up
+from contav_lib.separators.coseparation import CoSeparation, Up
 
 
 def some_batch(sources: int = 2):

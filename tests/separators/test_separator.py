@@ -8,7 +8,8 @@ import pytest
 import torch
 from small_separators import SIZES, inputs, make
 
-from contav_lib.separators import IQuery, load_separator, save_separator
+from contav_lib.separators import load_separator, save_separator
+from contav_lib.separators.iquery import IQuery
 from contav_lib.separators.separator import load_weights
 from contav_lib.utils.storage import StorageError, load_tensors, save_tensors
 

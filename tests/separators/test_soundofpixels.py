@@ -7,8 +7,8 @@ from small_separators import inputs, make
 from torch.nn import functional
 
 from contav_lib.mixtures.clip_store import ClipStore
-from contav_lib.separators import SoundOfPixels
 from contav_lib.separators.separator import Separator
+from contav_lib.separators.soundofpixels import SoundOfPixels
 
 
 @pytest.fixture

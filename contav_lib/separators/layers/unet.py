@@ -70,17 +70,10 @@ class Up(nn.Module):
     def combined(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Weighted sums of the maps that `forward` gives where there is no batch norm, without making those maps.
 
-        The weights are put into the kernel: N convolved maps are cheaper than many, of which N sums are taken.
-
-        Args:
-            x: `[B, C, H, W]`. weights: `[B, N, outputs]`.
-
-        Returns:
-            `[B, N, 2 * H, 2 * W]`.
+        The weights `[B, N, outputs]` are put into the kernel: N convolved maps `[B, N, 2 * H, 2 * W]` are cheaper than many, of
+        which N sums are taken.
         """
-        kernel = torch.einsum("bnm,mkc->bnkc", weights, self._kernel()).flatten(
-            1, 2
-        )  # each row has a kernel of its own
+        kernel = torch.einsum("bnm,mkc->bnkc", weights, self._kernel()).flatten(1, 2)  # a kernel of its own each row
         pixels = functional.relu(x).permute(0, 2, 3, 1).flatten(1, 2)  # [B, H * W, C], as they lie in memory
         sides = (2 * x.shape[2], 2 * x.shape[3])
         return functional.fold((pixels @ kernel.mT).mT, sides, kernel_size=4, stride=2, padding=1)
@@ -99,16 +92,13 @@ class UNet(nn.Module):
         levels: how often the axes are halved (7 in the paper), at least 4. F and T must be multiples of `2^levels`.
         frequency_codes: channels added to the input that tell how high up a pixel lies: so many sine and cosine pairs. A
             convolution by itself can't know that; the paper's 7 levels find out from the borders, 4 levels hardly do.
-
-    Shape:
-        `[B, 1, F, T]` log magnitude -> `UNetMaps`.
     """
 
     def __init__(self, width: int = 64, mask_dim: int = 32, levels: int = 7, frequency_codes: int = 0):
         super().__init__()
         if levels <= LATENT_LEVEL:
             raise ValueError(
-                f"A U-Net of {levels} levels has no latent map at 1/8 size; give it at least {LATENT_LEVEL + 1}."
+                f"A U-Net of {levels} levels has no latent map at 1/8 size; give it {LATENT_LEVEL + 1} or more."
             )
         channels = [width * min(2**level, 8) for level in range(levels)]
         self.levels, self.frequency_codes = levels, frequency_codes
@@ -118,19 +108,16 @@ class UNet(nn.Module):
             for level, (inputs, outputs) in enumerate(zip([1 + 2 * frequency_codes, *channels], channels, strict=False))
         )
         # The level up from size 1/2^(i+1) to 1/2^i: its inputs are its neighbour's outputs and the map from the way down.
+        outputs = [mask_dim, *channels]
         self.up = nn.ModuleList(
-            Up(
-                channels[level] * (1 if level == levels - 1 else 2),
-                channels[level - 1] if level else mask_dim,
-                normalise=level > 0,
-            )
+            Up(channels[level] * (1 if level == levels - 1 else 2), outputs[level], normalise=level > 0)
             for level in reversed(range(levels))
         )
         # The same numbers in another order in memory: channels last is the order convolutions are fastest in.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this argument
 
     def forward(self, x: torch.Tensor) -> UNetMaps:
-        """Pass all levels but the outermost one up: `mask_features` and `mix` do that."""
+        """Pass log magnitudes `[B, 1, F, T]` through all levels but the outermost one up: `mask_features` and `mix` do that."""
         check_sides(x, self.levels)
         x = self.input_norm(x)
         outermost = self.down[0]
@@ -170,10 +157,7 @@ def with_frequency_codes(x: torch.Tensor, pairs: int) -> torch.Tensor:
 
 
 def frequency_codes(x: torch.Tensor, pairs: int) -> torch.Tensor:
-    """`2 * pairs` channels that tell how high up a pixel of `[B, C, F, T]` lies, `[1, 2 * pairs, F, T]`.
-
-    They are sines and cosines of half a turn, one, two, ... turns over the frequency axis.
-    """
+    """Sines and cosines of half a turn, one, two, ... over the frequency axis of `[B, C, F, T]`: `[1, 2 * pairs, F, T]`."""
     height = torch.linspace(-1, 1, x.shape[2], device=x.device, dtype=x.dtype)
     turns = 2.0 ** torch.arange(-1, pairs - 1, device=x.device, dtype=x.dtype)
     angle = pi * turns[:, None] * height
