@@ -7,15 +7,14 @@ sound feature, from which the mask's channel weights are made (paper, eq. 4 to 6
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
 from contav_lib.separators.layers.unet import UNet
-from contav_lib.separators.separator import Separator, SeparatorOutput, load_weights, register_separator
+from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
 
 
 @dataclass(frozen=True)
@@ -254,23 +253,3 @@ class IQuery(Separator):
         old = self.predictor.queries.weight.detach()
         fresh = torch.randn(num_classes - len(old), old.shape[1], generator=generator).to(old)
         self.predictor.queries = nn.Embedding.from_pretrained(torch.cat([old, fresh]), freeze=False)
-
-    @classmethod
-    def from_official(cls, unet: Path, predictor: Path, heads: int = 8, **options: Any) -> "IQuery":
-        """Load the authors' two checkpoint files (the sound network's and the mask predictor's).
-
-        Only tensors are read (`torch.load(weights_only=True)`): no code inside the files is run.
-
-        Args:
-            heads: number of attention heads; a checkpoint does not tell it.
-            options: further settings of `IQueryConfig`, such as `padding="added"`.
-
-        Raises:
-            ValueError: a file holds something else than such a checkpoint.
-        """
-        from contav_lib.separators.iquery_official import convert
-
-        num_classes, sizes, weights = convert(unet, predictor)
-        separator = cls(num_classes, IQueryConfig(**{**sizes, "heads": heads, **options}))
-        load_weights(separator, weights, predictor)
-        return separator.eval()

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from official import PREDICTOR_NAMES, UNET_NAMES, convert, our_name
 from safetensors.torch import load_file
 
-from contav_lib.separators.iquery import IQuery
-from contav_lib.separators.iquery_official import PREDICTOR_NAMES, UNET_NAMES, our_name
+from contav_lib.separators.iquery import IQuery, IQueryConfig
 
 
 class Golden:
@@ -38,11 +38,12 @@ def load(folder: Path, name: str) -> Golden:
     return Golden(folder, name)
 
 
-def iquery_from_states(folder: Path, sound: dict, mask: dict, heads: int, padding: str = "added") -> IQuery:
-    """An `IQuery` with the authors' weights, by way of two checkpoint files in `folder`."""
-    torch.save(sound, folder / "sound.pth")
-    torch.save(mask, folder / "mask.pth")
-    return IQuery.from_official(folder / "sound.pth", folder / "mask.pth", heads=heads, padding=padding)
+def iquery_from_states(sound: dict, mask: dict, heads: int, padding: str = "added") -> IQuery:
+    """An `IQuery` with the weights of the authors' sound network and mask predictor."""
+    num_classes, sizes, weights = convert(sound, mask)
+    iquery = IQuery(num_classes, IQueryConfig(**sizes, heads=heads, padding=padding))
+    iquery.load_state_dict(weights)
+    return iquery.eval()
 
 
 def our_parameter(name: str, levels: int) -> str | None:

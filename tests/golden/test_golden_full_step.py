@@ -53,14 +53,14 @@ def weights_of(golden, prefix: str) -> tuple[dict, dict]:
     return golden.under(f"{prefix}.sound."), golden.under(f"{prefix}.mask.")
 
 
-def step_losses(golden, tmp_path, step: str, batch_statistics: bool = True):
+def step_losses(golden, step: str, batch_statistics: bool = True):
     """The model after the backward pass, its batch, its answer, the unweighted terms, the total and the method."""
     config = golden.config
     weights = {name: config["args"][f"lam_{theirs}"] for name, theirs in LAMBDAS.items()}
     method = ContAV(**weights, teacher_batch_statistics=batch_statistics)
-    old = iquery_from_states(tmp_path, *weights_of(golden, "s0"), config["heads"])
+    old = iquery_from_states(*weights_of(golden, "s0"), config["heads"])
     method.begin_task(Task(index=int(step == "s1"), classes=(), seen=(), clips=(), memory=()), old)
-    model = iquery_from_states(tmp_path, *weights_of(golden, step), config["heads"]).train()
+    model = iquery_from_states(*weights_of(golden, step), config["heads"]).train()
     batch = make_batch(golden, step)
     separation = model(batch.mixture, batch.visual, batch.classes)
     terms = model.losses(batch, separation) | method.losses(batch, separation)
@@ -71,8 +71,8 @@ def step_losses(golden, tmp_path, step: str, batch_statistics: bool = True):
 
 
 @pytest.mark.parametrize("step", ["s0", "s1"])
-def test_training_step(golden, tmp_path, step):
-    model, batch, separation, terms, total, method = step_losses(golden, tmp_path, step)
+def test_training_step(golden, step):
+    model, batch, separation, terms, total, method = step_losses(golden, step)
     scalars = golden.scalars
     for n in range(golden.config["num_mix"]):
         assert_near(batch.ratio_masks[:, n, ::2, ::2], golden[f"gt_masks_s2.{n}"].squeeze(1))
@@ -112,9 +112,9 @@ def test_training_step(golden, tmp_path, step):
         assert_near(buffers[our_parameter(f"sound.{theirs}", model.unet.levels)], expected)
 
 
-def test_a_frozen_old_model(golden, tmp_path):
+def test_a_frozen_old_model(golden):
     """The kit's default: the old model in eval mode, unlike the authors' code."""
-    *_, terms, total, method = step_losses(golden, tmp_path, "s1", batch_statistics=False)
+    *_, terms, total, method = step_losses(golden, "s1", batch_statistics=False)
     for name in ("distillation", "instance_aware", "class_aware"):
         assert terms[name] == pytest.approx(golden.scalars[f"s1.alt.old_eval.{TERMS[name]}"], abs=1e-5), name
     assert total == pytest.approx(golden.scalars["s1.alt.old_eval.loss"], abs=1e-5)

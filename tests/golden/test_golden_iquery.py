@@ -18,9 +18,9 @@ def predictor_golden(golden_folder):
 
 
 @pytest.fixture
-def iquery(unet_golden, predictor_golden, tmp_path):
+def iquery(unet_golden, predictor_golden):
     heads = predictor_golden.config["nheads"]
-    return iquery_from_states(tmp_path, unet_golden.under("state."), predictor_golden.under("state."), heads)
+    return iquery_from_states(unet_golden.under("state."), predictor_golden.under("state."), heads)
 
 
 def visual(golden, mask=None) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """Growing, bad sizes, and a separator's life on disk; `test_contract.py` holds what all separators must keep."""
 
-import pickle
 import re
 from dataclasses import replace
 
@@ -103,37 +102,3 @@ def test_an_answer_is_shown_in_one_line_of_shapes():
         "SeparatorOutput(masks=[2, 2, 64, 32], features={audio: [2, 2, 8], object: [2, 2, 8]}, intermediate=(["
     )
     assert "\n" not in repr(output) and "attention" not in repr(output)
-
-
-class Malicious:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return open, (str(self.marker), "w")
-
-
-@pytest.mark.parametrize("by", ["torch", "pickle"])
-def test_official_checkpoints_cannot_run_code(tmp_path, by):
-    marker, file = tmp_path / "marker", tmp_path / "unet.pth"
-    content = {"downconv1.weight": torch.zeros(4, 1, 4, 4), "more": Malicious(marker)}
-    if by == "torch":
-        torch.save(content, file)
-    else:
-        file.write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(ValueError, match=r"unet\.pth can't be read as a checkpoint of tensors only"):
-        IQuery.from_official(file, file)
-    assert not marker.exists()
-    with file.open("rb") as opened:
-        torch.load(opened, weights_only=False) if by == "torch" else pickle.load(opened)
-    assert marker.exists()  # so the file was dangerous
-
-
-def test_other_files_are_no_official_checkpoints(tmp_path):
-    torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"other\.pth is not the expected checkpoint.*'downconv1\.weight'"):
-        IQuery.from_official(tmp_path / "other.pth", tmp_path / "other.pth")
-    (tmp_path / "text.pth").write_text("hello")
-    for name in ("text.pth", "missing.pth"):
-        with pytest.raises(ValueError, match=name):
-            IQuery.from_official(tmp_path / name, tmp_path / name)

@@ -1,7 +1,6 @@
 """Names and sizes of the authors' iQuery checkpoints, in ours."""
 
 import re
-from pathlib import Path
 
 import torch
 
@@ -37,12 +36,8 @@ PREDICTOR_NAMES = [
 ]
 
 
-def convert(unet: Path, predictor: Path) -> tuple[int, dict[str, int], Weights]:
-    """Number of classes, sizes (as in `IQueryConfig`) and weights of an `IQuery` equal to the authors' two checkpoint files.
-
-    See `IQuery.from_official`.
-    """
-    sound, mask = _read(unet, "downconv1.weight"), _read(predictor, "query_embed.weight")
+def convert(sound: Weights, mask: Weights) -> tuple[int, dict[str, int], Weights]:
+    """Number of classes, sizes (as in `IQueryConfig`) and weights of an `IQuery` equal to the authors' two networks."""
     levels = sum(re.fullmatch(r"downconv\d+\.weight", name) is not None for name in sound)
     encoder = {name.split(".")[3] for name in mask if name.startswith("transformer.encoder.layers.")}
     decoder = {name.split(".")[3] for name in mask if name.startswith("transformer.decoder.layers.")}
@@ -75,17 +70,3 @@ def our_name(name: str, table: list[tuple[str, str]], levels: int = 7) -> str | 
             filled = match.expand(ours)
             return filled.format(level=number - 1, innermost=levels - number, later=number - 1, twice=2 * number)
     return None
-
-
-def _read(path: Path, expected: str) -> Weights:
-    try:
-        # The authors' files are pickles; only tensors are taken out of them.
-        loaded = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
-    except Exception as error:  # what the restricted unpickler makes of foreign bytes can be any error
-        raise ValueError(f"{path} can't be read as a checkpoint of tensors only: {error}") from error
-    weights = (
-        {str(name).removeprefix("module."): value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
-    )
-    if expected not in weights:
-        raise ValueError(f"{path} is not the expected checkpoint of the authors' code: it holds no {expected!r}.")
-    return weights
