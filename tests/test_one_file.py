@@ -21,6 +21,7 @@ from contav_lib.utils.registry import ENCODERS
 @ENCODERS.register("grey")
 class Grey(Encoder):
     version, weights_hash, longest_side = "1", "", 32
+    object_dim, motion_dim = 512, 768
 
     def objects(self, frames):
         return frames.float().mean((1, 2, 3)).unsqueeze(1).expand(-1, 512) / 255

@@ -20,7 +20,7 @@ VARIANTS = [
 ]
 ALL = [*((name, {}) for name in METHODS), *VARIANTS]
 # The settings that weigh a method's terms in the second task.
-WEIGHTS = {
+WEIGHTS: dict[str, tuple[str, ...]] = {
     "avcil": ("distillation", "instance_weight", "class_weight", "attention"),
     "contav": ("distillation", "instance_weight", "class_weight"),
     "der": ("distillation",),
@@ -29,6 +29,8 @@ WEIGHTS = {
     "lwf": ("distillation",),
     "plop": ("distillation", "pod"),
 }
+WITHOUT_TERMS = ("adapters", "finetune", "freeze", "joint", "replay", "scratch")  # in the second task
+OF_KIT = (*WEIGHTS, *WITHOUT_TERMS)  # what is said of these need not hold for methods to come
 
 
 class Stop(Exception):
@@ -51,12 +53,7 @@ def course(config, **options):
     return history, load_tensors(result.folder / f"checkpoints/task_{len(result.tasks)}.safetensors")[0]
 
 
-def test_the_methods_are_these():
-    assert METHODS == ["adapters", "avcil", "contav", "der", "ewc", "ewf", "finetune", "freeze", "joint", "lwf", "plop",
-                       "replay", "scratch"]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", OF_KIT)
 def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
     # ContAV-Sep's contrastive terms work on the first task's own features, too: eq. 13 without an old model.
     off = dict(instance_weight=0, class_weight=0) if name == "contav" else {}
@@ -135,7 +132,8 @@ def test_the_state_is_all_there_is_to_keep(make_bank, name, settings):
             for parameter in fresh.parameters():
                 parameter += 0.01
         terms.append(losses(chosen, fresh.eval(), batch_of(bank, task, share=0.7)))
-    assert terms[0].keys() == terms[1].keys() and bool(terms[0]) == (name in WEIGHTS)
+    assert terms[0].keys() == terms[1].keys()
+    assert bool(terms[0]) == (name in WEIGHTS) or name not in OF_KIT
     assert all(torch.equal(value, terms[1][key]) for key, value in terms[0].items())
 
 
