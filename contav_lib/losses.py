@@ -69,7 +69,6 @@ def cross_modal_similarity(
         features: one `[R, D]` a modality; all the same R and D; they are L2-normalised here.
         positives: bool `[R, R]`, symmetric.
         pairs: such as `(("audio", "object"), ("audio", "motion"))`.
-        mean_over_rows: see `contrastive_loss`.
 
     Raises:
         ValueError: no pair, or a pair with a modality that has no features.

@@ -27,8 +27,7 @@ class Variant:
         note: what follows the method's title and memory: "asks with a new picture".
         title, colour: of a control that goes by a name of its own; "" for those of the method.
         place: among the rows of a comparison: 1 to 12 are those of the paper's Table 1. None for the row of a study only.
-        paper: Pian et al. 2024, Tables 1 and 2, MUSIC-21, by separator: SDR, SIR, SAR in dB. Other data, other sizes: for
-            orientation only.
+        paper: Pian et al. 2024, Tables 1 and 2, MUSIC-21, by separator: SDR, SIR, SAR in dB, for orientation only.
         tries: settings to search among, on top of `settings`, for a control that is searched as methods are.
     """
 
@@ -137,7 +136,7 @@ def register_method(name: str) -> Callable[[type[Method]], type[Method]]:
 
 
 def method_class(name: str) -> type[Method]:
-    """Class of the method registered as `name`; an unknown name is a ValueError that gives the nearest."""
+    """The method registered as `name`; an unknown name is a ValueError that gives the nearest."""
     return METHODS.find(name)
 
 

@@ -115,10 +115,7 @@ def local_pod(map: torch.Tensor, scales: tuple[int, ...] = SCALES) -> torch.Tens
 
 @cache
 def mean_of_cells(side: int, scales: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Matrix `[cells of all scales, finest cells]` that makes means over cells from the sums over a side's finest cells.
-
-    Each scale must divide the largest.
-    """
+    """Matrix `[cells of all scales, finest cells]` that makes means over cells from the sums over a side's finest cells."""
     finest = gcd(max(scales), side)
     counts = [gcd(scale, side) for scale in scales]
     whole = [torch.eye(count).repeat_interleave(finest // count, 1) * count / side for count in counts]

@@ -35,11 +35,7 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> TeacherOutput | None:
-        """Ask the old model once, about mixtures that hold a source of an old class (about all with `batch_statistics`).
-
-        Returns:
-            None when there is nothing to ask.
-        """
+        """Ask the old model once, about mixtures with a source of an old class (all with `batch_statistics`); None without."""
         places, wanted = batch.memory_index(), batch.is_old_class.any(1)
         if not len(places):
             return None

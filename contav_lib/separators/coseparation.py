@@ -54,11 +54,7 @@ class Up(nn.Module):
 class ConditionedUNet(nn.Module):
     """The way down once a mixture, the way up once a source.
 
-    Args:
-        width: channels after the first level (64 in the paper); 2, 4, 8, 8, ... times that below.
-        levels: how often the axes are halved (7 in the paper). F and T must be multiples of `2^levels`.
-        visual_dim: values of the feature that is laid over the bottleneck.
-        frequency_codes: see `UNet`.
+    `visual_dim` are the values of the feature that is laid over the bottleneck; for the other sizes see `UNet`.
     """
 
     def __init__(self, width: int, levels: int, visual_dim: int, frequency_codes: int):
@@ -98,8 +94,7 @@ class CoSeparationConfig:
     Attributes:
         width, levels, frequency_codes: the U-Net's (see `ConditionedUNet`).
         visual_dim: values of the projected object feature, and of `audio`.
-        classifier_width, classifier_blocks: see `ResNet`.
-        classifier_weight: of the classifier's cross-entropy among the losses.
+        classifier_width, classifier_blocks: see `ResNet`. classifier_weight: of its cross-entropy among the losses.
         classifier_reaches_masks: whether what trains the classifier, and CrossSDC through the feature `audio`, trains the masks
             as well, as the authors have it. Through the logarithm its gradient grows as 1 / mask.
         object_dim: values of the object feature.
@@ -120,9 +115,8 @@ class CoSeparationConfig:
 class CoSeparation(Separator):
     """Co-Separation of any size.
 
-    The picture comes as the frozen feature of the object that every separator here is given; the authors train a
-    ResNet-18 on frames. The feature `audio` for CrossSDC is our choice, for the paper has none: the classifier's pooled
-    feature of the separated spectrogram, projected to the width of `object`.
+    The picture comes as a frozen object feature; the authors train a ResNet-18 on frames. The feature `audio` for CrossSDC is
+    our choice: the classifier's pooled feature of the separated spectrogram, projected to the width of `object`.
 
     References:
         Gao and Grauman, Co-Separating Sounds of Visual Objects, ICCV 2019.
@@ -158,11 +152,7 @@ class CoSeparation(Separator):
         )
 
     def losses(self, batch: Batch, separation: SeparatorOutput) -> dict[str, torch.Tensor]:
-        """Terms `separation` and `classifier`.
-
-        `separation`: what the objects of one video sing together is that video's sound, so the masks of sources of the same
-        video are summed before they are compared. `classifier`: each separated sound is of its class.
-        """
+        """`separation`, for which masks of sources of one video are summed: together they are its sound; and `classifier`."""
         asked = slice(batch.num_sources)  # a method may have asked about more
         videos, logits = batch.videos[:, asked], separation.for_losses["class_logits"][:, asked]
         same_video = (videos.unsqueeze(2) == videos.unsqueeze(1)).to(separation.masks.dtype)

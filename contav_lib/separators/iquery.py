@@ -29,9 +29,6 @@ class IQueryConfig:
         object_dim, motion_dim: values of the object and of the motion feature.
         padding: "masked" leaves padded motion steps out. "added" is the authors' code: the padding mask, a float, is
             added to the attention logits (so padding is favoured) and padding counts in the motion's mean.
-
-    Raises:
-        ValueError: an unknown padding, or fewer than two decoder layers.
     """
 
     width: int = 64
@@ -52,7 +49,7 @@ class IQueryConfig:
             raise ValueError(f"padding is 'masked' or 'added', not {self.padding!r}.")
         if self.decoder_layers < 2:
             raise ValueError(
-                f"iQuery needs a decoder layer for motion and one for sound at least, not {self.decoder_layers}."
+                f"iQuery needs a decoder layer for motion and one or more for sound, not {self.decoder_layers}."
             )
 
 
@@ -136,10 +133,7 @@ class Prediction(NamedTuple):
 class Predictor(nn.Module):
     """The audio-visual transformer: latent tokens, picture and class in, the weights of the mask features out.
 
-    Args:
-        latent_dim: channels of the U-Net's latent map.
-        num_classes: number of queries, Q.
-        config: all other sizes.
+    `latent_dim` are the channels of the U-Net's latent map; there are Q = `num_classes` queries.
     """
 
     def __init__(self, latent_dim: int, num_classes: int, config: IQueryConfig):

@@ -48,8 +48,7 @@ class SoundOfPixels(Separator):
 
     The K values that the picture gives say how much of each map belongs to the source; the same K values are its
     feature `object` for CrossSDC. `audio`, our choice, is what the K maps hold on average where the source's mask lets
-    sound through, projected. The U-Net is iQuery's, which came from this one. It tells no classes apart, so there is
-    nothing to grow.
+    sound through, projected. It tells no classes apart, so there is nothing to grow.
 
     References:
         Zhao et al., The Sound of Pixels, ECCV 2018.
@@ -86,17 +85,14 @@ class SoundOfPixels(Separator):
         )
 
     def where(self, mixture: torch.Tensor, feature_map: torch.Tensor) -> torch.Tensor:
-        """Map of where the sound comes from: each position of the picture is asked for its part of the mixture.
+        """Map of where the sound of `[B, 1, F, T]` comes from: each position of the picture is asked for its part of it.
 
         Args:
-            mixture: log-frequency magnitude `[B, 1, F, T]`.
+            mixture: log-frequency magnitude.
             feature_map: object features of H x W positions, `[B, object_dim, H, W]`.
 
         Returns:
             The energy that each position's mask lets through, as a share of the mixture's, `[B, H, W]` in 0 .. 1.
-
-        Raises:
-            ValueError: the shapes don't fit.
         """
         width = self.object_projection.in_features
         if feature_map.ndim != 4 or feature_map.shape[:2] != (len(mixture), width):

@@ -43,15 +43,9 @@ class Best:
 
 
 class Trainer:
-    """Teaches a separator a task by a method.
+    """Teaches a separator, as it is before a task (`learn` grows it), by a method.
 
-    Args:
-        config: see `contav_lib.config.Config`.
-        separator: as it is before the task: `learn` grows it.
-        method: the method.
-        train, validation: the clips.
-        folder: where `progress.safetensors` goes, the state of the task at hand.
-        history: takes the records.
+    `progress.safetensors` in the folder is the state of the task at hand; the history takes the records.
     """
 
     def __init__(

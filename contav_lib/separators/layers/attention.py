@@ -8,12 +8,7 @@ from torch.nn import functional
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017) on `[B, L, D]` tokens, with the weight layout of `nn.MultiheadAttention`.
-
-    Args:
-        width: D.
-        heads: number of heads; divides D.
-    """
+    """Multi-head attention (Vaswani et al. 2017) on `[B, L, D]` tokens, with the weight layout of `nn.MultiheadAttention`."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

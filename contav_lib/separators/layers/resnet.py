@@ -32,14 +32,11 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Spectrograms in, one vector each out: the strongest response of each channel.
+    """Spectrograms `[R, 1, F, T]` in, one vector each out, `[R, 8 * width]`: the strongest response of each channel.
 
     Args:
         width: channels of the first stage (64 in ResNet-18).
         blocks: residual blocks a stage (2 in ResNet-18).
-
-    Shape:
-        `[R, 1, F, T]` -> `[R, 8 * width]`.
     """
 
     def __init__(self, width: int = 64, blocks: int = 2):
