@@ -31,15 +31,16 @@ def check_encoder(encoder: str | type[Encoder]) -> None:
         value = getattr(made, name, None)
         need(isinstance(value, kind), f"its {name} is {value!r}, not {kind.__name__}.")
     frames = torch.randint(256, (FRAMES, 60, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    for ask, rows, width in ((made.objects, FRAMES, made.object_dim), (made.motion, FRAMES // 2, made.motion_dim)):
-        found, name = ask(frames), ask.__name__
+    for name, rows, width in (("objects", FRAMES, made.object_dim), ("motion", FRAMES // 2, made.motion_dim)):
+        ask = getattr(made, name)
+        found = ask(frames)
         what = f"{name} makes {list(found.shape)}, {found.dtype}, of {FRAMES} pictures"
         need(found.shape == (rows, width) and found.dtype == torch.float32, f"{what}, not [{rows}, {width}], float32.")
         need(not found.requires_grad, f"{name} follows gradients: write @torch.no_grad() above it.")
         need(bool(found.isfinite().all()), f"{name} makes values that are infinite or not a number.")
         need(
             torch.equal(ask(frames), found),
-            f"{name} makes other features of the same pictures: is a network in train mode?",
+            f"{name} makes other features when asked again: is a network in train mode?",
         )
     alone = torch.cat([made.objects(frame[None]) for frame in frames])
     need(torch.allclose(alone, made.objects(frames), atol=1e-3), "objects of a picture change with those beside it.")

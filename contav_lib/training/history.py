@@ -30,7 +30,7 @@ class History:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise StorageError(
-                f"Could not write {self.path}: {error}. Free some disk space, then run again."
+                f"Could not write {self.path}: {error}. Free disk space and run again: it goes on from the last checkpoint."
             ) from error
         for callback in self.callbacks:
             callback(record)

@@ -40,7 +40,10 @@ def test_encoders_keep_it(encoder):
         (dict(objects=lambda self, frames: Plain.objects(self, frames).double()), "torch.float64"),
         (dict(objects=lambda self, frames: Plain.objects(self, frames).requires_grad_()), "objects follows gradients"),
         (dict(objects=lambda self, frames: Plain.objects(self, frames) / 0), "infinite or not a number"),
-        (dict(objects=lambda self, frames: Plain.objects(self, frames) + torch.rand(1)), "other features of the same"),
+        (
+            dict(objects=lambda self, frames: Plain.objects(self, frames) + torch.rand(1)),
+            "other features when asked again",
+        ),
         (dict(objects=lambda self, frames: frames.float().mean((0, 1, 2)).repeat(len(frames), 2)), "with those beside"),
         (dict(motion=lambda self, frames: self.objects(frames)[::2, :5]), "motion takes 0 pictures"),
     ],
