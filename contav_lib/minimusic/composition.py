@@ -48,6 +48,11 @@ class Instrument:
     legato: tuple[float, float] = (0.5, 1.0)
     scales: tuple[str, ...] = tuple(SCALES)
 
+    @property
+    def compass(self) -> tuple[int, int]:
+        """Lowest and highest pitch of all presets."""
+        return min(low for _, low, _ in self.presets), max(high for _, _, high in self.presets)
+
 
 _CHINESE = ("pentatonic", "pentatonic", "minor pentatonic")
 _SONG = (idioms.tune, idioms.tune, idioms.ornamented)

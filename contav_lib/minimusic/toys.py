@@ -15,7 +15,7 @@ import numpy as np
 from contav_lib.minimusic import idioms
 from contav_lib.minimusic.composition import Instrument, Score, improvise
 from contav_lib.minimusic.drawing import film
-from contav_lib.minimusic.drawing.body import MOUTH, Player
+from contav_lib.minimusic.drawing.body import Player
 from contav_lib.minimusic.drawing.canvas import Canvas, Point, choose, rim, shade
 from contav_lib.minimusic.drawing.motion import Moment, moments
 from contav_lib.minimusic.idioms import Idiom
@@ -52,7 +52,8 @@ class Toy(Player):
         self.palette = [choose([colour], rng) for colour in self.palettes[rng.integers(3)]]
         self.place = self._place(own)
         self.closeness = float(own.choice([1, 1, 1.1, 1.2]))
-        self.seated, self.mirrors = own.random() < 0.3, own.random() < 0.8
+        self.knees = ((44, 96), (116, 96)) if own.random() < 0.3 else None
+        self.mirrors = own.random() < 0.8
         # Degrees by which it turns for a full stroke, a strike, and the whole compass.
         self.sway, self.start, self.rise = own.uniform(-5, 5), own.uniform(-4, 4), own.choice([0, own.uniform(-20, 20)])
         # The track, from the lowest to the highest pitch: over the whole toy, or from its end to the middle.
@@ -89,22 +90,17 @@ class Toy(Player):
         return x, own.uniform(72, 96), own.uniform(-180, 180)  # held; where it is blown, the mouth decides
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the musician, unless only the toy and the hands are seen."""
-        if self.pose == "near":
-            return
-        self.torso(canvas)
-        if self.seated:
-            self.thighs(canvas, ((44, 96), (116, 96)))
+        if self.pose != "near":  # where only the toy and the hands are seen
+            super().paint_still(canvas)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the toy with its moving part, and the hands."""
         x, y, degrees = self.place
         degrees += self.sway * moment.stroke + self.start * moment.strike + self.rise * moment.height
         if self.pose != "near":
             face = self.head(canvas, moment, nod=2, blow=0.6 * moment.level * (self.pose == "blown"))
             if self.pose == "blown":
                 # The toy's end stays at the lips.
-                lips, turn = canvas.local(face.pixel(MOUTH)), math.radians(degrees := 90 + (degrees - 90) / 3)
+                lips, turn = self.mouth(canvas, face), math.radians(degrees := 90 + (degrees - 90) / 3)
                 x, y = lips[0] + self.length / 2 * math.cos(turn), lips[1] + self.length / 2 * math.sin(turn)
         toy = canvas.placed(x, y, degrees)
         if self.gesture == "squeeze":

@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import pandas as pd
 from traitlets import Bool, Bytes, Float, Int, List, Unicode
 
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
-from contav_lib.widgets import assets, sound
+from contav_lib.widgets import sound
+from contav_lib.widgets.base import PageWidget, as_result, read
 
 KINDS = {
     "abx": "Which of the two is X?",
     "pick": "Which one is better: nearer to the reference, if there is one?",
     "rate": "How good is each, from 1 (bad) to 5 (excellent)?",
 }
+_REFERENCE = "the reference"
 
 
-class BlindTest(anywidget.AnyWidget):
+class BlindTest(PageWidget):
     """Compare two methods without knowing which is which; all sounds are made equally loud.
 
     A kind of test asks one question a trial. `abx`: A is one method, B the other, X one of the two; which? It tells
@@ -39,11 +41,11 @@ class BlindTest(anywidget.AnyWidget):
         seed: of chance; None is a new test every time.
 
     Raises:
-        ValueError: not two methods, not as many sounds for each, or a sound that can't be played.
+        ValueError: not two methods of different names, not as many sounds for each, or a sound that can't be played.
     """
 
-    _esm = assets.read("dom.js", "engine.js", "blind_test.js")
-    _css = assets.read("theme.css", "blind_test.css")
+    _esm = read("dom.js", "engine.js", "blind_test.js")
+    _css = read("theme.css", "blind_test.css")
 
     kind = Unicode().tag(sync=True)
     question = Unicode().tag(sync=True)
@@ -68,11 +70,9 @@ class BlindTest(anywidget.AnyWidget):
     ):
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}; it is one of {', '.join(map(repr, KINDS))}.")
-        if len(methods) != 2:
-            raise ValueError(f"{len(methods)} method(s) were given; a blind test compares two.")
+        self._methods = _two_names(methods, "BlindTest wants the sounds of two methods")
         if trials < 1:
             raise ValueError(f"trials is {trials}; at least one question must be asked.")
-        self._methods = [str(name) for name in methods]
         self._pairs = _align([_as_list(sounds) for sounds in methods.values()], self._methods)
         self._references = _check_references(references, kind, len(self._pairs))
         self._rng = np.random.default_rng(seed)
@@ -81,22 +81,24 @@ class BlindTest(anywidget.AnyWidget):
         # Whole from the beginning: a page takes the sounds as soon as it hears of the widget.
         first = self._compose(0, kind, sample_rate)
         super().__init__(kind=kind, question=KINDS[kind], trials=trials, rate=sample_rate, **first)
-        self.on_msg(self._receive)
-        assets.answer_pings(self)
 
     @classmethod
-    def from_results(cls, results: Mapping[str, Result], kind: str = "pick", **options: Any) -> "BlindTest":
+    def from_results(
+        cls, results: Mapping[str, Result | Path | str], kind: str = "pick", **options: Any
+    ) -> "BlindTest":
         """Compare what two experiments made of the same stored examples after their last task.
 
         Args:
-            results: two, by the name that the end of the test gives away.
+            results: two, or paths of their folders, by the name that the end of the test gives away.
             kind: the constructor's.
             **options: the constructor's.
 
         Raises:
             ValueError: there are no examples, or they are not the same ones.
         """
-        examples = {name: result.examples() for name, result in results.items()}
+        wanted = "BlindTest.from_results wants two results"
+        _two_names(results, wanted)
+        examples = {str(name): as_result(result, wanted).examples() for name, result in results.items()}
         if len({str([entry["labels"] for entry in entries]) for entries in examples.values()}) > 1 or not all(
             examples.values()
         ):
@@ -154,14 +156,13 @@ class BlindTest(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"BlindTest({self.kind}, {len(self._rows)} of {self.trials} answered)"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        fallback = {} if self.done else {"text/html": self.static_html()}
-        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
+    def _fallback(self) -> dict[str, Any]:
+        return {} if self.done else {"text/html": self.static_html()}
 
     def _convert(self, example: int, rate: int) -> dict[str, np.ndarray]:
         sounds = dict(zip(self._methods, self._pairs[example], strict=True))
         if self._references:
-            sounds["the reference"] = self._references[example]
+            sounds[_REFERENCE] = self._references[example]
         return sound.as_waveforms(sounds, rate)[0]
 
     def _compose(self, trial: int, kind: str, rate: int) -> dict[str, Any]:
@@ -182,13 +183,11 @@ class BlindTest(anywidget.AnyWidget):
             "labels": ["A", "B", "X" if kind == "abx" else "Reference"][: len(order)],
         }
 
-    def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        """Take an answer from the browser; one to a trial that is over, or a wrong one, counts for nothing."""
-        if self.done or not isinstance(message, dict) or message.get("trial") != self.trial:
-            return
+    def _hear(self, message: dict[str, Any]) -> None:
+        """Take an answer; one to a trial that is over, or a wrong one, counts for nothing."""
+        if self.done or message.get("trial") != self.trial:
+            raise ValueError("this trial is not asked now")
         answer = self._read(message)
-        if answer is None:
-            return
         a, b = (self._methods[number] for number in self._order)
         self._rows.append({"trial": self.trial + 1, "example": self._example, "a": a, "b": b, **answer})
         with self.hold_sync():
@@ -199,16 +198,16 @@ class BlindTest(anywidget.AnyWidget):
             else:
                 self.done, self.outcome = True, self._tell()
 
-    def _read(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Columns of `answers` for an answer; None if it is no answer to this kind of question."""
+    def _read(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Columns of `answers` for an answer."""
         named = dict(zip("AB", (self._methods[number] for number in self._order), strict=True))
         if self.kind == "rate":
-            a, b = message.get("rating_a", 0), message.get("rating_b", 0)
-            if a not in range(1, 6) or b not in range(1, 6):
-                return None
+            a, b = (message.get(key) for key in ("rating_a", "rating_b"))
+            if type(a) is not int or type(b) is not int or not {a, b} <= set(range(1, 6)):
+                raise ValueError("marks are whole numbers from 1 to 5")
             return {"rating_a": a, "rating_b": b, "chosen": None if a == b else named["AB"[b > a]]}
-        if (choice := message.get("choice")) not in named:
-            return None
+        if (choice := message.get("choice")) not in ("A", "B"):
+            raise ValueError("the answer is A or B")
         if self.kind == "pick":
             return {"chosen": named[choice]}
         x = self._methods[self._hidden]
@@ -231,6 +230,18 @@ def probability_by_guessing(hits: int, count: int, kind: str) -> float:
     return float(binomtest(hits, count, 0.5, alternative=side).pvalue) if count else float("nan")
 
 
+def _two_names(given: Any, wanted: str) -> list[str]:
+    """The names as texts, as answers, tables and pages show them: two that differ, and not the reference's."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{wanted} by name, as {{'one': ..., 'other': ...}}, not a {type(given).__name__}.")
+    names = [str(name) for name in given]
+    if len(names) != 2:
+        raise ValueError(f"{wanted}; {len(names)} method(s) were given.")
+    if len({*names, _REFERENCE}) < 3:
+        raise ValueError(f"{wanted} with two different names, none of them {_REFERENCE!r}; they are {names}.")
+    return names
+
+
 def _as_list(sounds: Any) -> list[Any]:
     return list(sounds) if isinstance(sounds, list | tuple) else [sounds]
 
@@ -245,10 +256,11 @@ def _align(sounds: list[list[Any]], names: Sequence[str]) -> list[tuple[Any, Any
 def _check_references(references: Sequence[Any] | None, kind: str, count: int) -> list[Any]:
     if references is None:
         return []
+    references = _as_list(references)
     if kind == "abx":
         raise ValueError("abx asks only whether a difference is heard; it has no references. Choose kind='pick'.")
     if len(references) != count:
         raise ValueError(
             f"There are {len(references)} references to {count} sound(s) of each method; give one to each."
         )
-    return list(references)
+    return references

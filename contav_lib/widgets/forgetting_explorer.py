@@ -1,10 +1,9 @@
 """The task matrix while it fills: what each method learns, and what it forgets, with the formulas filled in."""
 
-from collections.abc import Callable, Mapping
-from io import BytesIO
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
-import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
@@ -12,7 +11,7 @@ import traitlets
 from contav_lib.evaluation import metrics, task_matrix
 from contav_lib.experiments.result import Result
 from contav_lib.training.history import Callback, Record
-from contav_lib.widgets import assets
+from contav_lib.widgets.base import PageWidget, as_result, png, read
 
 NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 LIVE = "this run"  # what a run is called that was not given a name
@@ -25,7 +24,7 @@ class Player(Protocol):
         """Play an example, separated after task `after` (from 0)."""
 
 
-class ForgettingExplorer(anywidget.AnyWidget):
+class ForgettingExplorer(PageWidget):
     """Task matrices side by side, a line a task, and average, forgetting and backward transfer worked out in numbers.
 
     Given results, it shows them. Given as a callback, it fills row by row while an experiment runs:
@@ -38,7 +37,7 @@ class ForgettingExplorer(anywidget.AnyWidget):
     that was stored already (it makes no records), or takes the place of a run that is over, so that it can be heard.
 
     Args:
-        results: by name of the method; or a single one.
+        results: by name of the method; or a single one. The path of a result's folder stands for it.
         player: where a click on a cell plays that model's example of that task.
 
     Attributes:
@@ -50,8 +49,9 @@ class ForgettingExplorer(anywidget.AnyWidget):
         ValueError: something else than results was given.
     """
 
-    _esm = assets.read("dom.js", "colours.js", "forgetting_matrix.js", "forgetting_explorer.js")
-    _css = assets.read("theme.css", "forgetting_explorer.css")
+    from_page = frozenset({"score", "_cell"})
+    _esm = read("dom.js", "colours.js", "forgetting_matrix.js", "forgetting_explorer.js")
+    _css = read("theme.css", "forgetting_explorer.css")
 
     score = traitlets.Enum(metrics.SCORES, "sdr").tag(sync=True)
     selected = traitlets.Dict(read_only=True)
@@ -63,12 +63,16 @@ class ForgettingExplorer(anywidget.AnyWidget):
     _cell = traitlets.Dict().tag(sync=True)  # {"method", "learned", "tested"}
     _notice = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, results: Mapping[str, Result] | Result | None = None, player: Player | None = None):
+    def __init__(
+        self,
+        results: Mapping[str, Result | Path | str] | Result | Path | str | None = None,
+        player: Player | None = None,
+    ):
         super().__init__(_scores={name: NAMES[name] for name in metrics.SCORES})
-        assets.answer_pings(self)
         self.player = player
         self._results: dict[str, Result] = {}
-        for name, result in ({LIVE: results} if isinstance(results, Result) else results or {}).items():
+        named = {} if results is None else results if isinstance(results, Mapping) else {LIVE: results}
+        for name, result in named.items():
             self.add(name, result)
 
     def __call__(self, record: Record) -> None:
@@ -79,12 +83,9 @@ class ForgettingExplorer(anywidget.AnyWidget):
         """Return a callback for `run` that fills the matrix called `name`."""
         return lambda record: self._take(name, record)
 
-    def add(self, name: str, result: Result) -> None:
-        """Show a result; one of the same name is replaced."""
-        if not isinstance(result, Result):
-            raise ValueError(
-                f"{name!r} is a {type(result).__name__}, not a Result; of several seeds, give one: runs[0]."
-            )
+    def add(self, name: str, result: Result | Path | str) -> None:
+        """Show a result, or that in a folder; one of the same name is replaced."""
+        name, result = str(name), as_result(result, "ForgettingExplorer wants results by name, or one result")
         self._results[name] = result
         matrix = {score: _json(result.matrix(score)) for score in metrics.SCORES}
         self._put({"name": name, "tasks": result.tasks, "matrix": matrix})
@@ -96,20 +97,15 @@ class ForgettingExplorer(anywidget.AnyWidget):
 
     def matrix(self, name: str) -> np.ndarray:
         """Task matrix `[T, T]` of a method, in the score shown now; NaN where not measured."""
-        for method in self._methods:
-            if method["name"] == name:
-                return np.array(method["matrix"][self.score], dtype=float)
+        if name in self.names:
+            return np.array(self._methods[self.names.index(name)]["matrix"][self.score], dtype=float)
         raise ValueError(f"There is no method called {name!r} here; there are: {', '.join(self.names) or 'none yet'}.")
 
     def to_frame(self) -> pd.DataFrame:
         """Table of average, forgetting and backward transfer in the score shown now, in dB; a line a method."""
-        measures: dict[str, Callable] = {
-            "average": task_matrix.average,
-            "forgetting": task_matrix.forgetting,
-            "backward transfer": task_matrix.backward_transfer,
-        }
-        rows = {name: {title: of(self.matrix(name)) for title, of in measures.items()} for name in self._measured()}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=list(measures))
+        measures = (task_matrix.average, task_matrix.forgetting, task_matrix.backward_transfer)
+        rows = {name: [measure(self.matrix(name)) for measure in measures] for name in self._measured()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["average", "forgetting", "backward transfer"])
 
     def _measured(self) -> list[str]:
         return [name for name in self.names if np.isfinite(self.matrix(name)).any()]
@@ -126,7 +122,7 @@ class ForgettingExplorer(anywidget.AnyWidget):
         """Add a row. The first task's begins a new run; rows of tasks learned before a stop stay empty."""
         rows, task = record["tasks"], record["task"]
         count = len(rows["sdr"])
-        known = next((method["matrix"] for method in self._methods if method["name"] == name), None)
+        known = {method["name"]: method["matrix"] for method in self._methods}.get(name)
         if task == 0 or known is None or len(known["sdr"]) != count:
             known = {score: [[None] * count for _ in range(count)] for score in metrics.SCORES}
         matrix = {score: [rows[score] if at == task else row for at, row in enumerate(known[score])] for score in known}
@@ -135,58 +131,52 @@ class ForgettingExplorer(anywidget.AnyWidget):
         self._progress = {} if task + 1 == count else {**self._progress, "text": f"{name} has learned task {task + 1}"}
 
     def _put(self, method: dict[str, Any]) -> None:
-        others = list(self._methods)
-        place = self.names.index(method["name"]) if method["name"] in self.names else len(others)
-        self._methods = [*others[:place], method, *others[place + 1 :]]
+        by_name = {known["name"]: known for known in self._methods} | {method["name"]: method}
+        self._methods = list(by_name.values())
+
+    @traitlets.validate("_cell")
+    def _known_cell(self, proposal: traitlets.Bunch) -> dict[str, Any]:
+        cell = proposal.value
+        if cell and self._value_at(cell) is None:
+            raise traitlets.TraitError(f"{cell} is no cell: it has a method shown, learned and tested, tasks from 0")
+        return cell
+
+    def _value_at(self, cell: dict[str, Any]) -> float | None:
+        """Score in a cell; None where there is none."""
+        places = [cell.get("learned"), cell.get("tested")]
+        if cell.keys() != {"method", "learned", "tested"} or cell["method"] not in self.names:
+            return None
+        matrix = self.matrix(cell["method"])
+        inside = all(type(place) is int and 0 <= place < len(matrix) for place in places)
+        return float(matrix[tuple(places)]) if inside else None
 
     @traitlets.observe("_cell", "_methods", "score")
     def _work_out_selected(self, _change: traitlets.Bunch) -> None:
-        cell = self._cell
-        if not cell or cell["method"] not in self.names:
-            self.set_trait("selected", {})
-            return
-        self.set_trait(
-            "selected", {**cell, "value": float(self.matrix(cell["method"])[cell["learned"], cell["tested"]])}
-        )
+        value = self._value_at(self._cell) if self._cell else None
+        self.set_trait("selected", {} if value is None else {**self._cell, "value": value})
 
     @traitlets.observe("_cell")
     def _play_selected(self, _change: traitlets.Bunch) -> None:
-        cell = self._cell
-        if not cell or self.player is None:
+        if not self._cell or self.player is None:
             return
-        result = self._results.get(cell["method"])
-        if result is None:
-            self._notice = (
-                f"{cell['method']} can be heard when it is done and added: explorer.add({cell['method']!r}, result)"
-            )
-            return
-        numbers = [number for number, entry in enumerate(result.examples()) if entry["task"] == cell["tested"]]
+        name, task, after = (self._cell[key] for key in ("method", "tested", "learned"))
         try:
+            if name not in self._results:
+                raise ValueError(f"{name} can be heard when it is done and added: explorer.add({name!r}, result)")
+            result = self._results[name]
+            numbers = [number for number, entry in enumerate(result.examples()) if entry["task"] == task]
             if not numbers:
-                raise ValueError(
-                    f"{cell['method']} has no stored example of task {cell['tested'] + 1}: nothing to hear."
-                )
-            self.player.load_result(result, example=numbers[0], after=cell["learned"])
+                raise ValueError(f"{name} has no stored example of task {task + 1}: nothing to hear.")
+            self.player.load_result(result, example=numbers[0], after=after)
             self._notice = ""
         except (ValueError, OSError) as error:
             self._notice = str(error)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        fallback = {"image/png": self._figure()} if self._measured() else {}
-        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), fallback)
-
-    def _figure(self) -> bytes:
-        import matplotlib.pyplot as plt
-
+    def _fallback(self) -> dict[str, Any]:
         from contav_lib import plots
 
-        with plt.ioff():
-            figure = plots.task_matrices({name: self.matrix(name) for name in self._measured()}, NAMES[self.score])
-        file = BytesIO()
-        figure.savefig(file, format="png", dpi=80)
-        plt.close(figure)
-        return file.getvalue()
+        matrices = {name: self.matrix(name) for name in self._measured()}
+        return {"image/png": png(lambda: plots.task_matrices(matrices, NAMES[self.score]), dpi=80)} if matrices else {}
 
 
 def _json(matrix: np.ndarray) -> list[list[float | None]]:

@@ -1,9 +1,9 @@
 """Explorer of which sounds and pictures a separator finds alike, task after task, with what lies behind each cell."""
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import pandas as pd
 import torch
@@ -14,37 +14,38 @@ from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
 from contav_lib.losses import Pair
-from contav_lib.widgets import assets
+from contav_lib.widgets.base import PageWidget, as_result, png, read
 
 MODALITIES = {"audio": "sound"}  # what a reader calls them, where that is another word
 
 
-class SimilarityExplorer(anywidget.AnyWidget):
+class SimilarityExplorer(PageWidget):
     """Cosine similarities of R sources between two modalities: an old model, a new one, and what changed.
 
-    Hover over a cell for its value; click it (or press Enter) to hear both sounds and see both frames. With the positives
-    of eq. 7 or 9 outlined, the loss of the chosen row is worked out below, term by term. Everything but sounds and
-    frames also works when the kernel is gone.
+        Hover over a cell for its value; click it (or press Enter) to hear both sounds and see both frames. With the positives
+        of eq. 7 or 9 outlined, the loss of the chosen row is worked out below, term by term. Everything but sounds and
+        frames also works when the kernel is gone.
 
-    Args:
-        source: a `Result`, or `SourceFeatures`, made of tensors of your own.
-        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
+        Args:
+            source: a `Result` or the path of its folder, or `SourceFeatures`, made of tensors of your own.
+            mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
 
-    Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
-        pair: two modalities, such as ("audio", "object"): rows first.
-        model: place of the new model among the models, 0 for the one after the first task.
-        old: place of the old model; -1 for the one before the new one.
-        view: "models" (old, new, difference) or "rows": the rows of eq. 7 to 10, the new model's and once more the old's.
-        average: show means of classes instead of single sources.
-        order: "learned" or "clustered" (alike sources of the new model side by side).
-        positives: outlined: "none", "video" (eq. 7) or "class" (eq. 9).
-        selected: the chosen cell, {} when there is none; read only, worked out in Python.
+        Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
+            pair: two modalities, such as ("audio", "object"): rows first.
+            model: place of the new model among the models, 0 for the one after the first task.
+            old: place of the old model; -1 for the one before the new one.
+            view: "models" (old, new, difference) or "rows": the rows of eq. 7 to 10, the new model's and once more the old's.
+            average: show means of classes instead of single sources.
+            order: "learned" or "clustered" (alike sources of the new model side by side).
+            positives: outlined: "none", "video" (eq. 7) or "class" (eq. 9).
+            selected: the chosen cell, {} when there is none; read only, worked out in Python.
 
-    Raises:
-        ValueError: the result has no model yet, or too many sources.
+        Raises:
+            ValueError: the result has no model yet, or too many sources.
     """
 
-    _esm = assets.read(
+    from_page = frozenset({"pair", "model", "old", "view", "average", "order", "positives", "_cell"})
+    _esm = read(
         "dom.js",
         "colours.js",
         "engine.js",
@@ -53,7 +54,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         "similarity_detail.js",
         "similarity_explorer.js",
     )
-    _css = assets.read("theme.css", "similarity_explorer.css")
+    _css = read("theme.css", "similarity_explorer.css")
 
     pair = traitlets.Tuple(traitlets.Unicode(), traitlets.Unicode()).tag(sync=True)
     model = traitlets.Int(0).tag(sync=True)
@@ -70,8 +71,10 @@ class SimilarityExplorer(anywidget.AnyWidget):
     # {"panel", "average", "row", "column"}; a place is ["new" or "old", number of a source or of a class].
     _cell = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, source: Result | SourceFeatures, mixtures: int | None = None):
-        self.heard = extract_features(source, mixtures) if isinstance(source, Result) else source
+    def __init__(self, source: Result | Path | str | SourceFeatures, mixtures: int | None = None):
+        heard = source if isinstance(source, SourceFeatures) else None
+        wanted = "SimilarityExplorer wants SourceFeatures or one result"
+        self.heard = heard or extract_features(as_result(source, wanted), mixtures)
         super().__init__(
             pair=self.heard.pairs[0],
             model=len(self.heard.models) - 1,
@@ -79,8 +82,6 @@ class SimilarityExplorer(anywidget.AnyWidget):
             _features=torch.stack(list(self.heard.features.values())).numpy().astype("<f4").tobytes(),
             _orders=self._clustered_orders(),
         )
-        self.on_msg(self._answer)
-        assets.answer_pings(self)
 
     def matrix(self, which: str = "new") -> torch.Tensor:
         """Values of a panel ("old", "new" or "difference") in the sources' own order: `[R, R]`, or `[C, C]` of classes.
@@ -146,6 +147,21 @@ class SimilarityExplorer(anywidget.AnyWidget):
             raise traitlets.TraitError(f"{proposal.trait.name}={proposal.value}: it must be in {lowest} .. {highest}.")
         return proposal.value
 
+    @traitlets.validate("_cell")
+    def _known_cell(self, proposal: traitlets.Bunch) -> dict[str, Any]:
+        cell = proposal.value
+        if not cell:
+            return cell
+        if cell.keys() != {"panel", "average", "row", "column"} or type(cell["average"]) is not bool:
+            raise traitlets.TraitError(f"{cell} is no cell: it has panel, average, row and column")
+        count = len(self.heard.labels if cell["average"] else self.heard.names)
+        places = [["new", number] for number in range(count)] + [["old", number] for number in range(count)]
+        if cell["panel"] not in ("old", "new", "difference", "rows") or not all(
+            cell[side] in places for side in ("row", "column")
+        ):
+            raise traitlets.TraitError(f"{cell} is no cell: there is no such panel, row or column")
+        return cell
+
     @traitlets.observe("_cell", "pair", "model", "old")
     def _work_out_selected(self, _change: traitlets.Bunch) -> None:
         try:
@@ -206,11 +222,11 @@ class SimilarityExplorer(anywidget.AnyWidget):
                     orders[a, b, model] = orders[b, a, model] = self.heard.order_clustered((first, second), model)
         return orders.tobytes()
 
-    def _answer(self, _widget: Any, content: dict, _buffers: list) -> None:
+    def _hear(self, message: dict[str, Any]) -> None:
         """Answer the page that asks for a source's sound and frame: 16-bit samples and a PNG."""
-        row = content.get("source")
-        if content.get("kind") != "source" or not isinstance(row, int) or not 0 <= row < len(self.heard.names):
-            return
+        row = message.get("source")
+        if message.get("kind") != "source" or type(row) is not int or not 0 <= row < len(self.heard.names):
+            raise ValueError("there is no such source")
         try:
             sound = b"" if self.heard.sound is None else _pcm(self.heard.sound(row))
             picture = None if self.heard.picture is None else self.heard.picture(row)
@@ -218,13 +234,7 @@ class SimilarityExplorer(anywidget.AnyWidget):
         except (ValueError, OSError) as error:
             self.send({"kind": "source", "source": row, "error": str(error)}, [b"", b""])
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """The widget, and a figure for where no widget can be: a notebook on the web, or exported."""
-        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"image/png": self._figure()})
-
-    def _figure(self) -> bytes:
-        import matplotlib.pyplot as plt
-
+    def _fallback(self) -> dict[str, Any]:
         from contav_lib import plots
 
         heard, order = self.heard, self.heard.order_learned()
@@ -238,12 +248,8 @@ class SimilarityExplorer(anywidget.AnyWidget):
             }
             for model in shown
         }
-        with plt.ioff():
-            figure = plots.similarity(models, heard.classes[order].tolist(), heard.labels)
-        file = BytesIO()
-        figure.savefig(file, format="png", dpi=70)
-        plt.close(figure)
-        return file.getvalue()
+        classes = heard.classes[order].tolist()
+        return {"image/png": png(lambda: plots.similarity(models, classes, heard.labels), dpi=70)}
 
 
 def _pcm(waveform: torch.Tensor) -> bytes:

@@ -62,7 +62,12 @@ def _as_waveform(name: object, sound: Any, rate: int) -> np.ndarray:
         sound = read_audio(sound, rate)
     if isinstance(sound, torch.Tensor):
         sound = sound.detach().cpu().float()
-    waveform = np.asarray(sound, dtype=np.float32)
+    try:
+        waveform = np.asarray(sound, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name!r} is a {type(sound).__name__}; a sound is a waveform [samples] or an audio file."
+        ) from None
     if waveform.ndim != 1 or not len(waveform):
         raise ValueError(f"{name!r} has shape {list(waveform.shape)}; a sound is [samples]: one channel, not empty.")
     if not np.isfinite(waveform).all():

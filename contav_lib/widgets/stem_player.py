@@ -1,19 +1,20 @@
 """A player of several sounds that belong together: a mixture, its sources, what a separator made of them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import anywidget
 from traitlets import Bool, Bytes, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
 from contav_lib.utils.registry import did_you_mean
-from contav_lib.widgets import assets, sound
-from contav_lib.widgets.stems import example_of, make_stems, pack, static_page, step_of
+from contav_lib.widgets import sound
+from contav_lib.widgets.base import PageWidget, read
+from contav_lib.widgets.stems import example_of, make_stems, pack, static_page
 
 
-class StemPlayer(anywidget.AnyWidget):
+class StemPlayer(PageWidget):
     """Player of stems on one clock, to be compared while they play: see, solo, mute, loop, level them.
 
     Two stems called `x (truth)` and `x (separated)` become a group, with their difference as a third, `x (residual)`.
@@ -41,8 +42,11 @@ class StemPlayer(anywidget.AnyWidget):
         ValueError: there is no sound, too much of it, or one that can't be played; the message says what to do.
     """
 
-    _esm = assets.read("dom.js", "engine.js", "lanes.js", "player_view.js", "stem_player.js")
-    _css = assets.read("theme.css", "stem_player.css")
+    from_page = frozenset(
+        {"solo", "mute", "gains", "volume", "position", "playing", "loop", "looping", "matched", "view", "step"}
+    )
+    _esm = read("dom.js", "engine.js", "lanes.js", "player_view.js", "stem_player.js")
+    _css = read("theme.css", "stem_player.css")
 
     # What is played; set by `load`, which then counts `content` up.
     content = Int(0).tag(sync=True)
@@ -76,41 +80,33 @@ class StemPlayer(anywidget.AnyWidget):
         spectrograms: bool = True,
         steps: Sequence[str] = (),
     ):
-        state = self._prepare(stems, sample_rate, groups, spectrograms, steps)
-        super().__init__(**state)
-        assets.answer_pings(self)
+        super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps))
 
     @classmethod
-    def from_result(cls, result: Result, example: int = 0, after: int | None = None) -> "StemPlayer":
+    def from_result(cls, result: Result | Path | str, example: int = 0, after: int | None = None) -> "StemPlayer":
         """Play a stored example of an experiment, with a slider over the tasks learned since: hear what was forgotten.
 
         Args:
-            result: of `run`.
+            result: of `run`, or the path of its folder.
             example: its number in `result.examples()`.
             after: the task (from 0) after which the separator is heard first; the last one by default.
 
         Raises:
             ValueError: the result has no examples, or not this one, or it was not separated after this task.
         """
-        player = cls(**example_of(result, example))
-        player.step = step_of(result, example, after)
+        example_stems, step = example_of(result, example, after)
+        player = cls(**example_stems)
+        player.step = step
         return player
 
-    def load(
-        self,
-        stems: Mapping[str, Any],
-        sample_rate: int = SAMPLE_RATE,
-        groups: Mapping[str, Sequence[str]] | None = None,
-        spectrograms: bool = True,
-        steps: Sequence[str] = (),
-    ) -> None:
+    def load(self, stems: Mapping[str, Any], **options: Any) -> None:
         """Play something else from now on; the arguments are the constructor's."""
-        self._take_over(self._prepare(stems, sample_rate, groups, spectrograms, steps))
+        self._take_over(self._prepare(stems, **options))
 
-    def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None:
+    def load_result(self, result: Result | Path | str, example: int = 0, after: int | None = None) -> None:
         """Play an example of an experiment from now on; see `from_result`."""
-        step = step_of(result, example, after)
-        self._take_over(self._prepare(**example_of(result, example)) | {"step": step})
+        example_stems, step = example_of(result, example, after)
+        self._take_over(self._prepare(**example_stems) | {"step": step})
 
     @property
     def names(self) -> list[str]:
@@ -160,7 +156,13 @@ class StemPlayer(anywidget.AnyWidget):
                 setattr(self, name, value)
             self.content += 1
 
-    @validate("solo", "mute")
+    @validate("step")
+    def _known_step(self, proposal: dict) -> int:
+        if proposal["value"] > max(0, len(self.steps) - 1):
+            raise TraitError(f"step={proposal['value']}; the slider has {len(self.steps)} steps, from 0.")
+        return proposal["value"]
+
+    @validate("solo", "mute", "gains")
     def _known(self, proposal: dict) -> list[str]:
         for name in proposal["value"]:
             if name not in self.names:
@@ -170,5 +172,5 @@ class StemPlayer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"StemPlayer({', '.join(self.names)})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        return assets.with_fallback(super()._repr_mimebundle_(**kwargs), {"text/html": self.static_html()})
+    def _fallback(self) -> dict[str, Any]:
+        return {"text/html": self.static_html()}

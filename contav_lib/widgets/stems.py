@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from contav_lib.experiments.result import Result
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
+from contav_lib.widgets.base import as_result
 
 _VERSION = re.compile(r"(?P<group>.+) \((?P<version>truth|separated)\)")
 _FULL_SCALE = 0.9999  # where 16 bits, or a loudspeaker, begin to clip
@@ -57,10 +59,17 @@ def make_stems(
     Returns:
         The stems from top to bottom, and what the listener should know about them all.
     """
+    if not isinstance(sounds, Mapping):
+        raise ValueError(
+            f'StemPlayer wants sounds by name, as {{"name": waveform}}, not a {type(sounds).__name__}; what an experiment '
+            "separated plays with StemPlayer.from_result(result)."
+        )
     takes = {
         str(name): list(value) if steps and isinstance(value, list | tuple) else [value]
         for name, value in sounds.items()
     }
+    if len(takes) < len(sounds):
+        raise ValueError(f"Two stems have the same name as text: {', '.join(map(repr, sounds))}.")
     for name, values in takes.items():
         if len(values) not in (1, len(steps)):
             raise ValueError(f"{name!r} has {len(values)} takes, but the slider has {len(steps)} steps.")
@@ -94,28 +103,35 @@ def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[
     return [data for data, _ in packed], [scale for _, scale in packed], pictures, described
 
 
-def example_of(result: Result, number: int) -> dict[str, Any]:
-    """Arguments of a player for a stored example of an experiment."""
-    entry = _entry(result, number)
+def example_of(given: Result | Path | str, number: int, after: int | None) -> tuple[dict[str, Any], int]:
+    """Return a player's arguments for a stored example, and the slider's place for task `after` (from 0), by default the last.
+
+    Raises:
+        ValueError: the result has no such example, or it was not separated after this task.
+    """
+    result = as_result(given, "StemPlayer wants one result")
+    examples = result.examples()
+    if not examples:
+        raise ValueError(
+            f"{result.folder} holds no separated examples: it was run on a machine without PyAV, which writes them. "
+            "Install av and run it again with fresh=True."
+        )
+    if not 0 <= number < len(examples):
+        raise ValueError(f"example is {number}; {result.folder.name} holds the examples 0 to {len(examples) - 1}.")
+    entry = examples[number]
     tasks = sorted(entry["separated"])
+    after = tasks[-1] if after is None else after
+    if after not in tasks:
+        raise ValueError(
+            f"after is {after}; example {number} belongs to task {tasks[0]} and was separated after tasks {tasks}."
+        )
     labels = [label.replace("_", " ") for label in entry["labels"]]
     names = [label if labels.count(label) == 1 else f"{label} {n + 1}" for n, label in enumerate(labels)]
     stems: dict[str, Any] = {"mixture": entry["mixture"]}
     for n, name in enumerate(names):
         stems[f"{name} (truth)"] = entry["truth"][n]
         stems[f"{name} (separated)"] = [entry["separated"][task][n] for task in tasks]
-    return {"stems": stems, "steps": [f"after task {task + 1}" for task in tasks]}
-
-
-def step_of(result: Result, number: int, after: int | None) -> int:
-    """Place on the slider of the separator after task `after` (from 0), the last one by default."""
-    tasks = sorted(_entry(result, number)["separated"])
-    after = tasks[-1] if after is None else after
-    if after not in tasks:
-        raise ValueError(
-            f"after is {after}; example {number} belongs to task {tasks[0]} and was separated after tasks {tasks}."
-        )
-    return tasks.index(after)
+    return {"stems": stems, "steps": [f"after task {task + 1}" for task in tasks]}, tasks.index(after)
 
 
 def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str], rate: int) -> str:
@@ -174,15 +190,3 @@ def _level(stems: Sequence[Stem], rate: int) -> None:
     for stem in stems:
         if stem.separated:
             stem.gains = stem.separated.gains
-
-
-def _entry(result: Result, number: int) -> dict[str, Any]:
-    examples = result.examples()
-    if not examples:
-        raise ValueError(
-            f"{result.folder} holds no separated examples: it was run on a machine without PyAV, which writes them. "
-            "Install av and run it again with fresh=True."
-        )
-    if not 0 <= number < len(examples):
-        raise ValueError(f"example is {number}; {result.folder.name} holds the examples 0 to {len(examples) - 1}.")
-    return examples[number]

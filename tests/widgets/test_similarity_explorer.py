@@ -125,8 +125,8 @@ def test_without_a_row_or_a_rule_there_is_no_loss(explorer):
 
 
 def test_sounds_and_frames_are_sent_when_asked_for(explorer):
-    explorer._answer(explorer, {"kind": "source", "source": 0}, [])
-    explorer._answer(explorer, {"kind": "source", "source": 5}, [])
+    explorer._receive(explorer, {"kind": "source", "source": 0}, [])
+    explorer._receive(explorer, {"kind": "source", "source": 5}, [])
     (first, (_, picture)), (second, (sound, nothing)) = explorer.sent
     assert first == {"kind": "source", "source": 0} and second["source"] == 5
     assert np.asarray(Image.open(BytesIO(picture))).shape == (4, 6, 3) and nothing == b""
@@ -137,7 +137,7 @@ def test_sounds_and_frames_are_sent_when_asked_for(explorer):
     "content", [{}, {"kind": "source"}, {"kind": "source", "source": 6}, {"kind": "source", "source": "0"}]
 )
 def test_a_question_that_makes_no_sense_gets_no_answer(explorer, content):
-    explorer._answer(explorer, content, [])
+    explorer._receive(explorer, content, [])
     assert explorer.sent == []
 
 
@@ -146,7 +146,7 @@ def test_a_damaged_video_is_told_to_the_page(explorer, heard):
         raise ValueError("cello_0001.mp4: is truncated")
 
     object.__setattr__(heard, "picture", damaged)
-    explorer._answer(explorer, {"kind": "source", "source": 0}, [])
+    explorer._receive(explorer, {"kind": "source", "source": 0}, [])
     assert explorer.sent[0][0]["error"] == "cello_0001.mp4: is truncated"
 
 

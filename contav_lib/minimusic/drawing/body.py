@@ -51,14 +51,20 @@ class Player:
     """Nearness of the camera; small instruments are seen from nearer."""
     finishes: list[Colour] = [(150, 90, 44)]
     """Colours of the instrument."""
+    chest = 80.0
+    """Middle of the chest, from the left."""
+    knees: tuple[Point, Point] | None = None
+    """Places of the knees of a player who sits."""
 
     def __init__(self, rng: np.random.Generator):
         self.look = Look.random(rng)
         self.finish = choose(self.finishes, rng)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint what never moves, once a clip."""
-        raise NotImplementedError
+        """Paint what never moves, once a clip: the chest and a seated player's legs, and what a player adds."""
+        self.torso(canvas, self.chest)
+        if self.knees:
+            self.thighs(canvas, self.knees)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
         """Paint the rest over it, for every picture again, in the order of time."""
@@ -94,8 +100,7 @@ class Player:
     ) -> Canvas:
         """Paint the head; it nods as notes begin.
 
-        `blow` (0 to 1) puffs out the cheeks, `facing` (-1, 0, 1) turns the face. Returns the face's own
-        canvas, on which `MOUTH` is the place of the lips.
+        `blow` (0 to 1) puffs out the cheeks, `facing` (-1, 0, 1) turns the face. Returns the face's own canvas.
         """
         look, edge = self.look, shade(self.look.skin, 0.65)
         dip = nod * moment.strike
@@ -114,14 +119,17 @@ class Player:
         face.line([(-3, 7.6), (3, 7.6)], (150, 70, 66), 1.1)
         return face
 
+    def mouth(self, canvas: Canvas, face: Canvas) -> Point:
+        """Place of the lips of a face that `head` painted."""
+        return canvas.local(face.pixel((0.0, 7.6)))
+
     def arm(self, canvas: Canvas, shoulder: Point, hand: Point, length: float = 27) -> None:
         """Paint an arm of two equal parts from shoulder to hand; the elbow hangs down and away from the chest."""
         elbow = _elbow(shoulder, hand, length)
         edge = rim(self.look.shirt)
-        canvas.line([shoulder, elbow, hand], edge, 10.5)
-        canvas.circle(*elbow, 5.2, edge)
-        canvas.line([shoulder, elbow, hand], self.look.shirt, 9)
-        canvas.circle(*elbow, 4.5, self.look.shirt)
+        for colour, wide, joint in ((edge, 10.5, 5.2), (self.look.shirt, 9, 4.5)):
+            canvas.line([shoulder, elbow, hand], colour, wide)
+            canvas.circle(*elbow, joint, colour)
         canvas.circle(*shoulder, 4.5, self.look.shirt)
         self.hand(canvas, *hand)
 
@@ -137,8 +145,7 @@ class Player:
             along = finger - 1.5
             root = x + along * towards[0], y + along * towards[1]
             tip = root[0] + towards[1] * (2.2 + lifted), root[1] - towards[0] * (2.2 + lifted)
-            canvas.line([root, tip], dark, 3)
-            canvas.line([root, tip], self.look.skin, 2.2)
+            canvas.line([root, tip], self.look.skin, 2.2, dark, 3)
 
 
 def _elbow(shoulder: Point, hand: Point, length: float) -> Point:
@@ -152,7 +159,6 @@ def _elbow(shoulder: Point, hand: Point, length: float) -> Point:
     return shoulder[0] + across / 2 - down * out, shoulder[1] + down / 2 + across * out
 
 
-MOUTH = (0.0, 7.6)
 HAIRLINES: list[list[Point]] = [
     [(-11.6, 3), (-11.5, -6), (-7, -13), (0, -15), (7, -13), (11.5, -6), (11.6, 3), (9, -5), (0, -8), (-9, -5)],
     [(-11.2, -1), (-11, -7), (-6, -13.6), (0, -14.6), (6, -13.6), (11, -7), (11.2, -1), (8, -7), (-5, -9)],

@@ -51,8 +51,12 @@ class Canvas:
         """Draw a filled rectangle."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], fill, edge)
 
-    def line(self, points: Sequence[Point], fill: Colour, width: float = 1.0) -> None:
-        """Draw a line through two or more points."""
+    def line(
+        self, points: Sequence[Point], fill: Colour, width: float = 1.0, edge: Colour | None = None, outer: float = 0.0
+    ) -> None:
+        """Draw a line through two or more points; `edge` draws its rim, up to the width `outer`."""
+        if edge is not None:
+            self.line(points, edge, outer)
         self._draw.line([self.pixel(point) for point in points], fill, max(1, round(width * self._scale)))
 
     def circle(self, x: float, y: float, radius: float, fill: Colour, edge: Colour | None = None) -> None:

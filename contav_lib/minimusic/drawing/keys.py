@@ -47,7 +47,6 @@ class Piano(Player):
             canvas.box(x - half, self.TOP, x + half, self.FRONT + down, LIT if down else IVORY, (120, 118, 116))
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the piano with its music, and all keys up."""
         wood, dark = self.finish, shade(self.finish, 0.55)
         canvas.box(-6, 0, 166, 7, shade(wood, 1.15), dark)
         canvas.box(-4, 7, 164, 52, wood, dark)
@@ -72,7 +71,6 @@ class Piano(Player):
             self.key(canvas, pitch)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the keys that are down, the pianist's back and the hands."""
         held = [note.pitch for note in moment.notes]
         for pitch in sorted(held, key=lambda pitch: pitch % 12 in BLACK):
             self.key(canvas, pitch, down=True)
@@ -126,8 +124,7 @@ class Accordion(Player):
                 canvas.box(44.5, above, 51, above + 2, DARK)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso, the keyboard and all keys up."""
-        self.torso(canvas)
+        super().paint_still(canvas)
         for x in (66, 94):  # the straps
             canvas.line([(x, 45), (x - 4, 66)], DARK, 5)
         body, dark = self.finish, shade(self.finish, 0.5)
@@ -139,7 +136,6 @@ class Accordion(Player):
             self.paint_key(canvas, key)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the bellows, the keys that are down and the arms."""
         body, dark = self.finish, shade(self.finish, 0.5)
         self.head(canvas, moment, 82, 24, nod=2)
         wide = 0.5 + 0.5 * moment.stroke

@@ -45,10 +45,7 @@ def moments(score: Score, frame_rate: float, compass: tuple[int, int] | None = N
     for an even number of turns would look like none.
     """
     notes = sorted(score.notes, key=lambda note: note.start)
-    if compass is None:
-        presets = INSTRUMENTS[score.label].presets
-        compass = min(low for _, low, _ in presets), max(high for _, _, high in presets)
-    lowest, highest = compass
+    lowest, highest = compass or INSTRUMENTS[score.label].compass
     result, begun, turn = [], 0, 0
     strike, stroke, target, pace, last_start = 0.0, 0.0, 0.0, 1.0, -math.inf
     pitch = notes[0].pitch if notes else 60

@@ -9,6 +9,7 @@ import numpy as np
 from contav_lib.minimusic.composition import INSTRUMENTS
 from contav_lib.minimusic.drawing.body import Player
 from contav_lib.minimusic.drawing.canvas import Canvas, Point, choose, shade
+from contav_lib.minimusic.drawing.keys import BLACK, white_keys
 from contav_lib.minimusic.drawing.motion import Moment
 
 STEEL, DARK, WOOD, BRASS, SKIN = (196, 200, 206), (40, 36, 36), (222, 184, 124), (222, 186, 84), (240, 238, 230)
@@ -51,13 +52,11 @@ class DrumKit(Player):
         self.ringing = dict.fromkeys(self.KEYS, 0.0)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the drummer's torso and the stands of the cymbals."""
         self.torso(canvas, shoulders=44)
         for x, y, _ in self.CYMBALS.values():
             canvas.line([(x, y), (x + (4 if x < 80 else -4), 130)], STEEL, 1.6)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the kit, whose struck parts ring, and the sticks."""
         struck = {self.part_of.get(note.pitch, "snare") for note in moment.struck}
         for part in self.ringing:
             self.ringing[part] = moment.strike if part in struck else 0.7 * self.ringing[part]
@@ -72,8 +71,7 @@ class DrumKit(Player):
             x, y = stick.tip(18)
             hand = x + 0.5 * (shoulder[0] - x), 22 + 0.55 * y - 4 * (1 - stick.hit)
             self.arm(canvas, shoulder, hand, length=22)
-            canvas.line([hand, (x, y)], shade(WOOD, 0.5), 3.4)
-            canvas.line([hand, (x, y)], WOOD, 2)
+            canvas.line([hand, (x, y)], WOOD, 2, shade(WOOD, 0.5), 3.4)
             canvas.circle(x, y, 1.7, WOOD)
 
     def _kit(self, canvas: Canvas) -> None:
@@ -110,9 +108,7 @@ class Xylophone(Player):
 
     mirrors = False
     finishes = [(168, 84, 48), (132, 62, 40), (196, 116, 66)]
-    LOWEST = min(low for _, low, _ in INSTRUMENTS["xylophone"].presets)
-    HIGHEST = max(high for _, _, high in INSTRUMENTS["xylophone"].presets)
-    BLACK = (1, 3, 6, 8, 10)
+    LOWEST, HIGHEST = INSTRUMENTS["xylophone"].compass
     RAINBOW = [
         (214, 60, 60), (230, 130, 50), (236, 206, 70), (90, 176, 90), (70, 150, 210), (100, 90, 190), (190, 90, 170),
     ]  # fmt: skip
@@ -121,7 +117,7 @@ class Xylophone(Player):
         super().__init__(rng)
         self.coloured = rng.random() < 0.4
         self.ball = choose([(200, 50, 50), (60, 90, 180), (240, 236, 226), (70, 150, 90)], rng)
-        self.naturals = [pitch for pitch in range(self.LOWEST, self.HIGHEST + 1) if pitch % 12 not in self.BLACK]
+        self.naturals = white_keys(self.LOWEST, self.HIGHEST)
         self.mallets = Mallet((58, 88)), Mallet((102, 88))
 
     def bar(self, pitch: int) -> tuple[float, float, float, float]:
@@ -129,7 +125,7 @@ class Xylophone(Player):
         step = 146 / len(self.naturals)
         half = 14 - 7 * (pitch - self.LOWEST) / (self.HIGHEST - self.LOWEST)
         below = sum(natural < pitch for natural in self.naturals)
-        if pitch % 12 in self.BLACK:
+        if pitch % 12 in BLACK:
             return 153 - step * below, 71, 0.4 * step, 0.55 * half
         return 153 - step * (below + 0.5), 91, 0.44 * step, half
 
@@ -143,8 +139,7 @@ class Xylophone(Player):
             canvas.circle(x, y + end * half, 0.7, DARK)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso, the frame, the resonators and all bars."""
-        self.torso(canvas)
+        super().paint_still(canvas)
         for leg in (16, 144):
             canvas.line([(leg, 90), (leg, 132)], DARK, 4)
         for natural in self.naturals:  # the resonators
@@ -156,7 +151,6 @@ class Xylophone(Player):
             self.paint_bar(canvas, pitch)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the struck bars and the mallets."""
         self.head(canvas, moment, 80, 24, nod=2.5)
         struck = sorted({note.pitch for note in moment.struck})
         for pitch in struck:
@@ -170,6 +164,5 @@ class Xylophone(Player):
             x, y = mallet.tip(17)
             grip = x + 0.4 * (shoulder[0] - x), y - 20
             self.arm(canvas, shoulder, grip, length=24)
-            canvas.line([grip, (x, y)], shade(WOOD, 0.5), 2.4)
-            canvas.line([grip, (x, y)], WOOD, 1.5)
+            canvas.line([grip, (x, y)], WOOD, 1.5, shade(WOOD, 0.5), 2.4)
             canvas.circle(x, y, 3.6, self.ball, DARK)

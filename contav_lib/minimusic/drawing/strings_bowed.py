@@ -37,20 +37,16 @@ def fiddle(canvas: Canvas, finish: tuple[int, int, int], length: float, neck: fl
     place.line([(0.44, -0.085), (0.44, 0.085)], (232, 206, 150), 0.03)
 
 
-def bow(canvas: Canvas, crossing: Point, degrees: float, length: float, stroke: float) -> Point:
-    """Paint a bow over the strings at `crossing` (stroke -1: at its frog, 1: at its tip); return the bow hand's place."""
-    place = canvas.placed(*crossing, degrees)
-    frog = -length * (0.5 + 0.36 * stroke)
+def bow(canvas: Canvas, x: float, y: float, degrees: float, length: float, moment: Moment) -> Point:
+    """Paint a bow over the strings at (x, y), lifted in a rest; return the bow hand's place."""
+    y -= 0.0 if moment.level else 5.0
+    place = canvas.placed(x, y, degrees)
+    frog = -length * (0.5 + 0.36 * moment.stroke)  # stroke -1 plays at the frog, 1 at the tip
     place.line([(frog, 1.2), (frog + length, 1.2)], HORSEHAIR, 1.2)
     place.line([(frog, -1), (frog + length, -0.6), (frog + length + 1, 1.2)], (92, 44, 24), 1.5)
     place.box(frog, -1, frog + 5, 2, EBONY)
     turn = math.radians(degrees)
-    return crossing[0] + frog * math.cos(turn), crossing[1] + frog * math.sin(turn)
-
-
-def bow_lift(moment: Moment) -> float:
-    """Distance of the bow from the strings: it leaves them in a rest."""
-    return 0.0 if moment.level else 5.0
+    return x + frog * math.cos(turn), y + frog * math.sin(turn)
 
 
 class Violin(Player):
@@ -58,12 +54,7 @@ class Violin(Player):
 
     finishes = [(176, 88, 40), (140, 62, 30), (196, 116, 52), (112, 48, 28)]
 
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso."""
-        self.torso(canvas)
-
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the violin, which sways, the arms and the bow."""
         sway = 3 * moment.stroke
         self.head(canvas, moment, 78, 24, nod=1.5)
         tilt = 6 - sway - 2.5 * moment.strike
@@ -73,8 +64,7 @@ class Violin(Player):
         hand = 84 + along * math.cos(turn), 44 + along * math.sin(turn)
         self.arm(canvas, (102, 54), (hand[0], hand[1] + 4))
         self.fingers(canvas, hand[0], hand[1] + 2, (2.6, 0.6), lifted=moment.strike)
-        crossing = 106 + 0.5 * sway, 42 + 22 * math.sin(turn) - bow_lift(moment)
-        hold = bow(canvas, crossing, -52, 66, moment.stroke)
+        hold = bow(canvas, 106 + 0.5 * sway, 42 + 22 * math.sin(turn), -52, 66, moment)
         self.arm(canvas, (58, 54), hold, length=29)
 
 
@@ -82,21 +72,19 @@ class Cello(Player):
     """Cellist, seated."""
 
     finishes = [(160, 80, 36), (126, 54, 28), (182, 104, 48), (100, 44, 28)]
+    chest, knees = 76, ((34, 92), (128, 92))
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the seated player and the cello."""
-        self.torso(canvas, 76)
-        self.thighs(canvas, ((34, 92), (128, 92)))
+        super().paint_still(canvas)
         fiddle(canvas.placed(80, 126, -84), self.finish, 72, 0.52)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the arms and the bow."""
         self.head(canvas, moment, 70 - 2 * moment.stroke, 24, nod=2.5)
         down = 24 + 34 * moment.height
         hand = 91.5 - 0.1 * (down - 24), down
         self.arm(canvas, (98, 52), (hand[0] + 2, hand[1]), length=24)
         self.fingers(canvas, *hand, (0.2, 2.6), lifted=moment.strike)
-        hold = bow(canvas, (84, 88 - bow_lift(moment)), 8, 84, moment.stroke)
+        hold = bow(canvas, 84, 88, 8, 84, moment)
         self.arm(canvas, (56, 54), hold, length=28)
 
 
@@ -104,11 +92,10 @@ class Erhu(Player):
     """Erhu player, seated, the sound box on the thigh."""
 
     finishes = [(88, 36, 28), (58, 30, 26), (120, 58, 36)]
+    chest, knees = 72, ((48, 98), (112, 98))
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the seated player and the erhu."""
-        self.torso(canvas, 72)
-        self.thighs(canvas, ((48, 98), (112, 98)))
+        super().paint_still(canvas)
         neck = shade(self.finish, 0.9)
         canvas.line([(104, 94), (104, 6)], shade(neck, 0.5), 4)
         canvas.line([(104, 94), (104, 6), (101, 2)], neck, 2.8)
@@ -130,10 +117,9 @@ class Erhu(Player):
         canvas.line([(100, 36), (106, 36)], (230, 230, 230), 1)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the arms and the bow."""
         self.head(canvas, moment, 70 + 1.5 * moment.stroke, 24, nod=2)
         down = 36 + 34 * moment.height
         self.arm(canvas, (92, 54), (107, down), length=22)
         self.fingers(canvas, 106, down, (0.0, 2.6), lifted=moment.strike)
-        hold = bow(canvas, (104, 72 - bow_lift(moment)), 4, 86, moment.stroke)
+        hold = bow(canvas, 104, 72, 4, 86, moment)
         self.arm(canvas, (52, 54), hold, length=26)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from contav_lib.minimusic.drawing.body import Player
-from contav_lib.minimusic.drawing.canvas import Canvas, Colour, choose, mirrored, shade, smooth
+from contav_lib.minimusic.drawing.canvas import Canvas, choose, mirrored, shade, smooth
 from contav_lib.minimusic.drawing.motion import Moment
 
 DARK, STRING, STEEL = (40, 30, 28), (236, 230, 210), (196, 200, 206)
@@ -17,19 +17,6 @@ BASS = smooth(
     [(-24, -6), (-20, -18), (-6, -16), (6, -13), (22, -21), (34, -22), (30, -14), (22, -5), (22, 5), (27, 12), (30, 20),
      (18, 17), (4, 13), (-8, 18), (-20, 17), (-25, 8)]
 )  # fmt: skip
-
-
-def neck(canvas: Canvas, start: float, nut: float, wide: float, finish: Colour, pegs: int) -> None:
-    """Paint a fretted neck from the body to the nut, and the head with its pegs."""
-    canvas.polygon([(start, -wide), (nut, -0.8 * wide), (nut, 0.8 * wide), (start, wide)], DARK)
-    for fret in range(9):
-        x = nut - (nut - start) * (1 - 0.82**fret) / (1 - 0.82**9)
-        canvas.line([(x, -wide + 0.5), (x, wide - 0.5)], STEEL, 0.6)
-    canvas.polygon([(nut, -wide), (nut + 15, -1.5 * wide), (nut + 15, 1.5 * wide), (nut, wide)], finish, DARK)
-    for peg in range(pegs):
-        x = nut + 4 + 8 * (peg // 2) * 2 / max(pegs - 2, 1)
-        y = (1.5 * wide + 1) * (-1 if peg % 2 else 1)
-        canvas.circle(x, y, 1.6, STEEL)
 
 
 def strings(canvas: Canvas, count: int, nut: float, wide: float, moment: Moment) -> None:
@@ -47,24 +34,34 @@ class _Strapped(Player):
 
     place = (56, 88, -15)
     start, nut, wide = 30, 82, 3.4
-    count = 6
+    count, pegs = 6, 6
     pluck = 15
+    tint = 0.8
+    """Shade of the head beside the body's."""
 
     def instrument(self, canvas: Canvas) -> None:
         """Paint the body of the instrument."""
         raise NotImplementedError
 
     def neck(self, canvas: Canvas) -> None:
-        """Paint the neck of the instrument."""
-        neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.8), pegs=6)
+        """Paint a fretted neck from the body to the nut, and the head with its pegs."""
+        start, nut, wide = self.start, self.nut, self.wide
+        canvas.polygon([(start, -wide), (nut, -0.8 * wide), (nut, 0.8 * wide), (start, wide)], DARK)
+        for fret in range(9):
+            x = nut - (nut - start) * (1 - 0.82**fret) / (1 - 0.82**9)
+            canvas.line([(x, -wide + 0.5), (x, wide - 0.5)], STEEL, 0.6)
+        head = [(nut, -wide), (nut + 15, -1.5 * wide), (nut + 15, 1.5 * wide), (nut, wide)]
+        canvas.polygon(head, shade(self.finish, self.tint), DARK)
+        for peg in range(self.pegs):
+            x = nut + 4 + 8 * (peg // 2) * 2 / max(self.pegs - 2, 1)
+            y = (1.5 * wide + 1) * (-1 if peg % 2 else 1)
+            canvas.circle(x, y, 1.6, STEEL)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso and the body of the instrument."""
-        self.torso(canvas)
+        super().paint_still(canvas)
         self.instrument(canvas.placed(*self.place))
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the arms, and between them the neck and the strings."""
         self.head(canvas, moment, nod=2.5)
         own = canvas.placed(*self.place)
         fret = self.nut - 3 - (self.nut - self.start - 8) * moment.height
@@ -84,7 +81,6 @@ class AcousticGuitar(_Strapped):
     finishes = [(206, 150, 84), (176, 104, 52), (224, 180, 116), (130, 66, 36), (60, 36, 28)]
 
     def instrument(self, canvas: Canvas) -> None:
-        """Paint the guitar's body."""
         canvas.polygon(GUITAR, shade(self.finish, 0.5))
         canvas.placed(0.4, 0, scale=0.94).polygon(GUITAR, self.finish)
         canvas.circle(18, 0, 7.5, shade(self.finish, 0.6))
@@ -99,8 +95,9 @@ class Ukulele(_Strapped):
     closeness = 1.22
     place = (66, 79, -20)
     start, nut, wide = 21, 48, 2.6
-    count = 4
+    count, pegs = 4, 4
     pluck = 13
+    tint = 0.75
     finishes = [(190, 120, 60), (226, 176, 104), (236, 110, 120), (96, 186, 206), (244, 208, 84), (130, 190, 110)]
 
     def __init__(self, rng: np.random.Generator):
@@ -109,25 +106,18 @@ class Ukulele(_Strapped):
         self.petals = choose([(250, 236, 200), (250, 200, 90), (240, 150, 170)], rng)
 
     def instrument(self, canvas: Canvas) -> None:
-        """Paint the ukulele's body."""
         body = canvas.placed(0, 0, scale=0.66)
         body.polygon(GUITAR, shade(self.finish, 0.5))
         canvas.placed(0.3, 0, scale=0.6).polygon(GUITAR, self.finish)
         canvas.circle(12, 0, 4.2, DARK)
         canvas.box(-1.2, -4, 1.2, 4, DARK)
 
-    def neck(self, canvas: Canvas) -> None:
-        """Paint the short neck with its four pegs."""
-        neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.75), pegs=4)
-
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the torso, the flowers of the shirt and the body of the ukulele."""
-        self.torso(canvas)
+    def torso(self, canvas: Canvas, *args: float, **options: float) -> None:
+        super().torso(canvas, *args, **options)
         for x, y in self.flowers:
             for petal_x, petal_y in ((-1.5, 0), (1.5, 0), (0, -1.5), (0, 1.5)):
                 canvas.circle(x + petal_x, y + petal_y, 1.5, self.petals)
             canvas.circle(x, y, 1, (200, 80, 60))
-        self.instrument(canvas.placed(*self.place))
 
 
 class Banjo(_Strapped):
@@ -135,12 +125,12 @@ class Banjo(_Strapped):
 
     place = (54, 88, -16)
     start, nut, wide = 22, 84, 2.8
-    count = 5
+    count, pegs = 5, 4
     pluck = 8
+    tint = 1.0
     finishes = [(120, 66, 34), (88, 46, 28), (160, 96, 48)]
 
     def instrument(self, canvas: Canvas) -> None:
-        """Paint the round body and its skin."""
         canvas.circle(0, 0, 25.5, shade(self.finish, 0.7), DARK)
         canvas.circle(0, 0, 23, STEEL)
         for hook in np.linspace(0, 2 * np.pi, 20, endpoint=False):
@@ -150,8 +140,7 @@ class Banjo(_Strapped):
         canvas.box(-3.2, -6, -1, 6, (150, 100, 60))
 
     def neck(self, canvas: Canvas) -> None:
-        """Paint the neck with the peg of the short fifth string."""
-        neck(canvas, self.start, self.nut, self.wide, self.finish, pegs=4)
+        super().neck(canvas)
         canvas.line([(50, -3), (50, -7)], STEEL, 2.4)  # the peg of the short fifth string
 
 
@@ -160,12 +149,11 @@ class ElectricBass(_Strapped):
 
     place = (54, 88, -19)
     start, nut, wide = 20, 92, 3.4
-    count = 4
+    count, pegs = 4, 0
     pluck = 8
     finishes = [(190, 34, 38), (40, 42, 48), (236, 232, 220), (54, 96, 168), (224, 140, 50), (80, 160, 140)]
 
     def instrument(self, canvas: Canvas) -> None:
-        """Paint the body with its pickups and knobs."""
         canvas.polygon(BASS, shade(self.finish, 0.7), DARK)
         canvas.placed(0, 0, scale=0.92).polygon(BASS, self.finish)
         guard = (236, 232, 222) if sum(self.finish) < 560 else (60, 50, 50)
@@ -177,14 +165,12 @@ class ElectricBass(_Strapped):
             canvas.circle(knob, 10, 1.7, STEEL)
 
     def neck(self, canvas: Canvas) -> None:
-        """Paint the long neck with its pegs on one side."""
-        neck(canvas, self.start, self.nut, self.wide, shade(self.finish, 0.8), pegs=0)
-        for peg in range(4):
+        super().neck(canvas)
+        for peg in range(4):  # all on one side
             canvas.line([(self.nut + 3 + 3.6 * peg, -4), (self.nut + 3 + 3.6 * peg, -8)], STEEL, 1.6)
             canvas.circle(self.nut + 3 + 3.6 * peg, -8.5, 1.8, STEEL)
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the amplifier, the torso with the strap, and the body of the bass."""
         # The amplifier behind, by which one tells it from an acoustic instrument at once.
         canvas.box(2, 50, 44, 118, (34, 34, 36), (90, 90, 92))
         canvas.box(4, 52, 42, 60, (70, 70, 74))
@@ -202,11 +188,10 @@ class Pipa(Player):
     """Pipa player, seated, the instrument upright."""
 
     finishes = [(110, 56, 34), (80, 40, 30), (140, 76, 44)]
+    chest, knees = 76, ((40, 104), (120, 104))
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the seated player and the pipa."""
-        self.torso(canvas, 76)
-        self.thighs(canvas, ((40, 104), (120, 104)))
+        super().paint_still(canvas)
         own = canvas.placed(82, 98, -82)
         own.polygon(PIPA, shade(self.finish, 0.6), DARK)
         own.placed(0, 0, scale=0.93).polygon(PIPA, (222, 190, 132))
@@ -221,7 +206,6 @@ class Pipa(Player):
         own.box(-4, -9, -1, 9, DARK)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the strings, the arms and the nails."""
         self.head(canvas, moment, 68, 25, nod=2)
         own = canvas.placed(82, 98, -82)
         strings(own, 4, 84, 2.4, moment)
@@ -244,7 +228,6 @@ class Guzheng(Player):
     STRINGS = 21
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso and the zither with its strings and bridges."""
         self.torso(canvas, wide=21)
         for foot in (30, 130):  # the trestles
             canvas.line([(foot - 8, 122), (foot, 90), (foot + 8, 122)], shade(self.finish, 0.5), 3)
@@ -269,7 +252,6 @@ class Guzheng(Player):
         return (x - 1.5, y + 1.5), (x, y - 3), (x + 1.5, y + 1.5)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the plucked string and both hands."""
         self.head(canvas, moment, 80, 25, nod=2.5)
         string = round(moment.height * (self.STRINGS - 1))
         (x0, y0), (x1, y1) = self._ends(string)

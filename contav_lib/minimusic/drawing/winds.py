@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from contav_lib.minimusic.drawing.body import MOUTH, Player
-from contav_lib.minimusic.drawing.canvas import Canvas, Point, mirrored, ribbon, shade, smooth
+from contav_lib.minimusic.drawing.body import Player
+from contav_lib.minimusic.drawing.canvas import Canvas, mirrored, ribbon, shade, smooth
 from contav_lib.minimusic.drawing.motion import Moment
 
 SILVER, DARK, PEARL = (206, 210, 216), (38, 32, 32), (244, 240, 230)
 GOLDS = [(226, 178, 66), (206, 154, 52), (238, 200, 104), (204, 206, 212)]
-WOODS = [(110, 40, 28), (140, 56, 34), (84, 34, 30)]
 
 
 class Wind(Player):
-    """Base of the winds: the mouth, and two hands whose fingers close the holes of a tube."""
-
-    def mouth(self, canvas: Canvas, face: Canvas) -> Point:
-        """Place of the lips."""
-        return canvas.local(face.pixel(MOUTH))
+    """Base of the winds: two hands whose fingers close the holes of a tube."""
 
     def droop(self, moment: Moment, by_pitch: float, in_rests: float, sway: float = 3.5) -> float:
         """Degrees by which the instrument hangs: it rises with the pitch and with each new breath, and sways along."""
@@ -28,8 +23,8 @@ class Wind(Player):
         up = 8 * (moment.pitch % 12) / 11
         for hand, along in enumerate(places):
             # The right arm of the picture holds the place nearer to the mouth.
-            self.arm(canvas, (102, 54) if hand == 0 else (58, 54), canvas.local(tube.pixel((along, 4))))
-            self.hand(canvas, *canvas.local(tube.pixel((along, 4))))
+            place = canvas.local(tube.pixel((along, 4)))
+            self.arm(canvas, (102, 54) if hand == 0 else (58, 54), place)
             for finger in range(4):
                 x = along - 5.4 + 3.6 * finger
                 raised = 4.5 if 4 * (1 - hand) + 3 - finger < up else 0.0
@@ -43,17 +38,11 @@ class Flute(Wind):
     closeness = 1.15
     finishes = [(206, 210, 218), (190, 196, 206), (226, 206, 150)]
 
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso."""
-        self.torso(canvas)
-
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the flute and the arms."""
         face = self.head(canvas, moment, 90, 26, nod=1, blow=0.3 * moment.level, facing=-1)
         x, y = self.mouth(canvas, face)
         tube = canvas.placed(x, y + 1.5, 166 - self.droop(moment, 10, 6))
-        tube.line([(-13, 0), (72, 0)], shade(self.finish, 0.5), 5)
-        tube.line([(-13, 0), (72, 0)], self.finish, 3.6)
+        tube.line([(-13, 0), (72, 0)], self.finish, 3.6, shade(self.finish, 0.5), 5)
         tube.line([(-13, 0.6), (72, 0.6)], shade(self.finish, 1.6), 0.8)
         tube.ellipse(0, 0, 4, 2.6, shade(self.finish, 0.85), DARK)
         for joint in (-13, 14, 62):
@@ -70,12 +59,7 @@ class Clarinet(Wind):
     closeness = 1.15
     finishes = [(34, 32, 36), (52, 34, 30)]
 
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso."""
-        self.torso(canvas)
-
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the clarinet and the arms."""
         face = self.head(canvas, moment, 76, 24, nod=1, blow=0.5 * moment.level)
         tube = canvas.placed(*self.mouth(canvas, face), 78 + self.droop(moment, 22, 8))
         edge = (120, 118, 124)
@@ -93,14 +77,10 @@ class Clarinet(Wind):
 class Bassoon(Wind):
     """Bassoonist."""
 
-    finishes = WOODS
-
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso."""
-        self.torso(canvas, 84)
+    finishes = [(110, 40, 28), (140, 56, 34), (84, 34, 30)]
+    chest = 84
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the bassoon and the arms."""
         face = self.head(canvas, moment, 72, 26, nod=1.5, blow=0.5 * moment.level)
         x, y = self.mouth(canvas, face)
         tube, dark = canvas.placed(76, 108, -62 + self.droop(moment, 7, 5)), shade(self.finish, 0.5)
@@ -117,8 +97,7 @@ class Bassoon(Wind):
         tube.line([(-18, 4), (30, 4)], SILVER, 0.9)
         top = canvas.local(tube.pixel((58, 3)))
         crook = smooth([(x, y), (x + 7, y + 1), (x + 11, y - 3), top], closed=False)
-        canvas.line(crook, DARK, 2.6)
-        canvas.line(crook, SILVER, 1.6)
+        canvas.line(crook, SILVER, 1.6, DARK, 2.6)
         canvas.line([(x, y), (x + 3, y + 0.6)], (214, 180, 120), 2.6)  # the reed
         self.hands(canvas, tube, (46, 4), moment)
 
@@ -131,18 +110,15 @@ class Saxophone(Wind):
     BELL = smooth([(33, 58), (34, 40), (31, 30), (25, 23), (55, 20), (48, 29), (46, 42), (44, 60), (38, 66)])
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso and the strap."""
-        self.torso(canvas)
+        super().paint_still(canvas)
         canvas.line([(73, 44), (84, 62)], DARK, 1.6)
         canvas.line([(88, 44), (84, 62)], DARK, 1.6)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the saxophone and the arms."""
         face = self.head(canvas, moment, 78, 23, nod=1, blow=0.6 * moment.level)
         horn = canvas.placed(*self.mouth(canvas, face), 14 + self.droop(moment, 16, 7))
         gold, dark = self.finish, shade(self.finish, 0.45)
-        horn.line([(5, -2.5), (9, -4), (12, 0)], dark, 4.4)
-        horn.line([(5, -2.5), (9, -4), (12, 0)], gold, 3)
+        horn.line([(5, -2.5), (9, -4), (12, 0)], gold, 3, dark, 4.4)
         horn.line([(1, -0.4), (6, -2.5)], DARK, 2.4)
         horn.polygon(self.BODY, gold, dark)
         horn.polygon(self.BELL, gold, dark)
@@ -160,14 +136,10 @@ class Trumpet(Wind):
 
     finishes = GOLDS
     closeness = 1.12
+    chest = 64
     FLARE = mirrored([(46, 0), (47, -1.6), (58, -3), (66, -7), (71, -13), (74, -14)])
 
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player's torso."""
-        self.torso(canvas, 64)
-
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the arms and the trumpet with its valves."""
         face = self.head(canvas, moment, 60, 27, nod=1, blow=moment.level, facing=1)
         x, y = self.mouth(canvas, face)
         horn = canvas.placed(x + 1, y, 10 + self.droop(moment, 18, 14))
@@ -187,8 +159,7 @@ class Trumpet(Wind):
             left, top = 26.5 + 5.6 * valve, -8.5 + 4 * down
             horn.box(left, -5, left + 4.4, 15, gold, dark)
             horn.line([(left + 2.2, top), (left + 2.2, -5)], SILVER, 1.4)
-            horn.line([(25, -9), (left + 2.2, top - 1.5)], shade(self.look.skin, 0.6), 3.4)
-            horn.line([(25, -9), (left + 2.2, top - 1.5)], self.look.skin, 2.4)
+            horn.line([(25, -9), (left + 2.2, top - 1.5)], self.look.skin, 2.4, shade(self.look.skin, 0.6), 3.4)
         self.hand(canvas, *canvas.local(horn.pixel((30, 9))), 4.6)
 
 
@@ -196,18 +167,13 @@ class Tuba(Wind):
     """Tuba player, seated; the three fingers press the valves."""
 
     finishes = GOLDS
+    chest, knees = 74, ((40, 106), (124, 108))
     _OUTER_COIL = [(116, 40), (116, 92), (108, 110), (88, 114), (70, 106), (66, 88), (70, 66), (80, 58)]
     _INNER_COIL = [(80, 58), (96, 62), (104, 76), (102, 96), (90, 102), (80, 96), (78, 80), (84, 70)]
     OUTER, INNER = ribbon(smooth(_OUTER_COIL, closed=False), 12), ribbon(smooth(_INNER_COIL, closed=False), 7)
     FLARE = smooth([(109, 60), (107, 40), (99, 24), (88, 13), (144, 13), (133, 24), (125, 40), (123, 60)])
 
-    def paint_still(self, canvas: Canvas) -> None:
-        """Paint the seated player."""
-        self.torso(canvas, 74)
-        self.thighs(canvas, ((40, 106), (124, 108)))
-
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the tuba with its valves, and the arms."""
         face = self.head(canvas, moment, 70, 27, nod=1.5, blow=moment.level)
         x, y = self.mouth(canvas, face)
         gold, dark = self.finish, shade(self.finish, 0.45)
@@ -219,8 +185,7 @@ class Tuba(Wind):
         horn.line([(110, 58), (106, 38), (98, 22)], shade(gold, 1.6), 1.6)
         horn.ellipse(116, 13, 28, 6.5, shade(gold, 0.5), dark)
         pipe = [(x, y), *((px, py + 2 - 3 * moment.strike) for px, py in ((90, 40), (96, 50), (92, 62)))]
-        canvas.line(pipe, dark, 4.4)
-        canvas.line(pipe, gold, 3)
+        canvas.line(pipe, gold, 3, dark, 4.4)
         canvas.circle(x, y, 3.4, shade(gold, 1.3), dark)
         self.arm(canvas, (96, 56), canvas.local(horn.pixel((118, 78))), length=22)
         pressed = moment.pitch % 8
@@ -230,18 +195,17 @@ class Tuba(Wind):
             left, top = 82 + 6 * valve, 66 + 5 * (pressed >> valve & 1)
             horn.box(left, 72, left + 4.6, 92, SILVER, dark)
             horn.line([(left + 2.3, top), (left + 2.3, 72)], SILVER, 1.8)
-            horn.line([(78, 67), (left + 2.3, top - 1)], shade(self.look.skin, 0.6), 3.6)
-            horn.line([(78, 67), (left + 2.3, top - 1)], self.look.skin, 2.6)
+            horn.line([(78, 67), (left + 2.3, top - 1)], self.look.skin, 2.6, shade(self.look.skin, 0.6), 3.6)
 
 
 class Bagpipe(Wind):
     """Piper, with the bag under the arm and three drones over the shoulder."""
 
     finishes = [(150, 30, 40), (34, 86, 60), (40, 60, 120), (110, 40, 90)]
+    chest = 74
 
     def paint_still(self, canvas: Canvas) -> None:
-        """Paint the player in a kilt, and the drones."""
-        self.torso(canvas, 74)
+        super().paint_still(canvas)
         canvas.box(48, 102, 100, 132, self.finish)
         for fold in range(6):
             canvas.line([(52 + 9 * fold, 102), (52 + 9 * fold, 132)], shade(self.finish, 0.55), 2)
@@ -256,7 +220,6 @@ class Bagpipe(Wind):
         canvas.line(smooth([(100, 44), (106, 50), (112, 44), (120, 50), (126, 42)], closed=False), self.finish, 1.4)
 
     def paint_moving(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint the head, the bag, which breathes, the chanter and the arms."""
         face = self.head(canvas, moment, 70, 26, nod=2, blow=0.4 + 0.6 * moment.level)
         face.polygon([(-12, -7), (-11, -15), (0, -19), (11, -15), (12, -7)], (30, 32, 44), DARK)
         face.line([(-12, -7.5), (12, -7.5)], PEARL, 2.4)
@@ -270,8 +233,7 @@ class Bagpipe(Wind):
         for line in (-12, -2, 8):
             bag.line([(line, -16), (line + 3, 16)], shade(self.finish, 0.5), 2.4)
             bag.line([(-23, line + 3), (23, line + 3)], (226, 206, 110), 0.8)
-        canvas.line([(x, y), (92, 68)], DARK, 3.4)
-        canvas.line([(x, y), (92, 68)], (92, 58, 40), 2.2)
+        canvas.line([(x, y), (92, 68)], (92, 58, 40), 2.2, DARK, 3.4)
         chanter = canvas.placed(88, 84, 116 + 8 * moment.height + 3 * moment.strike + 4 * moment.stroke)
         chanter.polygon([(-4, -2), (40, -2.6), (44, -5), (44, 5), (40, 2.6), (-4, 2)], (60, 36, 28), DARK)
         chanter.line([(-3, -3), (-3, 3)], PEARL, 2.4)
