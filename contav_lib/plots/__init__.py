@@ -2,6 +2,8 @@
 
 # ruff: noqa: F401
 
+from inspect import isfunction
+
 from contav_lib.utils.extras import extras
 
 with extras():
@@ -31,3 +33,8 @@ from contav_lib.plots.signals import (
     sound,
     spectrograms,
 )
+from contav_lib.plots.text import as_written
+
+for _name, _draw in list(globals().items()):
+    if isfunction(_draw) and _draw is not as_written and _draw.__module__.startswith(__name__):
+        globals()[_name] = as_written(_draw)
