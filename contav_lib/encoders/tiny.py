@@ -1,7 +1,7 @@
 """Two small networks that stand in for CLIP and VideoMAE on the embedded data set.
 
 They were trained once, on invented instruments only (`python -m contav_lib.minimusic.train_tiny`): a class of the data set
-is as new to them as to the separator. `python -m contav_lib.minimusic.measure_tiny` measures what they see of the 20 classes.
+is as new to them as to the separator. `python tests/measure_tiny.py` measures what they see of the 20 classes.
 """
 
 import hashlib

@@ -5,8 +5,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from contav_lib.minimusic import idioms
-from contav_lib.minimusic.idioms import SCALES, Event, Idiom, Style
+from contav_lib.minimusic.idioms import (
+    SCALES,
+    Event,
+    Idiom,
+    Style,
+    accompanied,
+    double_stops,
+    drone,
+    glissandi,
+    groove,
+    held_chords,
+    ornamented,
+    picking,
+    riff,
+    strum,
+    tremolo,
+    tune,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,10 @@ class Instrument:
 
 
 _CHINESE = ("pentatonic", "pentatonic", "minor pentatonic")
-_SONG = (idioms.tune, idioms.tune, idioms.ornamented)
-_BOWED = (idioms.tune, idioms.tune, idioms.ornamented, idioms.double_stops)
+_BAGPIPE = ("mixolydian", "major", "dorian")
+_SONG = (tune, tune, ornamented)
+_BOWED = (*_SONG, double_stops)
+_VIOLINS = ((40, 55, 96),) * 3
 _PLUCKED = 0.8, 1.6  # legato: the strings ring on
 
 # In the order in which the authors' tasks of four classes learn them. General MIDI has no erhu, guzheng or pipa: their
@@ -64,64 +82,32 @@ _PLUCKED = 0.8, 1.6  # legato: the strings ring on
 # font's accordions are out of tune three semitones above these ranges, and its alto saxophone has no key 64 (`specimen` moves
 # the keys by up to three).
 INSTRUMENTS: dict[str, Instrument] = {
-    "accordion": Instrument(
-        ((21, 41, 66), (23, 43, 76)), (idioms.accompanied, idioms.held_chords, idioms.tune), (20, 34)
-    ),
-    "bagpipe": Instrument(
-        ((109, 46, 81),),
-        (idioms.drone,),
-        (26, 30),
-        (0.25, 1.0),
-        (70.0, 140.0),
-        (0.9, 1.0),
-        ("mixolydian", "major", "dorian"),
-    ),
+    "accordion": Instrument(((21, 41, 66), (23, 43, 76)), (accompanied, held_chords, tune), (20, 34)),
+    "bagpipe": Instrument(((109, 46, 81),), (drone,), (26, 30), (0.25, 1.0), (70, 140), (0.9, 1.0), _BAGPIPE),
     "bassoon": Instrument(((70, 34, 72),), _SONG, pace=(0.35, 1.6)),
     "clarinet": Instrument(((71, 50, 91),), _SONG, pace=(0.25, 1.6)),
-    "drum": Instrument(tuple((kit, 35, 59) for kit in (0, 8, 16, 32, 40)), (idioms.groove,), tempo=(65.0, 160.0)),
+    "drum": Instrument(tuple((kit, 35, 59) for kit in (0, 8, 16, 32, 40)), (groove,), tempo=(65, 160)),
     "flute": Instrument(((73, 60, 96), (73, 60, 96), (72, 74, 98)), _SONG, pace=(0.22, 1.5)),
-    "piano": Instrument(
-        ((0, 28, 96), (1, 28, 96), (3, 36, 90)), (idioms.accompanied, idioms.accompanied, idioms.held_chords), (28, 50)
-    ),
+    "piano": Instrument(((0, 28, 96), (1, 28, 96), (3, 36, 90)), (accompanied, accompanied, held_chords), (28, 50)),
     "saxophone": Instrument(((64, 56, 87), (65, 68, 80), (66, 44, 75), (67, 37, 68)), _SONG, pace=(0.25, 1.6)),
-    "tuba": Instrument(((58, 28, 60),), (idioms.tune, idioms.tune, idioms.riff), (14, 20), (0.5, 2.0), (55.0, 130.0)),
-    "violin": Instrument(
-        ((40, 55, 96), (40, 55, 96), (40, 55, 96), (45, 55, 88)), (*_BOWED, idioms.tremolo), pace=(0.22, 2.0)
-    ),
+    "tuba": Instrument(((58, 28, 60),), (tune, tune, riff), (14, 20), (0.5, 2.0), (55, 130)),
+    "violin": Instrument((*_VIOLINS, (45, 55, 88)), (*_BOWED, tremolo), pace=(0.22, 2.0)),
     "xylophone": Instrument(
-        ((13, 62, 93), (12, 53, 89)),
-        (idioms.tune, idioms.tremolo, idioms.double_stops),
-        pace=(0.22, 1.0),
-        legato=(0.5, 1.2),
+        ((13, 62, 93), (12, 53, 89)), (tune, tremolo, double_stops), pace=(0.22, 1.0), legato=(0.5, 1.2)
     ),
     "acoustic_guitar": Instrument(
-        ((24, 40, 79), (25, 40, 79)), (idioms.strum, idioms.picking, idioms.accompanied), (24, 36), legato=_PLUCKED
+        ((24, 40, 79), (25, 40, 79)), (strum, picking, accompanied), (24, 36), legato=_PLUCKED
     ),
-    "banjo": Instrument(
-        ((105, 50, 86),),
-        (idioms.picking, idioms.picking, idioms.strum, idioms.tune),
-        (18, 28),
-        (0.22, 0.7),
-        (90.0, 170.0),
-    ),
-    "cello": Instrument(((42, 36, 76),), _BOWED, pace=(0.3, 2.6), tempo=(50.0, 130.0)),
-    "electric_bass": Instrument(
-        tuple((program, 28, 58) for program in (33, 34, 35, 36, 37)), (idioms.riff, idioms.riff, idioms.tune), (14, 26)
-    ),
-    "erhu": Instrument(((110, 62, 90),), (idioms.ornamented, idioms.tune), (12, 22), (0.3, 2.0), scales=_CHINESE),
+    "banjo": Instrument(((105, 50, 86),), (picking, picking, strum, tune), (18, 28), (0.22, 0.7), (90, 170)),
+    "cello": Instrument(((42, 36, 76),), _BOWED, pace=(0.3, 2.6), tempo=(50, 130)),
+    "electric_bass": Instrument(tuple((bass, 28, 58) for bass in range(33, 38)), (riff, riff, tune), (14, 26)),
+    "erhu": Instrument(((110, 62, 90),), (ornamented, tune), (12, 22), (0.3, 2.0), scales=_CHINESE),
     "guzheng": Instrument(
-        ((107, 43, 88),),
-        (idioms.glissandi, idioms.glissandi, idioms.picking),
-        (24, 40),
-        (0.3, 1.8),
-        scales=_CHINESE,
-        legato=_PLUCKED,
+        ((107, 43, 88),), (glissandi, glissandi, picking), (24, 40), (0.3, 1.8), scales=_CHINESE, legato=_PLUCKED
     ),
-    "pipa": Instrument(
-        ((106, 45, 86),), (idioms.tremolo, idioms.tremolo, idioms.double_stops), (14, 28), (0.3, 1.8), scales=_CHINESE
-    ),
+    "pipa": Instrument(((106, 45, 86),), (tremolo, tremolo, double_stops), (14, 28), (0.3, 1.8), scales=_CHINESE),
     "trumpet": Instrument(((56, 54, 86), (56, 54, 86), (59, 54, 84)), _SONG, pace=(0.25, 1.6)),
-    "ukulele": Instrument(((24, 60, 84),), (idioms.strum, idioms.strum, idioms.picking), (18, 24), legato=_PLUCKED),
+    "ukulele": Instrument(((24, 60, 84),), (strum, strum, picking), (18, 24), legato=_PLUCKED),
 }
 
 

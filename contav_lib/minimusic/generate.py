@@ -118,9 +118,7 @@ def make_clip(root: Path, label: str, index: int, seed: int = 0) -> None:
 
 def _generators(label: str, index: int, seed: int) -> list[np.random.Generator]:
     """Separate streams of chance for the score, the sound and the drawing of one clip."""
-    return [
-        np.random.default_rng(child) for child in np.random.SeedSequence([_MUSIC, seed, _place(label), index]).spawn(3)
-    ]
+    return np.random.default_rng([_MUSIC, seed, _place(label), index]).spawn(3)
 
 
 def _place(label: str) -> int:

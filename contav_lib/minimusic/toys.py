@@ -68,9 +68,10 @@ class Toy(Player):
         self.cords = int(own.integers(2, 7)) if own.random() < 0.4 else 0
         low = int(np.clip(92 - 0.45 * (length + wide) + own.normal(0, 5), 26, 70))
         self.compass = low, low + int(own.integers(24, 44))
+        is_drum = self.gesture == "strike" and low < 36
         self.instrument = Instrument(
             ((0, *self.compass),),
-            (idioms.groove,) if self.gesture == "strike" and low < 36 else _two_idioms(own),
+            (idioms.groove,) if is_drum else tuple(_IDIOMS[place] for place in own.choice(len(_IDIOMS), 2)),
             pace=(0.25, own.uniform(0.8, 2.2)),
             legato=(0.5, own.uniform(0.7, 1.5)),
         )
@@ -190,10 +191,6 @@ class Toy(Player):
         if self.pose == "near":
             return (56, 112) if hand == 0 else (104, 112)
         return _LEFT if hand == 0 else _RIGHT
-
-
-def _two_idioms(own: np.random.Generator) -> tuple[Idiom, ...]:
-    return tuple(_IDIOMS[place] for place in own.choice(len(_IDIOMS), 2))
 
 
 def draw_toy(number: int, seed: int, seconds: float = 3.0, frame_rate: float = 8.0) -> tuple[np.ndarray, Score]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from measure_tiny import thumbnails, untrained
 
 from contav_lib.encoders import tiny
 from contav_lib.media import read_frames, write_video
 from contav_lib.minimusic.composition import INSTRUMENTS, compose
 from contav_lib.minimusic.drawing import draw
-from contav_lib.minimusic.measure_tiny import thumbnails, untrained
 from contav_lib.minimusic.train_tiny import moments
 from contav_lib.utils.storage import load_tensors
 

@@ -1,10 +1,10 @@
 """The measurement of the tiny encoders: known features give known answers, and fools are told apart from the trained."""
 
+import measure_tiny
 import pytest
 import torch
 
 from contav_lib.encoders.tiny import TinyEncoder
-from contav_lib.minimusic import measure_tiny
 from contav_lib.minimusic.composition import INSTRUMENTS
 
 

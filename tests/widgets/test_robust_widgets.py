@@ -26,7 +26,7 @@ def forgetting() -> ForgettingExplorer:
 
 def similarity() -> SimilarityExplorer:
     features = {name: torch.randn(1, 3, 4) for name in ("audio", "object")}
-    return SimilarityExplorer(SourceFeatures.from_features(features, [0, 1, 1], [["cello", "flute"]]))
+    return SimilarityExplorer(SourceFeatures(features, [0, 1, 1], [["cello", "flute"]]))
 
 
 MAKE = {

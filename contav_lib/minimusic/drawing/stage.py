@@ -74,8 +74,9 @@ class Stage:
         top, bottom = (row[0] * (1 - right) + row[1] * right for row in corners)
         room = Image.fromarray((top * (1 - down) + bottom * down).astype(np.uint8))
         canvas = self._whole(room)
-        decorations = [_plain, _window, _curtains, _pictures, _shelves, _panels, _spotlights]
-        decorations[rng.integers(len(decorations))](canvas, wall, rng)
+        decorations = [None, _window, _curtains, _pictures, _shelves, _panels, _spotlights]
+        if decorate := decorations[rng.integers(len(decorations))]:
+            decorate(canvas, wall, rng)
         if rng.random() < 0.7:
             floor, horizon = choose(FLOORS, rng), rng.uniform(88, 104)
             canvas.box(-9, horizon, 170, 130, floor)
@@ -90,10 +91,6 @@ def _drift(rng: np.random.Generator, frames: int, reach: int) -> list[tuple[int,
     jolts = np.cumsum((rng.random((frames, 2)) < 0.03) * rng.choice([-1, 1], (frames, 2)), axis=0)
     path = np.clip(reach * (1 + ends[0] * (1 - along) + ends[1] * along) + jolts, 0, 2 * reach)
     return [(int(x), int(y)) for x, y in path.round()]
-
-
-def _plain(canvas, wall, rng) -> None:
-    pass
 
 
 def _window(canvas, wall, rng) -> None:

@@ -256,9 +256,8 @@ class Guzheng(Player):
         string = round(moment.height * (self.STRINGS - 1))
         (x0, y0), (x1, y1) = self._ends(string)
         if moment.strike > 0.25:  # the plucked string swings
-            swing = 2.2 * moment.strike
-            middle = (x0 + x1) / 2, (y0 + y1) / 2
-            canvas.polygon([(x0, y0), (middle[0], middle[1] - swing), (x1, y1), (middle[0], middle[1] + swing)], STRING)
+            swing, x, y = 2.2 * moment.strike, (x0 + x1) / 2, (y0 + y1) / 2
+            canvas.polygon([(x0, y0), (x, y - swing), (x1, y1), (x, y + swing)], STRING)
         lift = 0 if moment.level else 6
         press = x0 + 18 + 10 * moment.height, (y0 + y1) / 2 - 2 + 2.5 * moment.stroke - lift
         pluck = x1 - 18 - 20 * moment.height + 5 * moment.stroke, y1 - 4 + 3 * moment.strike - lift

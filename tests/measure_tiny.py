@@ -1,4 +1,4 @@
-"""Measure what the tiny encoders see of MiniMUSIC's classes: `python -m contav_lib.minimusic.measure_tiny`.
+"""Measure what the tiny encoders see of MiniMUSIC's classes: `python tests/measure_tiny.py`.
 
 Clips of all 20 classes are drawn apart from the data set. Two questions: how often the mean object feature of a clip is
 nearest to the mean of its own class, and how well a linear map of the motion features follows the music. Untrained
