@@ -44,7 +44,7 @@ class BlindTest(PageWidget):
         ValueError: not two methods of different names, not as many sounds for each, or a sound that can't be played.
     """
 
-    _esm = read("dom.js", "engine.js", "blind_test.js")
+    _esm = read("dom.js", "engine.js", "sound_page.js", "blind_test.js")
     _css = read("theme.css", "blind_test.css")
 
     kind = Unicode().tag(sync=True)
@@ -70,7 +70,7 @@ class BlindTest(PageWidget):
     ):
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}; it is one of {', '.join(map(repr, KINDS))}.")
-        self._methods = _two_names(methods, "BlindTest wants the sounds of two methods")
+        self._methods = _two_names(methods, "BlindTest wants the sounds of two methods", references is not None)
         if trials < 1:
             raise ValueError(f"trials is {trials}; at least one question must be asked.")
         self._pairs = _align([_as_list(sounds) for sounds in methods.values()], self._methods)
@@ -230,14 +230,14 @@ def probability_by_guessing(hits: int, count: int, kind: str) -> float:
     return float(binomtest(hits, count, 0.5, alternative=side).pvalue) if count else float("nan")
 
 
-def _two_names(given: Any, wanted: str) -> list[str]:
-    """The names as texts, as answers, tables and pages show them: two that differ, and not the reference's."""
+def _two_names(given: Any, wanted: str, with_reference: bool = False) -> list[str]:
+    """The names as texts, as answers, tables and pages show them: two that differ, also from a reference's."""
     if not isinstance(given, Mapping):
         raise ValueError(f"{wanted} by name, as {{'one': ..., 'other': ...}}, not a {type(given).__name__}.")
     names = [str(name) for name in given]
     if len(names) != 2:
         raise ValueError(f"{wanted}; {len(names)} method(s) were given.")
-    if len({*names, _REFERENCE}) < 3:
+    if names[0] == names[1] or (with_reference and _REFERENCE in names):
         raise ValueError(f"{wanted} with two different names, none of them {_REFERENCE!r}; they are {names}.")
     return names
 

@@ -45,7 +45,7 @@ class StemPlayer(PageWidget):
     from_page = frozenset(
         {"solo", "mute", "gains", "volume", "position", "playing", "loop", "looping", "matched", "view", "step"}
     )
-    _esm = read("dom.js", "engine.js", "lanes.js", "player_view.js", "stem_player.js")
+    _esm = read("dom.js", "colours.js", "engine.js", "sound_page.js", "lanes.js", "player_view.js", "stem_player.js")
     _css = read("theme.css", "stem_player.css")
 
     # What is played; set by `load`, which then counts `content` up.

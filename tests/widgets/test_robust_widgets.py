@@ -129,6 +129,14 @@ def test_what_is_no_result_is_refused_with_what_is_wanted(wanted, given):
     assert type(given).__name__ in str(refused.value) or str(given) in str(refused.value)
 
 
+def named_like_the_reference(**options) -> BlindTest:
+    return BlindTest({"the reference": SOUNDS["one"], "b": SOUNDS["two"]}, "pick", **options)
+
+
+def test_a_method_may_be_called_the_reference_where_there_is_none():
+    assert named_like_the_reference().labels == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -139,7 +147,7 @@ def test_what_is_no_result_is_refused_with_what_is_wanted(wanted, given):
         (lambda: StemPlayer({1: SOUNDS["one"], "1": SOUNDS["two"]}), "Two stems have the same name as text: 1, '1'"),
         (lambda: BlindTest(list(SOUNDS.values())), "BlindTest wants the sounds of two methods by name.*not a list"),
         (lambda: BlindTest({1: SOUNDS["one"], "1": SOUNDS["two"]}), r"two different names.* they are \['1', '1'\]"),
-        (lambda: BlindTest({"the reference": SOUNDS["one"], "b": SOUNDS["two"]}), "none of them 'the reference'"),
+        (lambda: named_like_the_reference(references=[SOUNDS["one"]]), "none of them 'the reference'"),
         (lambda: BlindTest.from_results("runs"), "BlindTest.from_results wants two results by name.*not a str"),
     ],
 )

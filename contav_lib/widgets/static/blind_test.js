@@ -31,38 +31,25 @@ class Booth {
   }
 }
 
-class TestPage {
+class TestPage extends SoundPage {
   constructor(model, booth) {
-    Object.assign(this, { model, booth });
-    this.root = make("div", {
-      className: "contav contav-blind-test", tabIndex: 0, role: "group", "aria-label": "Blind listening test",
-      "data-lm-suppress-shortcuts": "true",
-    });
-    this.root.stemPlayer = booth.engine; // for tests and scripts
-    this.kernelGone = make("div", { className: "contav-alarm", hidden: true },
-      "The kernel does not answer: it is gone, or busy for long. The sounds still play, but answers are not kept.");
+    super(model, booth.engine, "blind-test", "Blind listening test", "The sounds still play, but answers are not kept.");
+    this.booth = booth;
     this.onModel = () => this.trial !== model.get("trial") && this.build();
     model.on("change", this.onModel);
-    this.onEngine = () => this.refresh();
-    booth.engine.addEventListener("change", this.onEngine);
-    this.root.addEventListener("keydown", (event) => this.onKey(event));
-    this.root.addEventListener("pointerenter", () => booth.engine.prepare());
-    this.root.addEventListener("pointerdown", () => booth.engine.warm());
     this.build();
-    this.follow();
   }
 
   end() {
+    super.end();
     this.model.off("change", this.onModel);
-    this.booth.engine.removeEventListener("change", this.onEngine);
-    cancelAnimationFrame(this.frame);
   }
 
   build() {
     const { model } = this;
     this.trial = model.get("trial");
     if (model.get("done")) {
-      this.booth.engine.pause();
+      this.engine.pause();
       const end = make("div", { role: "status" }, make("b", {}, "Done. "), model.get("outcome"));
       this.root.replaceChildren(end, make("div", { className: "contav-note" }, "In Python: .answers and .p_value"));
       return;
@@ -75,15 +62,14 @@ class TestPage {
   }
 
   makeSounds() {
-    const { engine } = this.booth;
-    this.play = makeButton("", "Play", () => (engine.playing ? engine.pause() : engine.play()));
+    const { engine } = this;
     this.choices = this.model.get("labels").map((label, i) => {
       const button = makeButton(label, `Hear ${label}`, () => this.booth.hear(i));
       button.append(" ", make("kbd", {}, KEYS_OF[label]));
       return button;
     });
     this.seek = makeSlider("Position", { min: 0, max: engine.duration, step: 0.01 }, (at) => engine.seek(at));
-    return make("div", { className: "contav-line" }, this.play, ...this.choices, this.seek);
+    return make("div", { className: "contav-line" }, this.makePlay(), ...this.choices, this.seek);
   }
 
   makeAnswers() {
@@ -127,29 +113,23 @@ class TestPage {
 
   refresh() {
     if (this.model.get("done")) return;
-    const { engine, heard } = this.booth;
-    this.play.textContent = engine.playing ? "❚❚ Pause" : "▶ Play";
-    this.play.setAttribute("aria-label", engine.playing ? "Pause" : "Play");
-    this.choices.forEach((button, i) => button.setAttribute("aria-pressed", String(i === heard)));
-    this.seek.value = engine.position();
+    this.showPlaying();
+    this.choices.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.booth.heard)));
+    this.showPosition();
   }
 
-  follow() {
-    if (this.booth.engine.playing) this.seek.value = this.booth.engine.position();
-    this.frame = requestAnimationFrame(() => this.follow());
+  showPosition() {
+    this.seek.value = this.engine.position();
   }
 
-  onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.model.get("done")) return;
-    if (isOwnKey(event)) return event.stopPropagation(); // or the notebook would take it
+  press(event) {
+    if (this.model.get("done")) return false;
     const sound = this.model.get("labels").findIndex((label) => KEYS_OF[label] === event.key.toLowerCase());
     const answer = this.model.get("kind") === "rate" ? undefined : this.answers[event.key - 1];
     if (event.key === " ") this.play.click();
     else if (sound >= 0) this.booth.hear(sound);
-    else if (answer) answer.click();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    else answer?.click();
+    return event.key === " " || sound >= 0 || answer;
   }
 }
 
@@ -161,10 +141,7 @@ export default () => {
       return () => booth.engine.dispose();
     },
     render({ model, el }) {
-      const page = new TestPage(model, booth);
-      el.replaceChildren(page.root);
-      const unwatch = watchKernel(el, (alive) => (page.kernelGone.hidden = alive), model);
-      return () => [unwatch(), page.end()];
+      return new TestPage(model, booth).show(el);
     },
   };
 };

@@ -41,6 +41,9 @@ function decimals(value, digits = 3) {
   return value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−");
 }
 
+/** Where the arrow keys go in a matrix, [rows, columns]. */
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
 /** For `onkeydown` of a widget: the arrow keys of a slider and Enter on a button are the widget's, not the notebook's. */
 function keepKey(event) {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();

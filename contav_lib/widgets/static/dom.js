@@ -16,6 +16,14 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** A new SVG element with these attributes. */
+function makeSvg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 /** A slider with an accessible name; `onInput` gets its number. */
 function makeSlider(label, { min, max, step }, onInput) {
   const slider = make("input", { type: "range", min, max, step, "aria-label": label, title: label });

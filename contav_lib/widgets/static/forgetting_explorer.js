@@ -139,7 +139,7 @@ class ForgettingExplorer {
   }
 
   onKey(event, m) {
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const move = ARROWS[event.key];
     const at = event.target.dataset.cell?.split(",").map(Number);
     if (!move || !at) return;
     event.preventDefault();

@@ -41,15 +41,6 @@ function limits(matrices) {
   return [low, Math.max(high, low + 5)];
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function draw(tag, attributes, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 /** A line a task: its column of the matrix, from when it was learned on. */
 function lineChart(matrix, [low, high], scoreName) {
   const [width, height, left, right, top, bottom] = [300, 150, 32, 42, 8, 22];
@@ -59,10 +50,10 @@ function lineChart(matrix, [low, high], scoreName) {
   const step = high - low > 25 ? 10 : 5;
   const marks = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, k) => low + k * step);
   const grid = marks.flatMap((value) => [
-    draw("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: value === 0 ? "zero" : "grid" }),
-    draw("text", { x: left - 5, y: y(value) + 3.5, "text-anchor": "end" }, decimals(value, 0)),
+    makeSvg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: value === 0 ? "zero" : "grid" }),
+    makeSvg("text", { x: left - 5, y: y(value) + 3.5, "text-anchor": "end" }, decimals(value, 0)),
   ]);
-  const names = matrix.map((_, i) => draw("text", { x: x(i), y: height - 7, "text-anchor": "middle" }, String(i + 1)));
+  const names = matrix.map((_, i) => makeSvg("text", { x: x(i), y: height - 7, "text-anchor": "middle" }, String(i + 1)));
   const ends = [];
   const lines = matrix.flatMap((_, j) => {
     const points = matrix.flatMap((row, i) => (row[j] === null ? [] : [[x(i), y(row[j]), i]]));
@@ -70,17 +61,16 @@ function lineChart(matrix, [low, high], scoreName) {
     const colour = TASK_COLOURS[j % TASK_COLOURS.length];
     ends.push({ at: points.at(-1)[1], x: points.at(-1)[0], text: `task ${j + 1}`, colour });
     return [
-      draw("polyline", { points: points.map(([px, py]) => `${px},${py}`).join(" "), stroke: colour, class: "course" }),
-      ...points.map(([px, py, i]) => draw("circle", { cx: px, cy: py, r: 3, fill: colour },
-        draw("title", {}, `after task ${i + 1}, on task ${j + 1}: ${decimals(matrix[i][j], 2)} dB`))),
+      makeSvg("polyline", { points: points.map(([px, py]) => `${px},${py}`).join(" "), stroke: colour, class: "course" }),
+      ...points.map(([px, py, i]) => makeSvg("circle", { cx: px, cy: py, r: 3, fill: colour },
+        makeSvg("title", {}, `after task ${i + 1}, on task ${j + 1}: ${decimals(matrix[i][j], 2)} dB`))),
     ];
   });
   ends.sort((a, b) => a.at - b.at).forEach((end, k) => {
     end.at = Math.max(end.at, k ? ends[k - 1].at + 11 : 0); // names must not lie upon one another
   });
   const excess = Math.max(0, (ends.at(-1)?.at ?? 0) - (height - bottom));
-  const labels = ends.map((end) => draw("text", { x: end.x + 6, y: end.at - excess + 3.5, class: "end", style: `fill: ${end.colour}` }, end.text));
-  const chart = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" }, ...grid, ...names, ...lines, ...labels);
-  chart.setAttribute("aria-label", `${scoreName} in dB against tasks learned, a line a task`);
-  return chart;
+  const labels = ends.map((end) => makeSvg("text", { x: end.x + 6, y: end.at - excess + 3.5, class: "end", style: `fill: ${end.colour}` }, end.text));
+  const label = `${scoreName} in dB against tasks learned, a line a task`;
+  return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...names, ...lines, ...labels);
 }

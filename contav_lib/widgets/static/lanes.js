@@ -2,8 +2,8 @@
 
 const COLUMNS = 600;
 const QUIETEST = -70; // dB, what 0 stands for in a picture from Python
-// Dark to light, evenly spaced in brightness (after matplotlib's "magma"): red, green, blue.
-const COLOURS = [[0, 0, 4], [40, 17, 89], [101, 26, 128], [159, 47, 127], [213, 74, 104], [245, 125, 97], [254, 187, 129], [252, 253, 191]];
+// Dark to light, evenly spaced in brightness (after matplotlib's "magma").
+const BRIGHTNESS = colourTable(["#000004", "#281159", "#651a80", "#9f2f7f", "#d54a68", "#f57d61", "#febb81", "#fcfdbf"]);
 
 /** An SVG of a waveform that stretches to its lane: it follows the theme's colours and any width by itself. */
 function drawWaveform(samples, gain, highest) {
@@ -25,13 +25,8 @@ function drawWaveform(samples, gain, highest) {
   function height(value) {
     return ((-value * gain) / highest).toFixed(4);
   }
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 -1.02 ${Math.max(columns - 1, 1)} 2.04`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", `M${upper.join("L")}L${lower.reverse().join("L")}Z`);
-  svg.append(path);
-  return svg;
+  const path = makeSvg("path", { d: `M${upper.join("L")}L${lower.reverse().join("L")}Z` });
+  return makeSvg("svg", { viewBox: `0 -1.02 ${Math.max(columns - 1, 1)} 2.04`, preserveAspectRatio: "none" }, path);
 }
 
 /** A canvas of levels 0 to 255 `[bins, frames]`, lowest frequency below. */
@@ -41,8 +36,7 @@ function drawPicture(levels, bins) {
   const image = new ImageData(frames, bins);
   levels.forEach((level, i) => {
     const row = bins - 1 - Math.floor(i / frames);
-    const [red, green, blue] = COLOUR_TABLE[level];
-    image.data.set([red, green, blue, 255], 4 * (row * frames + (i % frames)));
+    image.data.set([...BRIGHTNESS[level], 255], 4 * (row * frames + (i % frames)));
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
@@ -53,12 +47,6 @@ function shareOf(mixture, levels) {
   const ratios = Float32Array.from({ length: 511 }, (_, i) => 10 ** ((((i - 255) / 255) * -QUIETEST) / 20));
   return levels.map((level, i) => (mixture[i] ? Math.min(255, 255 * ratios[level - mixture[i] + 255]) : 0));
 }
-
-const COLOUR_TABLE = Array.from({ length: 256 }, (_, level) => {
-  const place = (level / 255) * (COLOURS.length - 1);
-  const below = Math.min(Math.floor(place), COLOURS.length - 2);
-  return COLOURS[below].map((value, i) => value + (place - below) * (COLOURS[below + 1][i] - value));
-});
 
 /** Seconds as m:ss.cc */
 function clock(seconds) {

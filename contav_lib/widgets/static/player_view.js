@@ -18,45 +18,19 @@ const KEYS = {
 const DIGITS = [["1 to 9", "hear only this stem; again: all"], ["Shift + 1 to 9", "mute this stem"], ["0", "hear all"]];
 const DRAG = 5; // pixels: a shorter drag is a click
 
-/** What `el` shows; returns how to end it. */
-function showPlayer(model, el, engine, actions) {
-  const page = new PlayerPage(model, engine, actions);
-  el.replaceChildren(page.root);
-  const endings = [watchKernel(el, (alive) => page.showKernel(alive), model), () => page.end()];
-  return () => endings.forEach((end) => end());
-}
-
-class PlayerPage {
+class PlayerPage extends SoundPage {
   constructor(model, engine, actions) {
-    Object.assign(this, { model, engine, actions });
-    this.root = make("div", {
-      className: "contav contav-stem-player", tabIndex: 0, role: "group", "aria-label": "Stem player",
-      "data-lm-suppress-shortcuts": "true",
-    });
-    this.root.stemPlayer = engine; // for tests and scripts
+    super(model, engine, "stem-player", "Stem player", "Python does not hear of what you do here; all sounds still play.");
+    this.actions = actions;
     this.said = make("div", { className: "contav-said", role: "status", "aria-live": "polite" });
-    this.kernelGone = make("div", { className: "contav-alarm", hidden: true },
-      "The kernel does not answer: it is gone, or busy for long. Python does not hear of what you do here; all sounds still play.");
-    this.listen();
-    this.build();
-    this.follow();
-  }
-
-  listen() {
     this.onModel = { "change:content": () => this.build(), change: () => this.refresh() };
-    for (const [event, handler] of Object.entries(this.onModel)) this.model.on(event, handler);
-    this.onEngine = () => this.refresh();
-    this.engine.addEventListener("change", this.onEngine);
-    this.root.addEventListener("keydown", (event) => this.onKey(event));
-    this.root.addEventListener("pointerenter", () => this.engine.prepare());
-    this.root.addEventListener("pointerdown", () => this.engine.warm());
-    this.root.addEventListener("focusin", () => navigator.userActivation?.hasBeenActive && this.engine.warm());
+    for (const [event, handler] of Object.entries(this.onModel)) model.on(event, handler);
+    this.build();
   }
 
   end() {
+    super.end();
     for (const [event, handler] of Object.entries(this.onModel)) this.model.off(event, handler);
-    this.engine.removeEventListener("change", this.onEngine);
-    cancelAnimationFrame(this.frame);
   }
 
   // --- building ---
@@ -81,8 +55,7 @@ class PlayerPage {
 
   makeTransport() {
     const { actions, model } = this;
-    this.play = makeButton("", "", () => actions.togglePlaying());
-    this.play.className = "contav-play";
+    this.makePlay().className = "contav-play";
     this.looping = makeButton("⟳ Loop", "Loop", () => actions.toggle("looping"));
     this.time = make("span", { className: "contav-time" });
     this.seek = makeSlider("Position", { min: 0, max: this.engine.duration, step: 0.01 }, (at) => this.engine.seek(at));
@@ -144,11 +117,10 @@ class PlayerPage {
   // --- keeping in step ---
 
   refresh() {
-    const { model, engine } = this;
+    const { model } = this;
     if (this.content !== model.get("content")) return; // new sounds have come; the page is built for them next
     const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
-    this.play.textContent = engine.playing ? "❚❚ Pause" : "▶ Play";
-    this.play.setAttribute("aria-label", engine.playing ? "Pause" : "Play");
+    this.showPlaying();
     press(this.looping, model.get("looping"));
     this.volume.value = model.get("volume");
     this.view.value = model.get("view");
@@ -209,12 +181,6 @@ class PlayerPage {
     this.seek.setAttribute("aria-valuetext", `${at.toFixed(1)} of ${duration.toFixed(1)} seconds`);
   }
 
-  /** The cursor moves with the clock of the sound. */
-  follow() {
-    if (this.engine.playing) this.showPosition();
-    this.frame = requestAnimationFrame(() => this.follow());
-  }
-
   /** For a screen reader: what is heard now. */
   say() {
     const heard = this.rows.filter(({ stem }) => this.actions.stems().isHeard(stem)).map(({ stem }) => stem.name);
@@ -223,24 +189,16 @@ class PlayerPage {
     if (this.said.textContent !== text) this.said.textContent = text;
   }
 
-  showKernel(alive) {
-    this.kernelGone.hidden = alive;
-  }
-
   // --- hands ---
 
-  onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isOwnKey(event)) return event.stopPropagation(); // or the notebook would take it
+  press(event) {
     const digit = /^Digit(\d)$/.exec(event.code)?.[1];
     const row = this.rows[digit - 1];
     const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key]?.[2];
     if (digit === "0") this.actions.hearAll();
     else if (row) event.shiftKey ? this.actions.mute(row.stem) : this.actions.only(row.stem);
-    else if (action) action(this.actions, event);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    else action?.(this.actions, event);
+    return digit === "0" || row || action;
   }
 
   /** A click goes there; a drag makes a loop. */

@@ -225,7 +225,7 @@ class SimilarityExplorer {
   }
 
   onKey(panel, event) {
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const move = ARROWS[event.key];
     const at = this.pointed ?? this.chosen(panel) ?? [0, 0];
     if (move) {
       this.point(panel, at.map((place, k) => Math.min(Math.max(place + move[k], 0), panel.size - 1)));

@@ -188,7 +188,7 @@ export default () => {
       return () => engine.dispose();
     },
     render({ model, el }) {
-      return showPlayer(model, el, engine, new Actions(model, engine, () => stems.now));
+      return new PlayerPage(model, engine, new Actions(model, engine, () => stems.now)).show(el);
     },
   };
 };
