@@ -152,12 +152,13 @@ class SimilarityExplorer(PageWidget):
         cell = proposal.value
         if not cell:
             return cell
-        if cell.keys() != {"panel", "average", "row", "column"} or type(cell["average"]) is not bool:
-            raise traitlets.TraitError(f"{cell} is no cell: it has panel, average, row and column")
-        count = len(self.heard.labels if cell["average"] else self.heard.names)
-        places = [["new", number] for number in range(count)] + [["old", number] for number in range(count)]
-        if cell["panel"] not in ("old", "new", "difference", "rows") or not all(
-            cell[side] in places for side in ("row", "column")
+        count = len(self.heard.labels if cell.get("average") else self.heard.names)
+        places = [[which, number] for which in ("new", "old") for number in range(count)]
+        if (
+            cell.keys() != {"panel", "average", "row", "column"}
+            or cell["panel"] not in ("old", "new", "difference", "rows")
+            or type(cell["average"]) is not bool
+            or not all(cell[side] in places for side in ("row", "column"))
         ):
             raise traitlets.TraitError(f"{cell} is no cell: there is no such panel, row or column")
         return cell

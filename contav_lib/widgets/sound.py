@@ -47,12 +47,9 @@ def as_waveforms(sounds: Mapping[str, Any], rate: int) -> tuple[dict[str, np.nda
             f"hold {MOST_SAMPLES / len(waveforms) / rate:,.0f} s of each. Cut out the seconds that matter, as in "
             "waveform[start * sample_rate : stop * sample_rate]."
         )
-    short = [name for name, waveform in waveforms.items() if len(waveform) < longest]
-    if short:
-        seconds = {name: f"{len(waveforms[name]) / rate:.2f} s" for name in short}
-        told = ", ".join(f"{name} ({length})" for name, length in seconds.items())
-        notes = [f"Padded with silence to {longest / rate:.2f} s: {told}."]
-    return {name: np.pad(w, (0, longest - len(w))) for name, w in waveforms.items()}, notes if short else []
+    short = [f"{name} ({len(w) / rate:.2f} s)" for name, w in waveforms.items() if len(w) < longest]
+    notes = [f"Padded with silence to {longest / rate:.2f} s: {', '.join(short)}."] if short else []
+    return {name: np.pad(w, (0, longest - len(w))) for name, w in waveforms.items()}, notes
 
 
 def _as_waveform(name: object, sound: Any, rate: int) -> np.ndarray:
