@@ -158,9 +158,7 @@ class StemPlayer(PageWidget):
 
     @validate("step")
     def _known_step(self, proposal: dict) -> int:
-        if proposal["value"] > max(0, len(self.steps) - 1):
-            raise TraitError(f"step={proposal['value']}; the slider has {len(self.steps)} steps, from 0.")
-        return proposal["value"]
+        return min(proposal["value"], max(0, len(self.steps) - 1))  # beyond its end, the slider is at its end
 
     @validate("solo", "mute", "gains")
     def _known(self, proposal: dict) -> list[str]:

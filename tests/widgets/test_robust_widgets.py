@@ -40,7 +40,7 @@ MESSAGES = [None, 3, "A", [], {}, {"trial": 0}, {"trial": [0], "choice": "A"}, {
             {"trial": 0, "choice": ["A"]}, {"trial": 0, "choice": "C"}, {"trial": 0, "rating_a": True, "rating_b": 1.0},
             {"trial": 0, "rating_a": "5"}, {"kind": "source"}, {"kind": "source", "source": True}]  # fmt: skip
 STATES = {
-    "player": [{"volume": "loud"}, {"volume": 2.0}, {"solo": ["three"]}, {"solo": 1}, {"step": 2}, {"step": -1},
+    "player": [{"volume": "loud"}, {"volume": 2.0}, {"solo": ["three"]}, {"solo": 1}, {"step": "1"}, {"step": -1},
                {"gains": {"three": 1.0}}, {"gains": {"one": "x"}}, {"view": "sound"}, {"loop": ["a"]}, {"stems": []},
                {"position": None}, {"sounds": ["x"]}, {"unheard_of": 1}],
     "abx": [{"trial": 2}, {"done": True}, {"kind": "rate"}, {"trials": "x"}],
@@ -90,6 +90,12 @@ def test_what_makes_sense_is_taken(caplog):
     assert (player.solo, player.volume, player.step, player.gains) == (["two"], 0.5, 1, {"one": -6.0})
     assert forgot.selected["value"] == 5.0 and alike.selected["row"].startswith("cello")
     assert not caplog.records
+
+
+def test_beyond_its_end_the_slider_is_at_its_end():
+    player = MAKE["player"]()
+    player.set_state({"step": 9})
+    assert player.step == 1
 
 
 def test_a_chosen_cell_that_a_shorter_run_no_longer_has_is_let_go():
