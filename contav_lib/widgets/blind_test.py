@@ -73,7 +73,11 @@ class BlindTest(PageWidget):
         self._methods = _two_names(methods, "BlindTest wants the sounds of two methods", references is not None)
         if trials < 1:
             raise ValueError(f"trials is {trials}; at least one question must be asked.")
-        self._pairs = _align([_as_list(sounds) for sounds in methods.values()], self._methods)
+        one, other = (_as_list(sounds) for sounds in methods.values())
+        if len(one) != len(other) or not one:
+            counts = f"{self._methods[0]} has {len(one)} sound(s) and {self._methods[1]} {len(other)}"
+            raise ValueError(f"{counts}; both need as many.")
+        self._pairs = list(zip(one, other, strict=True))
         self._references = _check_references(references, kind, len(self._pairs))
         self._rng = np.random.default_rng(seed)
         self._rows: list[dict[str, Any]] = []
@@ -244,13 +248,6 @@ def _two_names(given: Any, wanted: str, with_reference: bool = False) -> list[st
 
 def _as_list(sounds: Any) -> list[Any]:
     return list(sounds) if isinstance(sounds, list | tuple) else [sounds]
-
-
-def _align(sounds: list[list[Any]], names: Sequence[str]) -> list[tuple[Any, Any]]:
-    first, second = sounds
-    if len(first) != len(second) or not first:
-        raise ValueError(f"{names[0]} has {len(first)} sound(s) and {names[1]} {len(second)}; both need as many.")
-    return list(zip(first, second, strict=True))
 
 
 def _check_references(references: Sequence[Any] | None, kind: str, count: int) -> list[Any]:
