@@ -22,26 +22,26 @@ MODALITIES = {"audio": "sound"}  # what a reader calls them, where that is anoth
 class SimilarityExplorer(PageWidget):
     """Cosine similarities of R sources between two modalities: an old model, a new one, and what changed.
 
-        Hover over a cell for its value; click it (or press Enter) to hear both sounds and see both frames. With the positives
-        of eq. 7 or 9 outlined, the loss of the chosen row is worked out below, term by term. Everything but sounds and
-        frames also works when the kernel is gone.
+    Hover over a cell for its value; click it (or press Enter) to hear both sounds and see both frames. With the positives
+    of eq. 7 or 9 outlined, the loss of the chosen row is worked out below, term by term. Everything but sounds and
+    frames also works when the kernel is gone.
 
-        Args:
-            source: a `Result` or the path of its folder, or `SourceFeatures`, made of tensors of your own.
-            mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
+    Args:
+        source: a `Result` or the path of its folder, or `SourceFeatures`, made of tensors of your own.
+        mixtures: fixed test mixtures of each task to listen to; for a `Result` only, see `extract_features`.
 
-        Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
-            pair: two modalities, such as ("audio", "object"): rows first.
-            model: place of the new model among the models, 0 for the one after the first task.
-            old: place of the old model; -1 for the one before the new one.
-            view: "models" (old, new, difference) or "rows": the rows of eq. 7 to 10, the new model's and once more the old's.
-            average: show means of classes instead of single sources.
-            order: "learned" or "clustered" (alike sources of the new model side by side).
-            positives: outlined: "none", "video" (eq. 7) or "class" (eq. 9).
-            selected: the chosen cell, {} when there is none; read only, worked out in Python.
+    Attributes (set them from Python, or by the controls; all are restored when a page is loaded again):
+        pair: two modalities, such as ("audio", "object"): rows first.
+        model: place of the new model among the models, 0 for the one after the first task.
+        old: place of the old model; -1 for the one before the new one.
+        view: "models" (old, new, difference) or "rows": the rows of eq. 7 to 10, the new model's and once more the old's.
+        average: show means of classes instead of single sources.
+        order: "learned" or "clustered" (alike sources of the new model side by side).
+        positives: outlined: "none", "video" (eq. 7) or "class" (eq. 9).
+        selected: the chosen cell, {} when there is none; read only, worked out in Python.
 
-        Raises:
-            ValueError: the result has no model yet, or too many sources.
+    Raises:
+        ValueError: the result has no model yet, or too many sources.
     """
 
     from_page = frozenset({"pair", "model", "old", "view", "average", "order", "positives", "_cell"})
