@@ -4,14 +4,14 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.resources import files
-from math import isfinite
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from contav_lib.utils.devices import name_device
 from contav_lib.utils.registry import ENCODERS, METHODS, SEPARATORS, did_you_mean, open_dataset
+from contav_lib.utils.settings import Checked, of_kind, settings_for, settings_of
 
 if TYPE_CHECKING:
     from contav_lib.continual.tasks import Task
@@ -21,34 +21,19 @@ PROFILES = ("smoke", "lab", "gpu", "paper")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Checked):
     """Base of the settings of one topic: each looks after its own values."""
 
     def __post_init__(self):
-        kinds = get_type_hints(type(self))
-        for entry in fields(self):
-            require_kind(entry.name, getattr(self, entry.name), kinds[entry.name])
+        kinds = _kinds_of(type(self))
+        for name, kind in kinds.items():
+            object.__setattr__(self, name, of_kind(name, getattr(self, name), kind))
         for topic in reversed(type(self).__mro__):
             if "check" in vars(topic):
                 vars(topic)["check"](self)
 
     def check(self) -> None:
         """Raise a ValueError for a value of this topic that makes no sense."""
-
-    def require(self, name: str, fine: bool, what: str) -> None:
-        """Raise a ValueError that names the setting and its value, unless it is fine."""
-        if not fine:
-            raise ValueError(f"{name}={getattr(self, name)!r}: {name} {what}.")
-
-    def require_at_least(self, least: int, *names: str) -> None:
-        """Raise a ValueError for the first of some settings that is below 1, or below 0."""
-        for name in names:
-            self.require(name, getattr(self, name) >= least, "must be 1 or more" if least else "can't be negative")
-
-    def require_one_of(self, name: str, *known: str) -> None:
-        """Raise a ValueError for a text that is none of those known."""
-        listed = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
-        self.require(name, getattr(self, name) in known, f"is {listed}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +64,11 @@ class DataSettings(Settings):
 
     def check(self) -> None:
         ENCODERS.find(self.encoder)
-        self.require_at_least(1, "tasks")
-        self.require_at_least(0, "exemplars")
-        fine = len(self.clips_per_class) == 3 and min(self.clips_per_class) >= 1
-        self.require("clips_per_class", fine, "is three numbers, each 1 or more: training, validation, test")
-        if self.exemplar_choice not in EXEMPLAR_CHOICES:
-            raise ValueError(
-                f"There is no exemplar choice called {self.exemplar_choice!r}; "
-                f"{did_you_mean(self.exemplar_choice, EXEMPLAR_CHOICES)}"
-            )
+        self.require_range("tasks", least=1)
+        self.require_range("exemplars", least=0)
+        fine = len(self.clips_per_class) == 3 and all(1 <= count <= MOST_CLIPS for count in self.clips_per_class)
+        self.require("clips_per_class", fine, f"is three numbers, each 1 .. {MOST_CLIPS}: training, validation, test")
+        self.require_one_of("exemplar_choice", EXEMPLAR_CHOICES)
         if self.classes:
             check_classes(self.classes, self.tasks)
 
@@ -123,16 +104,15 @@ class MixtureSettings(Settings):
     align_corners: bool
 
     def check(self) -> None:
-        self.require_at_least(1, "frames", "bins", "window", "hop", "clip_repeats", "exemplar_repeats")
+        self.require_range("frames", "bins", "window", "hop", "clip_repeats", "exemplar_repeats", least=1)
         self.require("hop", self.hop < self.window, f"must be below window={self.window}: windows overlap")
-        self.require("num_sources", self.num_sources in (2, 3, 4), "is 2, 3 or 4: a mixture has so many sources")
-        self.require(
-            "memory_share", self.memory_share is None or 0 <= self.memory_share < 1, "must be 0 or more and below 1"
-        )
-        self.require("same_class_share", 0 <= self.same_class_share <= 1, "must be 0 .. 1")
-        self.require("gain", 0 <= self.gain < 1, "must be 0 or more and below 1")
-        self.require_at_least(0, "visual_noise")
-        self.require_one_of("motion", "aligned", "whole")
+        self.require_range("num_sources", least=2, most=4, why="a mixture has so many sources")
+        if self.memory_share is not None:
+            self.require_range("memory_share", least=0, below=1)
+        self.require_range("same_class_share", least=0, most=1)
+        self.require_range("gain", least=0, below=1)
+        self.require_range("visual_noise", least=0, most=100, why="at 1 the noise is as strong as the features")
+        self.require_one_of("motion", ("aligned", "whole"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +129,9 @@ class TrainingSettings(Settings):
         clip_gradient: largest gradient norm, 0 = never clipped.
         joint_from_scratch: joint training begins every task with new weights.
         record_every, checkpoint_every: steps between history records, between checkpoints.
-        device: "auto", "cpu", "cuda", "cuda:1", ...
+        device: "auto", "cpu", "cuda", "cuda:1", ... or "mps".
+        threads: of the processor; sums are split by them, so another number gives other last digits. 0 leaves their number to
+            torch, and so to the machine.
     """
 
     batch_size: int
@@ -165,14 +147,21 @@ class TrainingSettings(Settings):
     record_every: int
     checkpoint_every: int
     device: str
+    threads: int = 1
 
     def check(self) -> None:
-        self.require_at_least(1, "batch_size", "epochs", "record_every", "checkpoint_every")
-        self.require("steps", self.steps is None or self.steps >= 1, "must be 1 or more, or None to count epochs")
-        for name in ("learning_rate", "later_learning_rate"):
-            self.require(name, getattr(self, name) > 0, "must be above 0")
-        self.require_at_least(0, "weight_decay", "warmup_steps", "clip_gradient")
-        self.require_one_of("schedule", "paper", "cosine")
+        self.require_range("batch_size", "epochs", "record_every", "checkpoint_every", least=1)
+        if self.steps is not None:
+            self.require_range("steps", least=1, why="None counts epochs")
+        rates = ("learning_rate", "later_learning_rate")
+        self.require_range(
+            *rates, above=0, most=10, why="a step moves a weight by about so much; 0.0001 to 0.01 is usual"
+        )
+        self.require_range("weight_decay", least=0, most=10, why="0.0001 to 0.1 is usual")
+        self.require_range("warmup_steps", "clip_gradient", least=0)
+        self.require_range("threads", least=0, most=1024)
+        self.require_one_of("schedule", ("paper", "cosine"))
+        name_device(self.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,8 +182,10 @@ class EvaluationSettings(Settings):
     test_mixtures: int
 
     def check(self) -> None:
-        self.require_at_least(1, "validations", "validation_mixtures", "test_mixtures")
-        self.require_one_of("select_on", "seen", "new", "last")
+        self.require_range("validations", least=1)
+        counts = ("validation_mixtures", "test_mixtures")
+        self.require_range(*counts, least=1, most=10_000, why="clips give no more that differ much")
+        self.require_one_of("select_on", ("seen", "new", "last"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,11 +207,18 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
     separator_settings: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        self.require("seed", 0 <= self.seed < 2**32, f"must be 0 .. {2**32 - 1}")
-        method = METHODS.find(self.method)
+        self.require_range("seed", least=0, below=2**32)
+        method, separator = METHODS.find(self.method), SEPARATORS.find(self.separator)
+        for name, part in (("method_settings", method), ("separator_settings", separator)):
+            object.__setattr__(self, name, settings_for(part, getattr(self, name)))
         for name in ("exemplars", "memory_share"):
             if method.needs_memory and getattr(self, name) == 0:
                 raise ValueError(f"{name}=0: method {self.method!r} makes no sense without a memory; give it more.")
+        if method.needs_queries and not separator.class_queries:
+            raise ValueError(
+                f"method={method.name!r} trains new queries only, but separator {separator.name!r} has no query for each "
+                "class. Take separator='iquery', or method='adapters'."
+            )
 
     @classmethod
     def profile(cls, name: str, **overrides: Any) -> "Config":
@@ -229,8 +227,8 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         Settings of the chosen method and separator are given by their own names, beside those of `Config`.
 
         Raises:
-            ValueError: an unknown profile, setting, method or separator (the nearest names are given), or a value that
-                makes no sense.
+            ValueError: an unknown profile, setting, method, separator or class (the nearest names are given), or a value
+                that makes no sense.
         """
         page = read_page(name)
         method = METHODS.find(overrides.get("method", cls.method))
@@ -246,36 +244,26 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
             {**own, **page[kind].get(part.name, {}), **{key: overrides[key] for key in overrides.keys() & own.keys()}}
             for kind, part, own in (("method", method, of_method), ("separator", separator, of_separator))
         ]
-        for own, values in zip((of_method, of_separator), parts, strict=True):
-            for key, value in values.items():
-                require_kind(key, value, type(own[key]))
-        method(**parts[0])  # it checks its own values
-        if method.needs_queries and not separator.class_queries:
-            raise ValueError(
-                f"method={method.name!r} trains new queries only, but separator {separator.name!r} has no query for each "
-                "class. Take separator='iquery', or method='adapters'."
-            )
-        check_separator(separator, parts[1])
         settings = page["data"] | page["mixtures"] | page["training"] | page["evaluation"]
         settings |= {setting: overrides[setting] for setting in overrides.keys() & known}
         if settings.get("exemplars") is None or method.joint:  # joint training keeps all clips, and so no exemplars
             settings["exemplars"] = method.exemplars
-        require_kind("data", settings["data"], str)
-        dataset = open_dataset(settings["data"])
+        dataset = open_dataset(of_kind("data", settings["data"], str))
         settings |= {"data": dataset.spelling, "data_digest": dataset.digest()}
-        return cls(
-            name_of_profile=name, method_settings=parts[0], separator_settings=parts[1], **_with_tuples(settings)
-        )
+        config = cls(name_of_profile=name, method_settings=parts[0], separator_settings=parts[1], **settings)
+        check_labels(config, dataset)
+        return config
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> "Config":
         """The config behind `Result.config`: what `to_json` gave, without what it adds for the name's sake."""
+        settings = {**_SINCE, **settings}
         missing = [entry.name for entry in fields(cls) if entry.name not in settings]
         if missing:
             raise ValueError(
                 f"These settings are of another version of the kit: they lack {', '.join(missing)}. Run it again."
             )
-        return cls(**_with_tuples({entry.name: settings[entry.name] for entry in fields(cls)}))
+        return cls(**{entry.name: settings[entry.name] for entry in fields(cls)})
 
     def steps_in_task(self, task: "Task") -> int:
         """Training steps of a task. An epoch has whole batches only, as in the authors' code, but one at least."""
@@ -290,8 +278,15 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         return task.index == 0 or method.fresh_start or (method.joint and self.joint_from_scratch)
 
     def to_json(self) -> dict[str, Any]:
-        """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits."""
-        return {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
+        """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits.
+
+        Threads count on the processor only. Settings that came later (`_SINCE`) are left out where they say what always
+        held before, so that earlier results keep their names.
+        """
+        settings = {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
+        if settings["device"] != "cpu":
+            settings["threads"] = _SINCE["threads"]
+        return {name: value for name, value in settings.items() if name not in _SINCE or value != _SINCE[name]}
 
     @property
     def name(self) -> str:
@@ -300,6 +295,8 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
+_SINCE: dict[str, Any] = {"threads": 1}
+MOST_CLIPS = 1000  # of a class and split: MiniMUSIC takes a second to make two or three
 EXEMPLAR_CHOICES = ("random", "herding", "diverse", "audiovisual")  # those of `continual.exemplars`
 
 
@@ -316,9 +313,35 @@ def check_classes(classes: Sequence[str], num_tasks: int) -> None:
         )
     if not 1 <= num_tasks <= len(classes):
         raise ValueError(
-            f"{len(classes)} classes can't be split into {num_tasks} tasks: each needs at least one. "
+            f"tasks={num_tasks}: {len(classes)} classes can't be split into {num_tasks} tasks: each needs at least one. "
             f"Set tasks to 1 .. {len(classes)}, or take more classes."
         )
+
+
+def check_labels(config: Config, dataset: Any) -> None:
+    """Make sure that the data set has the classes that are asked for, before any clip is made or prepared.
+
+    Raises:
+        ValueError: it has no class of a name (the nearest are given), or fewer classes than there are tasks.
+    """
+    known = dataset.classes
+    if known is None and dataset.videos.is_dir():  # a folder of videos has a folder a class
+        known = sorted(path.name for path in dataset.videos.iterdir() if path.is_dir() and path.name != "splits")
+    for label in config.classes if known else ():
+        if label not in known:
+            raise ValueError(
+                f"classes={list(config.classes)}: there is no class {label!r} in the data {config.data!r}; "
+                f"{did_you_mean(label, known)}"
+            )
+    if dataset.classes and not config.classes:
+        check_classes(dataset.classes, config.tasks)
+
+
+@cache
+def _kinds_of(topic: type[Settings]) -> Mapping[str, Any]:
+    """The type of each setting of a topic."""
+    hints = get_type_hints(topic)
+    return {entry.name: hints[entry.name] for entry in fields(topic)}
 
 
 @cache
@@ -333,55 +356,3 @@ def read_page(name: str) -> Mapping[str, Any]:
     if name not in PROFILES:
         raise ValueError(f"There is no profile called {name!r}; {did_you_mean(name, PROFILES)}")
     return tomllib.loads(files("contav_lib").joinpath("profiles", f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def settings_of(part: Any) -> dict[str, Any]:
-    """Default values of the settings of a method, which is a dataclass, or of a separator, which has a `config_class`."""
-    return {entry.name: _default(entry) for entry in fields(getattr(part, "config_class", part))}
-
-
-def check_separator(separator: Any, settings: Mapping[str, Any]) -> None:
-    """Let a separator's config dataclass check its values."""
-    try:
-        separator.config_class(**settings)
-    except ValueError as error:
-        raise ValueError(f"{settings} makes no {separator.name}: {error}") from error
-
-
-def require_kind(name: str, value: Any, kind: Any) -> None:
-    """Raise a ValueError for a value that is not of the kind of its field; whole numbers do for numbers.
-
-    JSON must give the value back unchanged.
-    """
-    what, fine = {
-        int: ("a whole number", _is(int, value)),
-        int | None: ("a whole number", value is None or _is(int, value)),
-        float: ("a number", _is_number(value)),
-        float | None: ("a number", value is None or _is_number(value)),
-        str: ("text in quotes", isinstance(value, str)),
-        bool: ("True or False", isinstance(value, bool)),
-        tuple[int, int, int]: ("a list of three whole numbers", _is_tuple(int, value)),
-        tuple[str, ...]: ("a list, even of one, of names in quotes", _is_tuple(str, value)),
-    }.get(kind, ("", True))
-    if not fine:
-        raise ValueError(f"{name}={value!r}: {name} is {what}.")
-
-
-def _is(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)  # bool is a subclass of int; reject it
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
-
-
-def _is_tuple(kind: type, value: Any) -> bool:
-    return isinstance(value, tuple) and all(_is(kind, entry) for entry in value)
-
-
-def _default(entry: Field) -> Any:
-    return entry.default if entry.default_factory is MISSING else entry.default_factory()
-
-
-def _with_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

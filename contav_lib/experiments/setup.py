@@ -1,5 +1,6 @@
 """All that follows from an experiment's settings before anything is learned: data, order, tasks, banks, fixed mixtures."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
 from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators import Separator, separator_class
+from contav_lib.utils.devices import pick_device
+from contav_lib.utils.memory import MemoryLimit, in_gigabytes, memory_of
 
 TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never on an experiment's seed
 
@@ -141,6 +144,35 @@ class Setup:
             features=features,
             sound_values=config.bins,
         )
+
+
+def check_machine(config: Config) -> None:
+    """Make sure, before data are made or anything is learned, that this machine can do what the settings ask for.
+
+    Raises:
+        ValueError: the device is not there, there is not enough memory, or settings of the separator don't fit together.
+    """
+    device = pick_device(config.device)
+    memory = memory_of(device)
+    if memory and (needed := step_bytes(config)) > memory:
+        sizes = ", ".join(f"{name}={getattr(config, name)}" for name in ("batch_size", "window", "frames", "bins"))
+        raise ValueError(
+            f"{sizes}: a training step takes {in_gigabytes(needed)} of memory at least, and "
+            f"{'the GPU' if device.type == 'cuda' else 'this machine'} has {in_gigabytes(memory)}. Make one of them smaller."
+        )
+    too_large = f"its weights take more than the {in_gigabytes(memory or 0)} of memory that there are here"
+    with torch.random.fork_rng(devices=[]), MemoryLimit(memory or sys.maxsize, too_large):
+        make_separator(config, max(len(config.classes), 1))
+
+
+def step_bytes(config: Config) -> int:
+    """Bytes that a training step takes, about: spectrograms of mixtures and sources, and the separator's outermost maps.
+
+    A network as deep as the paper's takes twice as many.
+    """
+    waves = 8 * (config.window // 2 + 1) * (config.num_sources + 1)  # complex
+    maps = 4 * config.bins * 2 * (config.num_sources + config.separator_settings.get("width", 0))
+    return 2 * config.batch_size * config.frames * (waves + maps)  # forward, and as many on the way back
 
 
 def spectrogram_of(config: Config) -> SpectrogramSize:

@@ -49,8 +49,8 @@ class Adapters(Freeze):
 
     def __post_init__(self):
         super().__post_init__()
-        self.refuse_negative("orthogonality")
-        self.require("rank", self.rank >= 1, "it must be 1 or more.")
+        self.require_range("orthogonality", least=0)
+        self.require_range("rank", least=1, most=10_000)
         self.earlier: dict[str, torch.Tensor] = {}  # rows of D of all earlier tasks, by the weight's name
         self.adapters: dict[str, tuple[nn.Module, str, LowRank]] = {}
 

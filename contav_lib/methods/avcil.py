@@ -53,8 +53,8 @@ class AVCIL(Method):
     attention: float = 0.1
 
     def __post_init__(self):
-        self.refuse_negative("distillation", "instance_weight", "class_weight", "attention")
-        self.require("temperature", self.temperature > 0, "it must be above 0.")
+        self.require_range("distillation", "instance_weight", "class_weight", "attention", least=0)
+        self.require_range("temperature", above=0)
         self.teacher: Teacher | None = None
 
     def begin_task(self, task: Task, separator: Separator) -> None:

@@ -67,8 +67,8 @@ class ContAV(Method):
     teacher_batch_statistics: bool = False
 
     def __post_init__(self):
-        self.refuse_negative("distillation", "instance_weight", "class_weight")
-        self.require("temperature", self.temperature > 0, "it must be above 0.")
+        self.require_range("distillation", "instance_weight", "class_weight", least=0)
+        self.require_range("temperature", above=0)
         self.require_one_of("contrast_when", ("always", "first", "later"))
         self.teacher: Teacher | None = None
 

@@ -47,7 +47,7 @@ class DER(Method):
     distillation: float = 1.0
 
     def __post_init__(self):
-        self.refuse_negative("distillation")
+        self.require_range("distillation", least=0)
         self.mixtures: Batch | None = None  # of all tasks so far, one behind the other
         self.masks = torch.empty(0)
         self.step = 0  # of all tasks

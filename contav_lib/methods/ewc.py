@@ -49,8 +49,8 @@ class EWC(Method):
     mixtures: int = 120
 
     def __post_init__(self):
-        self.refuse_negative("strength")
-        self.require("mixtures", self.mixtures >= 1, "the Fisher information is estimated from 1 mixture or more.")
+        self.require_range("strength", least=0)
+        self.require_range("mixtures", least=1, most=100_000, why="the Fisher information is estimated from so many")
         self.fisher: Weights = {}
         self.anchor: Weights = {}
         self.separator: Separator | None = None

@@ -62,7 +62,7 @@ class LwF(Method):
     old_queries: str = "plain"
 
     def __post_init__(self):
-        self.refuse_negative("distillation")
+        self.require_range("distillation", least=0)
         self.require_one_of("old_queries", ("plain", "new_picture", "prototype"))
         self.teacher: Teacher | None = None
         self.looks: dict[str, torch.Tensor] = {}  # of the old classes: object [C, Do], motion [C, Dm]

@@ -1,6 +1,6 @@
 """The contract of a continual-learning method, and the registry."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -9,7 +9,8 @@ import torch
 from contav_lib.continual.tasks import Task
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
-from contav_lib.utils.registry import METHODS, did_you_mean, import_all
+from contav_lib.utils.registry import METHODS, import_all
+from contav_lib.utils.settings import Checked
 
 Batches = Callable[[int], Batch]  # gives the batch of a number, always the same
 
@@ -42,7 +43,7 @@ class Variant:
 
 
 @dataclass
-class Method:
+class Method(Checked):
     """Base class of continual-learning methods; on its own it is fine-tuning.
 
     A method is a dataclass: its fields are its settings, and each of them can be given to `Config.profile(...)` by name.
@@ -114,20 +115,6 @@ class Method:
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what `state_dict` gave."""
-
-    def require(self, name: str, fine: bool, otherwise: str) -> None:
-        """Raise a ValueError that names a setting and its value, unless it is fine."""
-        if not fine:
-            raise ValueError(f"{name}={getattr(self, name)!r}: {otherwise}")
-
-    def refuse_negative(self, *names: str) -> None:
-        """Raise a ValueError for a weight of a loss term, named among the settings, that is below 0."""
-        for name in names:
-            self.require(name, getattr(self, name) >= 0, "the weight of a loss term can't be negative.")
-
-    def require_one_of(self, name: str, known: Sequence[str]) -> None:
-        """Raise a ValueError, with the nearest of the known values, for a setting that is none of them."""
-        self.require(name, getattr(self, name) in known, did_you_mean(getattr(self, name), known))
 
 
 def register_method(name: str) -> Callable[[type[Method]], type[Method]]:

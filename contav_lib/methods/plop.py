@@ -68,8 +68,8 @@ class PLOP(LwF):
 
     def __post_init__(self):
         super().__post_init__()
-        self.refuse_negative("pod")
-        self.require("confidence", 0 <= self.confidence <= 1, "it must be in 0 .. 1.")
+        self.require_range("pod", least=0)
+        self.require_range("confidence", least=0, most=1)
 
     @property
     def asked(self) -> Teacher | None:

@@ -16,7 +16,8 @@ from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.resnet import ResNet
 from contav_lib.separators.layers.unet import check_sides, with_frequency_codes
-from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
+from contav_lib.separators.separator import LARGEST, Separator, SeparatorOutput, register_separator
+from contav_lib.utils.settings import Checked
 
 
 class Down(nn.Module):
@@ -88,7 +89,7 @@ class ConditionedUNet(nn.Module):
 
 
 @dataclass(frozen=True)
-class CoSeparationConfig:
+class CoSeparationConfig(Checked):
     """Settings of `CoSeparation`; the defaults are the paper's.
 
     Attributes:
@@ -98,6 +99,9 @@ class CoSeparationConfig:
         classifier_reaches_masks: whether what trains the classifier, and CrossSDC through the feature `audio`, trains the masks
             as well, as the authors have it. Through the logarithm its gradient grows as 1 / mask.
         object_dim: values of the object feature.
+
+    Raises:
+        ValueError: a size that makes no sense.
     """
 
     width: int = 64
@@ -109,6 +113,12 @@ class CoSeparationConfig:
     classifier_weight: float = 0.05
     classifier_reaches_masks: bool = True
     object_dim: int = 512
+
+    def __post_init__(self):
+        self.require_range("width", "visual_dim", "classifier_width", "object_dim", least=1, most=LARGEST)
+        self.require_range("levels", "classifier_blocks", least=1, most=16)
+        self.require_range("frequency_codes", least=0, most=64)
+        self.require_range("classifier_weight", least=0)
 
 
 @register_separator("coseparation")

@@ -14,11 +14,12 @@ from torch import nn
 
 from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
 from contav_lib.separators.layers.unet import UNet
-from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
+from contav_lib.separators.separator import LARGEST, Separator, SeparatorOutput, register_separator
+from contav_lib.utils.settings import Checked
 
 
 @dataclass(frozen=True)
-class IQueryConfig:
+class IQueryConfig(Checked):
     """Settings of `IQuery`; the defaults are the paper's.
 
     Attributes:
@@ -29,6 +30,9 @@ class IQueryConfig:
         object_dim, motion_dim: values of the object and of the motion feature.
         padding: "masked" leaves padded motion steps out. "added" is the authors' code: the padding mask, a float, is
             added to the attention logits (so padding is favoured) and padding counts in the motion's mean.
+
+    Raises:
+        ValueError: a size that makes no sense, or an unknown padding.
     """
 
     width: int = 64
@@ -45,12 +49,13 @@ class IQueryConfig:
     padding: str = "masked"
 
     def __post_init__(self):
-        if self.padding not in ("masked", "added"):
-            raise ValueError(f"padding is 'masked' or 'added', not {self.padding!r}.")
-        if self.decoder_layers < 2:
-            raise ValueError(
-                f"iQuery needs a decoder layer for motion and one or more for sound, not {self.decoder_layers}."
-            )
+        sizes = ("width", "mask_dim", "hidden", "heads", "feed_forward", "object_dim", "motion_dim")
+        self.require_range(*sizes, least=1, most=LARGEST)
+        self.require_range("levels", least=1, most=16)
+        self.require_range("frequency_codes", "encoder_layers", least=0, most=64)
+        self.require_range("decoder_layers", least=2, most=64, why="the first looks at motion, the others at the sound")
+        self.require("heads", self.hidden % self.heads == 0, f"must divide hidden={self.hidden}")
+        self.require_one_of("padding", ("masked", "added"))
 
 
 class MotionLayer(nn.Module):

@@ -14,9 +14,12 @@ from torch import nn
 
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
+from contav_lib.utils.memory import MemoryLimit
 from contav_lib.utils.registry import SEPARATORS
 from contav_lib.utils.shapes import repr_with_shapes, shape_of
 from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, without_prefix
+
+LARGEST = 8192  # of a layer's sizes; a width beyond it is a slip
 
 
 @dataclass
@@ -222,7 +225,8 @@ def load_separator(path: Path, device: torch.device | str = "cpu") -> Separator:
         ValueError: the weights don't fit the settings that stand beside them.
     """
     tensors, metadata = load_tensors(path)
-    with file_errors(path):
+    stored = sum(tensor.nbytes for tensor in tensors.values())
+    with file_errors(path), MemoryLimit(4 * stored + 2**26, "its settings ask for more weights than it holds"):
         found = separator_class(metadata["separator"])
         separator = found(metadata["num_classes"], found.config_class(**metadata["config"]))
     load_weights(separator, without_prefix("separator.", tensors), path)

@@ -13,11 +13,12 @@ from torch.nn import functional
 from contav_lib.audio import EPSILON
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.unet import UNet
-from contav_lib.separators.separator import Separator, SeparatorOutput, register_separator
+from contav_lib.separators.separator import LARGEST, Separator, SeparatorOutput, register_separator
+from contav_lib.utils.settings import Checked
 
 
 @dataclass(frozen=True)
-class SoundOfPixelsConfig:
+class SoundOfPixelsConfig(Checked):
     """Settings of `SoundOfPixels`; the defaults are the paper's.
 
     Attributes:
@@ -27,7 +28,7 @@ class SoundOfPixelsConfig:
             cross-entropy; the masks are the probabilities of that. "ratio": the ratio mask, learned by L1.
 
     Raises:
-        ValueError: an unknown target.
+        ValueError: a size that makes no sense, or an unknown target.
     """
 
     width: int = 64
@@ -38,8 +39,10 @@ class SoundOfPixelsConfig:
     target: str = "binary"
 
     def __post_init__(self):
-        if self.target not in ("binary", "ratio"):
-            raise ValueError(f"target is 'binary' or 'ratio', not {self.target!r}.")
+        self.require_range("width", "mask_dim", "object_dim", least=1, most=LARGEST)
+        self.require_range("levels", least=1, most=16)
+        self.require_range("frequency_codes", least=0, most=64)
+        self.require_one_of("target", ("binary", "ratio"))
 
 
 @register_separator("soundofpixels")

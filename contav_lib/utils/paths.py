@@ -6,14 +6,34 @@ from pathlib import Path
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
+def expanded(name: str, text: str) -> Path:
+    """The path in a setting or a variable, with `~` written out.
+
+    Raises:
+        ValueError: it begins with `~user`, and there is no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{name}={text!r}: there is no home of this user here. Write the path in full.") from error
+
+
 def home() -> Path:
     """The folder that holds `data/` and `runs/`.
 
     The environment variable `CONTAV_HOME` when set; else the project's root, when the package is used from its
     checkout (`pip install -e .`); else the current folder.
+
+    Raises:
+        ValueError: `CONTAV_HOME` is no folder.
     """
     if chosen := os.environ.get("CONTAV_HOME"):
-        return Path(chosen).expanduser().resolve()
+        folder = expanded("CONTAV_HOME", chosen).resolve()
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(
+                f"CONTAV_HOME={chosen!r} is a file: set it to a folder where data and results may be written."
+            )
+        return folder
     return _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
 
 

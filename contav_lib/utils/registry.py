@@ -1,10 +1,13 @@
 """Things found by name, with errors that help: registries of classes in files of their own, names of settings."""
 
 import importlib
-import pkgutil
+import os
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
+
+from contav_lib.utils.paths import expanded
 
 T = TypeVar("T")
 Class = TypeVar("Class", bound=type)
@@ -28,8 +31,10 @@ def find_by_name(known: Mapping[str, T], name: str, kind: str) -> T:
 
 def import_all(package: str) -> None:
     """Import every module of a package, so that what they register is known."""
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        importlib.import_module(f"{package}.{module.name}")
+    for folder in importlib.import_module(package).__path__:
+        for name in sorted(os.listdir(folder)):  # looked at each time, for a file may be added while a notebook runs
+            if name.endswith(".py") and name != "__init__.py":
+                importlib.import_module(f"{package}.{name.removesuffix('.py')}")
 
 
 class Registry(dict[str, Any]):
@@ -87,8 +92,21 @@ def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) 
     """The `Dataset` that `data` means: a registered name ("mini"), "name:place", or the path of a folder of videos.
 
     Raises:
-        ValueError: there is no name at all.
+        ValueError: there is no name at all, no data set or folder of this name (the nearest are given), or it is the root of
+            the whole disk.
     """
     name, _, place = data.partition(":")
     import_all(DATASETS.package)
-    return DATASETS[name](place, clips_per_class) if name in DATASETS else DATASETS["folder"](data, clips_per_class)
+    if name in DATASETS:
+        return DATASETS[name](place, clips_per_class)
+    folder = expanded("data", data)
+    if data and folder.name == data and not folder.is_dir():
+        names = [name for name in DATASETS if name != "folder"]
+        raise ValueError(
+            f"data={data!r}: there is no data set and no such folder of this name; {did_you_mean(data, names)}"
+        )
+    if data and folder.resolve() == Path(folder.anchor or "/").resolve():
+        raise ValueError(
+            f"data={data!r}: this is the whole disk. Give 'mini' or a folder of videos, <class>/<name>.mp4."
+        )
+    return DATASETS["folder"](data, clips_per_class)

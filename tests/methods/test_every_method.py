@@ -84,7 +84,7 @@ def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
 @pytest.mark.parametrize("name", [*WEIGHTS, "adapters"])
 def test_a_negative_weight_is_refused(name):
     for weight in WEIGHTS.get(name, ("orthogonality",)):
-        with pytest.raises(ValueError, match=f"{weight}=-0.1: the weight of a loss term can't be negative"):
+        with pytest.raises(ValueError, match=f"{weight}=-0.1: {weight} can't be negative"):
             Config.profile("lab", method=name, **{weight: -0.1})
 
 

@@ -64,7 +64,7 @@ def test_ratio_masks_are_learned_as_by_all_others(batch):
 
 
 def test_another_target_is_refused():
-    with pytest.raises(ValueError, match="target is 'binary' or 'ratio', not 'soft'"):
+    with pytest.raises(ValueError, match="target='soft': known are: binary, ratio"):
         make("soundofpixels", target="soft")
 
 
