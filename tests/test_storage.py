@@ -20,8 +20,8 @@ from contav_lib.utils.storage import (
 )
 
 
-def full_disk(tensors, path, metadata=None):
-    path.write_bytes(b"half a file")
+def full_disk(path, content):
+    path.write_text(content[:20].decode(errors="ignore"))
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -50,7 +50,7 @@ def test_a_writer_that_fails_midway_leaves_the_old_file(tmp_path, error):
 def test_a_full_disk_is_said_with_the_files_name(tmp_path, monkeypatch):
     path = tmp_path / "weights.safetensors"
     save_tensors(path, {"a": torch.zeros(2)}, "old")
-    monkeypatch.setattr(storage, "save_file", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(StorageError, match=r"Could not write .*weights\.safetensors.*No space left.*untouched"):
         save_tensors(path, {"a": torch.ones(2)}, "new")
     assert load_tensors(path)[1] == "old" and list(tmp_path.iterdir()) == [path]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from contav_lib.utils.storage import StorageError, file_errors, write_atomically
+from contav_lib.utils.storage import WRITE_HINT, StorageError, file_errors, write_atomically
 
 Record = dict[str, Any]
 Callback = Callable[[Record], None]
@@ -29,9 +29,7 @@ class History:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
-            raise StorageError(
-                f"Could not write {self.path}: {error}. Free disk space and run again: it goes on from the last checkpoint."
-            ) from error
+            raise StorageError(f"Could not write {self.path}: {error}. {WRITE_HINT}") from error
         for callback in self.callbacks:
             callback(record)
 

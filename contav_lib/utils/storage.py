@@ -1,5 +1,6 @@
 """Files that are either whole or not there: atomic writes of JSON and of named tensors (safetensors, never pickle)."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,25 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
+
+# What helps when a file can't be written.
+WRITE_HINT = (
+    "Free some disk space or choose another folder (data and results go to the folder that the variable CONTAV_HOME names), "
+    "then run again: it goes on from the last complete file."
+)
+# What reading a damaged file may raise.
+_OF_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+_BLANK = "0" * 32  # stands for a file's digest while this is worked out
 
 
 class StorageError(OSError):
@@ -32,10 +51,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         temporary.chmod(0o644)  # some writers make private files; a shared cache must be readable
         os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise StorageError(
-            f"Could not write {path}: {error}. What was there before is untouched. "
-            "Free some disk space or choose another folder, then run again: it goes on from the last complete file."
+            f"Could not write {path}: {error}. What was there before is untouched. {WRITE_HINT}"
         ) from error
     finally:
         with suppress(OSError):
@@ -63,9 +81,26 @@ def file_errors(path: Path, hint: str = "Remove it and run again to have it made
         yield
     except StorageError:  # of a reader within, which has said all this
         raise
-    except (OSError, SafetensorError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except _OF_DAMAGE as error:
         raise StorageError(
             f"{path} is missing, damaged, or not a file of this kit ({type(error).__name__}: {error}). {hint}"
+        ) from error
+
+
+@contextmanager
+def process_errors() -> Iterator[None]:
+    """Context manager for what starts processes: they need shared memory, and a temporary folder for their queues.
+
+    Raises:
+        StorageError: one of the two is missing, full or can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Could not start processes that work side by side: {error}. They need shared memory (/dev/shm on Linux) and a "
+            "folder for temporary files with some room: set the variable TMPDIR to one. "
+            "Or run one experiment after the other, by run(config) or `contav run`."
         ) from error
 
 
@@ -80,35 +115,48 @@ def read_json(path: Path) -> Any:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Any) -> None:
-    """Write named tensors and a JSON-able `metadata` into one safetensors file, atomically."""
+    """Write named tensors and a JSON-able `metadata` into one safetensors file, with a digest of all its bytes, atomically."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"contav": json.dumps(metadata)}
-    write_atomically(path, lambda temporary: save_file(whole, temporary, metadata=header))
+    blank = save(whole, {"contav": f"{json.dumps(metadata)} {_BLANK}"})
+    content = blank.replace(_BLANK.encode(), _digest(blank).encode(), 1)
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, torch.Tensor], Any]:
     """Read what `save_tensors` wrote: the tensors by name, and the metadata.
 
     Raises:
-        StorageError: the file is missing, damaged, or was not written by `save_tensors`.
+        StorageError: the file is missing, damaged, holds numbers that are not finite, or was not written by `save_tensors`.
     """
-    with file_errors(path), safe_open(path, framework="pt", device=str(device)) as file:
+    metadata = read_metadata(path)
+    with file_errors(path), safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        for name, tensor in tensors.items():
+            if not tensor.isfinite().all():
+                raise ValueError(f"{name!r} holds numbers that are not finite")
         # Copies: where a tensor lies in the file decides how it is aligned, and that decides the last digit of some products.
-        return {name: file.get_tensor(name).clone() for name in file.keys()}, _metadata(file)  # noqa: SIM118 (not a dict)
+        return {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}, metadata
 
 
 def read_metadata(path: Path) -> Any:
-    """Read the metadata of a file of `save_tensors`, which must have all its bytes; no tensor is read.
+    """Read the metadata of a file of `save_tensors`, all of whose bytes must be as they were written.
+
+    A file of an earlier version has no digest: it need only have all its bytes.
 
     Raises:
         StorageError: as `load_tensors`.
     """
     with file_errors(path), safe_open(path, framework="pt") as file:
-        return _metadata(file)
+        text = (file.metadata() or {})["contav"]
+        metadata, end = json.JSONDecoder().raw_decode(text)
+        digest = text[end:].strip()
+        if digest and _digest(path.read_bytes().replace(digest.encode(), _BLANK.encode(), 1)) != digest:
+            raise ValueError("its content is no longer what was written")
+        return metadata
 
 
-def _metadata(file: safe_open) -> Any:
-    return json.loads((file.metadata() or {})["contav"])
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=len(_BLANK) // 2).hexdigest()
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
