@@ -1,10 +1,11 @@
 """Scores of separated sounds: BSS-Eval and SI-SDR."""
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 
 import torch
 from torch.nn import functional
+
+from contav_lib.utils.devices import cpu_threads
 
 SCORES = ("sdr", "sir", "sar", "si_sdr", "sdr_improvement")  # all in dB, higher is better
 FILTER_TAPS = 512  # BSS-Eval version 3: a reference may be filtered by so many taps and still count as the source
@@ -16,23 +17,12 @@ _BLOCK = 16  # rows that the solver takes at a time, at most: a divisor of FILTE
 _FRAME = 7 * FILTER_TAPS  # samples of a frame in a correlation, chosen for speed
 
 
-@contextmanager
-def _one_thread():
-    """The solver's many small steps lose more by sharing out the work than they win: dearly so where cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def is_audible(waveforms: torch.Tensor) -> torch.Tensor:
     """Mask of the waveforms `[..., L]` that are not silent: bool `[...]`."""
     return waveforms.abs().amax(-1) > _SILENCE
 
 
-@_one_thread()
+@cpu_threads(1)  # the solver's many small steps lose more by sharing out the work than they win
 def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, torch.Tensor]:
     """SDR, SIR and SAR of BSS-Eval version 3, in dB, without permutation (Vincent et al. 2006).
 
@@ -72,7 +62,7 @@ def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, tor
     return {name: values.reshape(estimates.shape[:-1]) for name, values in scores.items()}
 
 
-@_one_thread()
+@cpu_threads(1)
 def plain_sdr(references: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
     """SDR alone, `[..., L]` -> `[...]`: each estimate against its own reference; several times cheaper than `bss_eval`."""
     reference, estimate = (_unit(part).reshape(-1, 1, part.shape[-1]) for part in (references, estimates))

@@ -20,14 +20,16 @@ from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.experiments.examples import examples_are_whole, store_examples
 from contav_lib.experiments.result import Result, checkpoint_file
-from contav_lib.experiments.setup import Setup, make_method, make_separator
+from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
-from contav_lib.separators import load_separator, save_separator
+from contav_lib.separators import load_separator, save_separator, separator_class
 from contav_lib.training.history import Callback, History, StepCounter
 from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
-from contav_lib.utils.devices import pick_device
+from contav_lib.utils.devices import cpu_threads, pick_device
+from contav_lib.utils.settings import settings_of
 from contav_lib.utils.storage import (
+    WRITE_HINT,
     StorageError,
     file_errors,
     load_tensors,
@@ -55,7 +57,8 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
     folder = paths.runs() / config.name
     if is_finished(config) and not fresh:
         return Result(folder)
-    with experiment_lock(folder):
+    check_machine(config)
+    with experiment_lock(folder), cpu_threads(config.threads):
         if fresh and folder.exists():
             shutil.rmtree(folder)
         if is_finished(config):  # by another process, while this one waited
@@ -66,13 +69,15 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
 @contextmanager
 def experiment_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         tqdm.write(f"Another process runs {folder.name}: waiting for it.")
         lock.acquire()
+    except OSError as error:
+        raise StorageError(f"Could not write to {folder.parent}: {error}. {WRITE_HINT}") from error
     try:
         yield
     finally:
@@ -87,7 +92,7 @@ def is_finished(config: Config) -> bool:
         tasks = scores["tasks"]
         mixture_scores.read_mixture_scores(folder / "mixtures.json", len(tasks))
         return (
-            tasks_measured(scores) == tasks_learned(folder, tasks) == len(tasks)
+            tasks_measured(scores) == tasks_learned(folder, config, tasks) == len(tasks)
             and examples_are_whole(folder / "examples")
             and read_json(folder / "config.json") == json.loads(json.dumps(config.to_json()))
         )
@@ -95,18 +100,24 @@ def is_finished(config: Config) -> bool:
         return False
 
 
-def tasks_learned(folder: Path, tasks: Sequence[Sequence[str]]) -> int:
-    """How many tasks, from the first on, have a whole checkpoint that knows their classes."""
+def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:
+    """How many tasks, from the first on, have a whole checkpoint of the separator that is meant, with their classes."""
+    settings = settings_of(separator_class(config.separator)) | config.separator_settings
     classes: list[str] = []
     for number, task in enumerate(tasks):
         classes += task
         path = checkpoint_file(folder, number)
         try:
             with file_errors(path):
-                known = read_metadata(path)["classes"]
+                stored = read_metadata(path)
+                fits = (stored["separator"], stored["config"], stored["classes"]) == (
+                    config.separator,
+                    settings,
+                    classes,
+                )
         except StorageError:
             return number
-        if known != classes:
+        if not fits:
             return number
     return len(tasks)
 
@@ -122,7 +133,7 @@ class Experiment:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config.to_json())
         self.history = History(folder / "history.jsonl", callbacks)
-        self.learned = tasks_learned(folder, self.tasks)
+        self.learned = tasks_learned(folder, config, self.tasks)
         for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
             checkpoint_file(folder, task.index).unlink(missing_ok=True)
         self.scores, self.mixture_scores = self._stored_scores()

@@ -24,6 +24,7 @@ from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
 from contav_lib.mixtures.fixed import fixed_mixtures
+from contav_lib.utils.devices import cpu_threads
 from contav_lib.utils.registry import find_by_name
 
 SEEDS = (100, 101)
@@ -76,6 +77,8 @@ def search(rows: Sequence[str], profile: str, separator: str = "iquery", exempla
 
 def score(result: Result) -> float:
     """SDR in dB of the last separator, on validation mixtures over all classes."""
-    store = Setup.build(Config.from_json(result.config)).validation
+    config = Config.from_json(result.config)
+    store = Setup.build(config).validation
     mixtures = fixed_mixtures(store, range(len(result.classes)), MIXTURES, SEEDS[0])
-    return validation_sdr(result.separator(), store, mixtures)
+    with cpu_threads(config.threads):
+        return validation_sdr(result.separator(), store, mixtures)

@@ -18,6 +18,7 @@ from contav_lib.experiments.plans import FOUR_TASKS, of_notebooks, over_seeds, r
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
+from contav_lib.utils.storage import process_errors
 
 _ROOT = Path(__file__).resolve().parents[2]
 # In a checkout beside the package; a wheel has them inside it (setup.py).
@@ -47,7 +48,9 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     context = multiprocessing.get_context("spawn")
     seconds, failures = {}, []
     share = (cores // workers, paths.home())
-    with ProcessPoolExecutor(workers, context, initializer=_prepare_process, initargs=share) as pool:
+    with process_errors():
+        pool = ProcessPoolExecutor(workers, context, initializer=_prepare_process, initargs=share)
+    with pool:
         copies = [folder / source.name for source in sources]
         jobs = {pool.submit(_execute, *pair, parameters): pair[1] for pair in zip(sources, copies, strict=True)}
         for job in as_completed(jobs):
@@ -136,7 +139,7 @@ def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
     Raises:
         FileExistsError: files of these names are there, and `overwrite` is not set; nothing is copied.
     """
-    folder = Path(folder).expanduser()
+    folder = paths.expanded("folder", str(folder))
     copies = {source: folder / source.name for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
     there = [path.name for path in copies.values() if path.exists()]
     if there and not overwrite:
