@@ -6,7 +6,9 @@ inside it, so that `contav --help` comes at once.
 
 import argparse
 import ast
+import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `contav`; None for those of this process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without "±" shows "?": that must not end hours of work
+            stream.reconfigure(errors="replace")
     typed = list(sys.argv[1:] if arguments is None else arguments)
     name = _parser().parse_args(typed[:1] or ["--help"]).command
     work = COMMANDS[name]
@@ -134,7 +139,7 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
     named = with_titles(results)
     parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
-    numbers = "-".join(map(str, chosen.seeds))
+    numbers = "_".join(chosen.seeds)
     path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
     templates = without_network(chosen.profile, seeds)
     print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
@@ -248,7 +253,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
     "profile": dict(default="lab", help="smoke, lab (default), gpu or paper"),
     "separator": dict(default="iquery", help="which separator learns (default iquery)"),
     # Read by `seeds_given`.
-    "seeds": dict(nargs="+", type=int, default=[3], help="how many, as in 3 (the default), or which, as in 6 7 8"),
+    "seeds": dict(
+        nargs="+",
+        default=["3"],
+        metavar="SEED",
+        help="how many, as in 3 (the default: 0, 1, 2), or which, as in 6 7 8 or 6-8; the seed 6 alone is 6-6",
+    ),
     "save": dict(type=Path, metavar="FILE", help="write all measures to this CSV file; compare has one by default"),
 }
 
@@ -259,6 +269,16 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", **_OPTIONS[name])
 
 
-def seeds_given(numbers: Sequence[int]) -> int | Sequence[int]:
-    """Return what the numbers after `--seeds` mean: how many seeds, or which."""
-    return numbers[0] if len(numbers) == 1 else numbers
+def seeds_given(words: Sequence[str]) -> int | list[int]:
+    """Return what the words after `--seeds` mean: how many seeds, or which.
+
+    Raises:
+        ValueError: a word is neither a number nor a range.
+    """
+    ranges = [re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", word) for word in words]
+    if not all(ranges):
+        raise ValueError(f"--seeds {' '.join(words)}: write how many, as in 3, or which, as in 6 7 8 or 6-8.")
+    ends = [(int(found[1]), int(found[2] or found[1])) for found in ranges if found]
+    if len(words) == 1 and words[0].isdecimal():
+        return ends[0][0]
+    return [seed for first, last in ends for seed in range(first, min(last, first + 1000) + 1)]

@@ -1,5 +1,6 @@
 """The command line: what it reads, what it says when something goes wrong, and its exit status."""
 
+import io
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -138,12 +139,45 @@ def test_a_setting_without_name_or_value_is_explained(text, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "seeds"), [([], [0, 1, 2]), (["--seeds", "2"], [0, 1]), (["--seeds", "6", "8"], [6, 8])]
+    ("words", "seeds"),
+    [("", [0, 1, 2]), ("2", [0, 1]), ("6 8", [6, 8]), ("6-8", [6, 7, 8]), ("6-6", [6]), ("6-7 9", [6, 7, 9])],
 )
-def test_one_number_on_the_command_line_is_how_many_and_several_are_which(arguments, seeds):
+def test_one_number_on_the_command_line_is_how_many_and_several_are_which(words, seeds):
     parser = ArgumentParser()
     cli.add_options(parser, "seeds")
-    assert which_seeds(cli.seeds_given(parser.parse_args(arguments).seeds)) == seeds
+    chosen = parser.parse_args(["--seeds", *words.split()] if words else [])
+    assert which_seeds(cli.seeds_given(chosen.seeds)) == seeds
+
+
+@pytest.mark.parametrize("words", ["six", "6-", "8-6", "6 6-7", "1.5"])
+def test_seeds_that_make_no_sense_are_refused(words, capsys):
+    assert cli.main(["compare", "--profile", "smoke", "--seeds", *words.split()]) == 1
+    assert "seeds" in capsys.readouterr().err
+
+
+def test_a_terminal_without_a_letter_does_not_end_a_command(monkeypatch):
+    def run(parser, arguments):
+        """Print a table."""
+        print("1.0 ± 0.5")
+
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setitem(cli.COMMANDS, "run", run)
+    assert cli.main(["run"]) == 0
+    terminal.flush()
+    assert terminal.buffer.getvalue().split() == [b"1.0", b"?", b"0.5"]
+
+
+@pytest.mark.parametrize("home", ["file", "file/below", "~nosuchuser/x"])
+@pytest.mark.parametrize("command", [["run"], ["data"], ["compare", "--methods", "finetune", "--seeds", "1"]])
+def test_a_home_that_cannot_be_used_is_told_in_one_line_that_names_the_variable(
+    home, command, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CONTAV_HOME", home if home.startswith("~") else str(tmp_path / home))
+    assert cli.main([*command, "--profile", "smoke"]) == 1
+    told = capsys.readouterr().err.strip()
+    assert "CONTAV_HOME" in told and "\n" not in told
 
 
 def test_run_prints_scores_and_folder(home, video_folder, capsys):
