@@ -25,8 +25,7 @@ class Settings(Checked):
     """Base of the settings of one topic: each looks after its own values."""
 
     def __post_init__(self):
-        kinds = _kinds_of(type(self))
-        for name, kind in kinds.items():
+        for name, kind in _kinds_of(type(self)).items():  # type: ignore[arg-type]  # mypy doubts that classes have hashes
             object.__setattr__(self, name, of_kind(name, getattr(self, name), kind))
         for topic in reversed(type(self).__mro__):
             if "check" in vars(topic):

@@ -12,6 +12,7 @@ from contav_lib.utils.storage import (
     StorageError,
     file_errors,
     load_tensors,
+    process_errors,
     read_json,
     read_metadata,
     save_tensors,
@@ -119,6 +120,14 @@ def test_prefixes_go_on_and_off():
     tensors = {"a.b": torch.zeros(1), "c": torch.ones(1)}
     mixed = storage.with_prefix("x.", tensors) | storage.with_prefix("y.", tensors)
     assert storage.without_prefix("y.", mixed) == tensors and len(mixed) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No usable temporary directory found"), OSError(38, "sem_open")]
+)
+def test_what_processes_need_is_said_where_it_is_missing(error):
+    with pytest.raises(StorageError, match="Could not start processes .*/dev/shm.*TMPDIR"), process_errors():
+        raise error
 
 
 def test_json_that_never_ends_is_said_to_be_damaged(tmp_path):

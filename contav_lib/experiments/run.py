@@ -102,7 +102,7 @@ def is_finished(config: Config) -> bool:
 
 def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:
     """How many tasks, from the first on, have a whole checkpoint of the separator that is meant, with their classes."""
-    settings = settings_of(separator_class(config.separator)) | config.separator_settings
+    settings = {**settings_of(separator_class(config.separator)), **config.separator_settings}
     classes: list[str] = []
     for number, task in enumerate(tasks):
         classes += task
