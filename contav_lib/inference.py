@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from contav_lib import audio
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN
-from contav_lib.datasets.prepare import FRAME_RATE, PreparedClip, look
+from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, PreparedClip, first_seconds, look, seconds_of
 from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result
@@ -24,7 +24,6 @@ from contav_lib.utils.devices import pick_device
 from contav_lib.utils.registry import did_you_mean
 
 MOST_VIDEOS = 4
-_TOLERANCE = 0.5  # seconds by which lengths may differ: coders pad
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,8 @@ def separate(
     """Separate a mixture of several videos' sounds.
 
     The separator answers for crops of the length it was trained on. Each crop overlaps half of the one before and is
-    faded into it, so that no crop's edge can be heard.
+    faded into it, so that no crop's edge can be heard. Of sounds and pictures of different lengths the shortest counts; a
+    warning gives the lengths.
 
     Args:
         result: of `run`; the pictures are encoded as those of its data were.
@@ -78,8 +78,7 @@ def separate(
         device: where to compute.
 
     Raises:
-        ValueError: no video or too many, a class that is not learned, lengths of sounds or pictures that differ by more
-            than half a second.
+        ValueError: no video or too many, a class that is not learned.
         MediaError: a file can't be read, or lacks sound or pictures.
         StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
     """
@@ -135,21 +134,16 @@ def _read(files: Sequence[Path], sound: str | Path | None, encoder: Encoder) -> 
     pictures = [look(file, encoder) for file in files]
     heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
-    seconds |= {
-        Path(f"{file} (pictures)"): 2 * len(seen["dense_motion"]) / FRAME_RATE
-        for file, seen in zip(files, pictures, strict=True)
-    }
-    if max(seconds.values()) - min(seconds.values()) > _TOLERANCE:
+    seconds |= {Path(f"{file} (pictures)"): seconds_of(seen) for file, seen in zip(files, pictures, strict=True)}
+    together = min(seconds.values())
+    if max(seconds.values()) - together > TOLERANCE:
         lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
-        raise ValueError(
-            f"What is seen and heard together must be equally long; these are not: {lengths}. Cut the longer ones."
+        warnings.warn(
+            f"What is seen and heard is not equally long; only the first {together:.1f} s are separated: {lengths}.", stacklevel=4
         )
+        heard = {path: waveform[: round(together * audio.SAMPLE_RATE)] for path, waveform in heard.items()}
+        pictures = [first_seconds(seen, together) for seen in pictures]
     shortest = min(map(len, heard.values()))
-    for path, waveform in heard.items():
-        if not waveform.isfinite().all():
-            raise MediaError(
-                f"{path}: holds samples that are infinite or not a number; save it again from a good recording."
-            )
     if not any(waveform.any() for waveform in heard.values()):
         raise MediaError(f"{', '.join(map(str, heard))}: nothing but silence; there is nothing to separate.")
     return [

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +25,8 @@ from contav_lib.utils.storage import StorageError, file_errors, read_json, save_
 FRAME_RATE = 8.0  # pictures a second for motion
 _FORMAT = 1  # changes when the content of the cache files does
 _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
-_SILENCE = 1e-3  # a clip whose loudest sample stays below is silent: -60 dB of full scale
+_PIECE = 256  # pictures looked at together, an even number: what a long video takes of memory
+TOLERANCE = 0.5  # seconds by which lengths of sounds and pictures may differ: coders pad
 _SAVE_EVERY = 50  # clips between two writes of the manifest: what an interrupted run loses at most
 
 
@@ -94,6 +97,7 @@ def prepare(
     *,
     audio_rate: int = 11025,
     frame_rate: float = FRAME_RATE,
+    min_seconds: float = 1.0,
     workers: int | None = None,
     progress: bool = True,
     on_error: Literal["raise", "skip"] = "raise",
@@ -110,13 +114,16 @@ def prepare(
         cache: the folder for prepared clips.
         audio_rate: of the waveforms, in Hz.
         frame_rate: pictures a second for dense motion, which has one step every 2 pictures.
+        min_seconds: clips with less sound or pictures cannot be used.
         workers: clips worked on at the same time; one per processor core by default.
         progress: show a progress bar.
         on_error: "raise" ends with an error that lists every unusable file, when all others are prepared;
             "skip" warns with the list and leaves them out.
 
+    Where sound and pictures of a clip are not equally long, the shorter counts, and a warning names it.
+
     Raises:
-        MediaError: files that cannot be decoded, lack sound or pictures, or are silent; all of them are listed.
+        MediaError: files that cannot be decoded, lack sound or pictures, are silent or too short; all of them are listed.
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}; it must be 'raise' or 'skip'.")
@@ -125,6 +132,10 @@ def prepare(
     known = _known(cache, recipe)
     todo = [clip for clip in clips if not _is_current(clip, known.get(clip.id), cache)]
     problems = _make(todo, encoder, recipe, cache, known, workers, progress)
+    for clip in clips:
+        if clip.id not in problems and (seconds := _seconds(known[clip.id], recipe)) < min_seconds:
+            problems[clip.id] = f"{clip.path}: has {seconds:.2f} s of sound and pictures; min_seconds is {min_seconds}."
+            del known[clip.id]
     usable = [clip for clip in clips if clip.id not in problems]
     for clip in usable:  # labels and splits follow the clips given, without decoding anything again
         known[clip.id].update(label=clip.label, split=clip.split)
@@ -165,7 +176,7 @@ def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
     manifest = read_json(path)
     with file_errors(path):
         for clip, entry in manifest["clips"].items():
-            if lacking := {"label", "split", "source", "sha256"} - entry.keys():
+            if lacking := {"label", "split", "source", "sha256", "shapes"} - entry.keys():
                 raise ValueError(f"{clip} lacks {', '.join(sorted(lacking))}")
         return Recipe(**manifest["recipe"]), manifest["clips"]
 
@@ -235,12 +246,15 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     """Make one cache file; its entry in the manifest."""
     source = _source(clip.path) if clip.path.is_file() else None
     waveform = media.read_audio(clip.path, recipe.audio_rate)
-    if waveform.abs().max() < _SILENCE:
+    if waveform.abs().max() < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
-    tensors = {
-        "waveform": (waveform.clamp(-1, 1) * 32767).round().to(torch.int16),
-        **look(clip.path, encoder, recipe.frame_rate),
-    }
+    seen = look(clip.path, encoder, recipe.frame_rate)
+    heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
+    if abs(heard - shown) > TOLERANCE:
+        warnings.warn(f"{clip.path}: {heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.", stacklevel=2)
+        waveform = waveform[: round(shown * recipe.audio_rate)]
+        seen = first_seconds(seen, heard, recipe.frame_rate)
+    tensors = {"waveform": waveform.mul_(32767).round_().to(torch.int16), **seen}
     path = _file(cache, clip.id)
     save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
@@ -248,21 +262,56 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes}
 
 
+def _seconds(entry: dict, recipe: Recipe) -> float:
+    """How long a clip of the manifest is: its sound or its pictures, the shorter."""
+    samples, steps = entry["shapes"]["waveform"][0], entry["shapes"]["dense_motion"][0]
+    return min(samples / recipe.audio_rate, 2 * steps / recipe.frame_rate)
+
+
 def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
     """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
+
+    A video of more than 256 pictures is looked at piece by piece, each with the last 16 pictures of the one before.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
     """
-    frames = media.read_frames(path, frame_rate, encoder.longest_side)
-    count = len(frames)
-    each_second = np.arange(0, count, frame_rate).astype(int)
-    spread = np.linspace(0, count - 1, _MOTION_FRAMES).round().astype(int)
-    paired = torch.cat([frames, frames[-1:]]) if count % 2 else frames
+    objects, dense = [], []
+    count = 0
+    thinned: list[np.ndarray] = []  # every `stride`th picture: enough to choose from for motion over the whole video
+    stride = 1
+    pictures = media.each_picture(path, frame_rate, encoder.longest_side)
+    before = torch.empty(0, dtype=torch.uint8)
+    while piece := list(islice(pictures, _PIECE)):
+        frames = torch.from_numpy(np.stack(piece))
+        each_second = np.arange(0, count + len(frames), frame_rate).astype(int)
+        objects.append(encoder.objects(frames[each_second[each_second >= count] - count]).half())
+        paired = torch.cat([frames, frames[-1:]]) if len(frames) % 2 else frames
+        dense.append(encoder.motion(torch.cat([before, paired])).half()[len(before) // 2 :])
+        before = frames[-_MOTION_FRAMES:]
+        thinned += [picture for number, picture in enumerate(piece, count) if number % stride == 0]
+        if len(thinned) > 2 * _PIECE:
+            thinned, stride = thinned[::2], 2 * stride
+        count += len(frames)
+    spread = np.linspace(0, len(thinned) - 1, _MOTION_FRAMES).round().astype(int)
     return {
-        "object": encoder.objects(frames[each_second]).half(),
-        "motion": encoder.motion(frames[spread]).half(),
-        "dense_motion": encoder.motion(paired).half(),
+        "object": torch.cat(objects),
+        "motion": encoder.motion(torch.from_numpy(np.stack([thinned[place] for place in spread]))).half(),
+        "dense_motion": torch.cat(dense),
+    }
+
+
+def seconds_of(seen: dict[str, torch.Tensor], frame_rate: float = FRAME_RATE) -> float:
+    """How long the video was that `look` saw, in seconds."""
+    return 2 * len(seen["dense_motion"]) / frame_rate
+
+
+def first_seconds(seen: dict[str, torch.Tensor], seconds: float, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
+    """What `look` saw in the first seconds; `motion` stays that of the whole video."""
+    return {
+        "object": seen["object"][: ceil(seconds)],
+        "motion": seen["motion"],
+        "dense_motion": seen["dense_motion"][: ceil(seconds * frame_rate / 2)],
     }
 
 

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from contav_lib import media
+from contav_lib.datasets import prepare as preparing
 from contav_lib.datasets.clip import find_clips
 from contav_lib.datasets.prepare import load_corpus, prepare
+from contav_lib.encoders.encoder import make_encoder
 from contav_lib.media import MediaError, write_flac, write_video
 from contav_lib.utils.storage import StorageError
 
@@ -165,7 +167,7 @@ def test_a_damaged_manifest_is_said_and_made_again(root, tmp_path, decoded):
     assert len(decoded) == 4
 
 
-@pytest.mark.parametrize("lost", ["source", "sha256", "label", "split"])
+@pytest.mark.parametrize("lost", ["source", "sha256", "label", "split", "shapes"])
 def test_an_entry_that_lacks_something_is_said_and_made_again(root, tmp_path, decoded, lost):
     before = run(root, tmp_path / "cache")
     path = tmp_path / "cache/manifest.json"
@@ -245,9 +247,39 @@ def test_select_and_describe(root, tmp_path):
 def test_short_and_slow_videos(tmp_path):
     write_clip(tmp_path / "videos/tuba/one_frame.mp4", frames=1)
     write_clip(tmp_path / "videos/tuba/slow.mp4", frame_rate=2.0)
-    one, slow = run(tmp_path / "videos", tmp_path / "cache").clips
+    with pytest.warns(UserWarning, match=r"one_frame\.mp4: 3\.\d s of sound, 0\.2 s of pictures; the shorter counts"):
+        one, slow = run(tmp_path / "videos", tmp_path / "cache", min_seconds=0.2).clips
+    assert len(one.waveform) == pytest.approx(0.25 * RATE, abs=1)
     assert one.object.shape == (1, 512) and one.motion.shape == (8, 768) and one.dense_motion.shape == (1, 768)
     assert len(slow.object) == 3 and len(slow.dense_motion) in (11, 12)
+    with pytest.raises(MediaError, match=r"1 of 2 clips .*\n- .*one_frame\.mp4: has 0\.25 s .*min_seconds is 1\.0"):
+        run(tmp_path / "videos", tmp_path / "cache")
+    assert [clip.id for clip in load_corpus(tmp_path / "cache").clips] == ["tuba/slow"]
+
+
+def test_a_long_video_is_looked_at_piece_by_piece(tmp_path, monkeypatch):
+    ramp = np.broadcast_to(np.arange(240, dtype=np.uint8)[:, None, None, None], (240, 48, 64, 3))
+    (tmp_path / "videos/tuba").mkdir(parents=True)
+    write_video(tmp_path / "videos/tuba/long.mp4", np.full(30 * RATE, 0.1), RATE, ramp, 8.0)
+    whole = run(tmp_path / "videos", tmp_path / "whole", make_encoder("tiny")).clips[0]
+    monkeypatch.setattr(preparing, "_PIECE", 32)
+    pieces = run(tmp_path / "videos", tmp_path / "pieces", make_encoder("tiny")).clips[0]
+    assert torch.allclose(pieces.object, whole.object, atol=2e-3)
+    assert torch.allclose(pieces.dense_motion, whole.dense_motion, atol=2e-3)
+
+    class Counting(GreyEncoder):
+        most = 0
+
+        def motion(self, frames):
+            self.most = max(self.most, len(frames))
+            return super().motion(frames)
+
+    encoder = Counting()
+    grey = run(tmp_path / "videos", tmp_path / "grey", encoder).clips[0]
+    assert encoder.most == 32 + 16
+    assert grey.object[:, 0].tolist() == pytest.approx(range(0, 240, 8), abs=2)
+    assert grey.dense_motion[:, 0].tolist() == pytest.approx(range(0, 240, 2), abs=2)
+    assert grey.motion[:, 0].tolist() == pytest.approx(np.linspace(0, 239, 16)[::2], abs=5)  # thinned out to every 4th
 
 
 def test_all_unusable_files_are_listed_at_once(root, tmp_path, decoded):

@@ -1,0 +1,117 @@
+"""Media files opened and their frames decoded, with an error that names the file where that fails."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contav_lib.utils.extras import extras
+
+# Named, because FFmpeg would also follow play lists (plain text) to other files and to the network.
+_CONTAINERS = (
+    "mov,mp4,m4a,matroska,webm,avi,mpegts,mpeg,flv,asf,mxf,dv,nut,rm,ivf,"  # pictures, most with sound
+    "flac,wav,w64,ogg,mp3,aac,ac3,eac3,aiff,caf,au,amr,ape,tta,wv"  # sound
+)
+# How files of common containers begin: what starts so and does not open was cut off or damaged.
+_FIRST_BYTES = (b"\x1aE\xdf\xa3", b"RIFF", b"fLaC", b"OggS", b"ID3", b"FLV\x01", b"0&\xb2u", b"FORM", b"caff", b"\0\0\1\xba")
+_MOV_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"wide")  # bytes 4 to 7 of a .mp4 or .mov
+_AGAIN = "Copy or download it again."
+_SHORTFALL = 0.5  # seconds that may be missing at the end: containers round their durations
+_DAMAGE = 0.1  # share of a stream's packets that may be damaged
+
+
+class MediaError(ValueError):
+    """Error of a media file that can't be used; the message names the file and what is wrong with it."""
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator:
+    """The file's container; FFmpeg's errors, while opening or reading, become a `MediaError` that names the file."""
+    with extras():
+        import av
+
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"{path}: does not exist." if not path.exists() else f"{path}: is a folder, not a media file.")
+    if not path.stat().st_size:
+        raise MediaError(f"{path}: is empty (0 bytes). {_AGAIN}")
+    try:
+        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+        container = av.open(str(path.resolve()), options=options, metadata_errors="ignore")
+    except av.FFmpegError as error:
+        raise _unreadable(path) from error
+    with container:
+        try:
+            yield container
+        except av.FFmpegError as error:
+            raise MediaError(f"{path}: is truncated or damaged ({error.strerror}). {_AGAIN}") from error
+
+
+def decoded(path: str | Path, stream) -> Iterator[tuple]:
+    """Decode one stream of an open file: (frame, its time stamp in seconds or None, how many seconds it lasts).
+
+    A few damaged packets are left out, with a warning.
+
+    Raises:
+        MediaError: nothing can be decoded, much is damaged, or the stream ends well before the time that its file says.
+    """
+    import av
+
+    packets, damaged, end = 0, 0, None
+    for packet in stream.container.demux(stream):
+        packets += bool(packet.size)
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            damaged += end is not None  # before the first frame it is a cut: pictures that lack the one they change
+            continue
+        for frame in frames:
+            if stream.type == "audio":
+                seconds = frame.samples / frame.sample_rate
+            else:
+                seconds = float(frame.duration * frame.time_base if frame.duration else 1 / (stream.average_rate or 25))
+            end = (end or 0.0 if frame.time is None else frame.time) + seconds
+            yield frame, frame.time, seconds
+    if end is None:
+        raise MediaError(f"{path}: nothing in its {stream.type} stream can be decoded. {_AGAIN}")
+    _check_end(path, stream, packets, end)
+    if damaged:
+        told = f"{path}: {damaged} of {packets} packets of its {stream.type} stream are damaged"
+        if damaged > _DAMAGE * packets:
+            raise MediaError(f"{told}. {_AGAIN}")
+        warnings.warn(f"{told}; the rest is used.", stacklevel=2)
+
+
+def _unreadable(path: Path) -> MediaError:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(_FIRST_BYTES) or head[4:8] in _MOV_ATOMS:
+        return MediaError(f"{path}: is truncated or damaged: its beginning or end is missing. {_AGAIN}")
+    return MediaError(
+        f"{path}: is not a media file that can be read, whatever its name says. If a player plays it, put it into another "
+        f'container: ffmpeg -i "{path.name}" -c copy "{path.stem}_copy.mp4"'
+    )
+
+
+def _check_end(path: str | Path, stream, packets: int, end: float) -> None:
+    """A stream that ends (last time stamp, seconds) well before what its file promises was cut off, or stands still."""
+    if stream.duration:
+        start, promised = (float((value or 0) * stream.time_base) for value in (stream.start_time, stream.duration))
+    else:  # Matroska's counts from 0, wherever the streams begin
+        start, promised = 0.0, (stream.container.duration or 0) / 1e6
+    least = start + 0.9 * promised - _SHORTFALL
+    if end >= least:
+        return
+    # It is whole where all its packets are there, or where another stream reaches the end: a last picture may stand still.
+    if packets >= stream.frames if stream.frames else _last_stamp(path) >= least:
+        return
+    raise MediaError(
+        f"{path}: is truncated: the {stream.type} ends after {end - start:.1f} of {promised:.1f} s. {_AGAIN}"
+    )
+
+
+def _last_stamp(path: str | Path) -> float:
+    """The latest time stamp in a file, in seconds."""
+    with opened(path) as container:
+        stamps = (float(packet.pts * packet.time_base) for packet in container.demux() if packet.pts is not None)
+        return max(stamps, default=0.0)

@@ -1,0 +1,96 @@
+"""The pictures of a video, upright, at even times."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise, repeat
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from contav_lib.media.clock import Clock
+from contav_lib.media.opening import MediaError, decoded, opened
+from contav_lib.utils.extras import extras
+
+
+def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = None) -> torch.Tensor:
+    """Read all pictures of `each_picture` at once: `[n, height, width, 3]`, uint8 RGB, n at least 1."""
+    return torch.from_numpy(np.stack(list(each_picture(path, frame_rate, longest_side))))
+
+
+def each_picture(path: str | Path, frame_rate: float, longest_side: int | None = None) -> Iterator[np.ndarray]:
+    """Read the pictures of a video one after another, one every `1 / frame_rate` seconds: the nearest in time.
+
+    They count from the moment at which the first picture or sound begins, as `read_audio` does, and last until the last picture
+    ends. Pictures are turned upright, and their pixels are square.
+
+    Args:
+        path: a video file.
+        frame_rate: pictures a second wanted. Where the video has fewer, pictures repeat.
+        longest_side: larger pictures are made smaller, to this many pixels on the longer side.
+
+    Yields:
+        Pictures `[height, width, 3]`, uint8 RGB, all of one size, at least one.
+
+    Raises:
+        MediaError: the file does not exist, is empty, not media, truncated, or has no pictures.
+    """
+    if frame_rate <= 0:
+        raise ValueError(f"frame_rate is {frame_rate}; it must be above 0 frames a second.")
+    with extras():
+        from av.stream import Disposition
+
+    with opened(path) as container:
+        covers = Disposition.attached_pic  # of an album, not of a video
+        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
+        if not streams:
+            raise MediaError(f"{path}: has no video stream. Choose a file with pictures.")
+        streams[0].thread_count = 1
+        to_rgb = _rgb_converter(streams[0], longest_side)
+        given = 0
+        for (frame, time), (_, following) in pairwise(_timed(path, streams[0])):
+            # This frame serves the moments 0, 1 / frame_rate, 2 / frame_rate ... nearer to it than to the next one.
+            wanted = ceil((time + following) / 2 * frame_rate - 1e-6) - given
+            if wanted > 0:
+                yield from repeat(to_rgb(frame), wanted)
+                given += wanted
+
+
+def _timed(path: str | Path, stream) -> Iterator[tuple]:
+    """Every frame with its time; at last (None, a time as far behind the last frame's end as the frame begins before it)."""
+    clock = Clock(path, stream.container, "video")
+    time = following = seconds = 0.0
+    for frame, stamp, seconds in decoded(path, stream):
+        time = clock.time(stamp, following)
+        following = time + seconds
+        yield frame, time
+    yield None, time + 2 * seconds
+
+
+def _rgb_converter(stream, longest_side: int | None) -> Callable:
+    """A function from PyAV's frame to RGB `[height, width, 3]`; one converter serves all frames of a video."""
+    from av.video.reformatter import VideoReformatter
+
+    reformatter = VideoReformatter()
+    size: dict[str, int] = {}
+
+    def to_rgb(frame) -> np.ndarray:
+        if not size:  # the first frame's size is that of all
+            width, height = frame.width * float(stream.sample_aspect_ratio or 1), frame.height
+            scale = min(1.0, longest_side / max(width, height)) if longest_side else 1.0
+            size.update(width=max(1, round(width * scale)), height=max(1, round(height * scale)))
+        return _upright(reformatter.reformat(frame, **size, format="rgb24", threads=1).to_ndarray(), frame)
+
+    return to_rgb
+
+
+def _upright(picture: np.ndarray, frame) -> np.ndarray:
+    """The picture turned and mirrored as its display matrix says: a phone notes there how it was held."""
+    for side in frame.side_data:
+        if side.type.name == "DISPLAYMATRIX":
+            # x' = a x + c y, y' = b x + d y
+            (a, b, _), (c, d, _), _ = np.frombuffer(side, np.int32).reshape(3, 3)
+            if abs(b) > abs(a):
+                picture, a, d = picture.swapaxes(0, 1), c, b
+            picture = picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return np.ascontiguousarray(picture)
