@@ -139,7 +139,8 @@ def _read(files: Sequence[Path], sound: str | Path | None, encoder: Encoder) -> 
     if max(seconds.values()) - together > TOLERANCE:
         lengths = ", ".join(f"{path.name} {value:.1f} s" for path, value in seconds.items())
         warnings.warn(
-            f"What is seen and heard is not equally long; only the first {together:.1f} s are separated: {lengths}.", stacklevel=4
+            f"What is seen and heard is not equally long; only the first {together:.1f} s are separated: {lengths}.",
+            stacklevel=4,
         )
         heard = {path: waveform[: round(together * audio.SAMPLE_RATE)] for path, waveform in heard.items()}
         pictures = [first_seconds(seen, together) for seen in pictures]

@@ -11,7 +11,10 @@ from contav_lib.utils.storage import StorageError, read_json
 # "melody", where there is one: test clips of instruments that are in training, too, so that only their music is new.
 SPLITS = ("train", "validation", "test", "melody")
 OPTIONAL_SPLIT = "melody"
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".avi")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".wmv"),
+    *(".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
+)
 _HELD_OUT = 0.1  # share of the clips for validation, and again for test, where no lists say
 
 
@@ -26,7 +29,7 @@ class Clip:
 
 
 def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:
-    """The clips of a folder laid out as `root/<class>/<name>.mp4` (or .mkv, .webm, .mov, .avi).
+    """The clips of a folder laid out as `root/<class>/<name>.mp4` (or another of `VIDEO_SUFFIXES`).
 
     Where `root/splits/` holds `train.json`, `validation.json` and `test.json` (and perhaps `melody.json`, see `SPLITS`), each
     `{"videos": {"accordion": ["accordion_0000", ...], ...}}`, the clips listed there are taken. Otherwise every video

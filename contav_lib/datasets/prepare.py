@@ -25,7 +25,7 @@ from contav_lib.utils.storage import StorageError, file_errors, read_json, save_
 FRAME_RATE = 8.0  # pictures a second for motion
 _FORMAT = 1  # changes when the content of the cache files does
 _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
-_PIECE = 256  # pictures looked at together, an even number: what a long video takes of memory
+_PIECE = 128  # pictures looked at together, an even number: what a long video takes of memory
 TOLERANCE = 0.5  # seconds by which lengths of sounds and pictures may differ: coders pad
 _SAVE_EVERY = 50  # clips between two writes of the manifest: what an interrupted run loses at most
 
@@ -246,15 +246,18 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     """Make one cache file; its entry in the manifest."""
     source = _source(clip.path) if clip.path.is_file() else None
     waveform = media.read_audio(clip.path, recipe.audio_rate)
-    if waveform.abs().max() < media.SILENCE:
+    if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
+    waveform = waveform.mul_(32767).round_().to(torch.int16)
     seen = look(clip.path, encoder, recipe.frame_rate)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
-        warnings.warn(f"{clip.path}: {heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.", stacklevel=2)
+        warnings.warn(
+            f"{clip.path}: {heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.", stacklevel=2
+        )
         waveform = waveform[: round(shown * recipe.audio_rate)]
         seen = first_seconds(seen, heard, recipe.frame_rate)
-    tensors = {"waveform": waveform.mul_(32767).round_().to(torch.int16), **seen}
+    tensors = {"waveform": waveform, **seen}
     path = _file(cache, clip.id)
     save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
@@ -271,7 +274,7 @@ def _seconds(entry: dict, recipe: Recipe) -> float:
 def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
     """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
 
-    A video of more than 256 pictures is looked at piece by piece, each with the last 16 pictures of the one before.
+    A long video is looked at piece by piece, each with the last 16 pictures of the one before.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
@@ -306,7 +309,9 @@ def seconds_of(seen: dict[str, torch.Tensor], frame_rate: float = FRAME_RATE) ->
     return 2 * len(seen["dense_motion"]) / frame_rate
 
 
-def first_seconds(seen: dict[str, torch.Tensor], seconds: float, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
+def first_seconds(
+    seen: dict[str, torch.Tensor], seconds: float, frame_rate: float = FRAME_RATE
+) -> dict[str, torch.Tensor]:
     """What `look` saw in the first seconds; `motion` stays that of the whole video."""
     return {
         "object": seen["object"][: ceil(seconds)],
@@ -325,7 +330,7 @@ def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedCli
         id=clip_id,
         label=entry["label"],
         split=entry["split"],
-        waveform=tensors.pop("waveform").float() / 32767,
+        waveform=tensors.pop("waveform").float().div_(32767),
         motion_step=2 / recipe.frame_rate,
         **{name: tensor.float() for name, tensor in tensors.items()},
     )

@@ -13,9 +13,10 @@ _AHEAD = 10.0  # seconds ahead that are a jump, unless the file's other stream f
 class Clock:
     """The time of one stream's frames.
 
-    Time stamps may jump: in recordings that were paused or joined, or by a wall clock. Where they do, the stream goes on as if they
-    did not. A jump is one back, or one far ahead over a time in which the file's other stream (sound for pictures, pictures
-    for sound) has nothing, either. A hole that the other stream fills is no jump: then there is silence, or a picture stands still.
+    Time stamps may jump: in recordings that were paused or joined, or by a wall clock. Where they do, the stream goes on as
+    if they did not. A jump leads back, or far ahead over a time in which the file's other stream (sound for pictures,
+    pictures for sound) has nothing, either. A hole that the other stream fills is no jump: there is silence, or a picture
+    stands still.
 
     Args:
         path, container: the file, open.

@@ -13,9 +13,21 @@ _CONTAINERS = (
     "flac,wav,w64,ogg,mp3,aac,ac3,eac3,aiff,caf,au,amr,ape,tta,wv"  # sound
 )
 # How files of common containers begin: what starts so and does not open was cut off or damaged.
-_FIRST_BYTES = (b"\x1aE\xdf\xa3", b"RIFF", b"fLaC", b"OggS", b"ID3", b"FLV\x01", b"0&\xb2u", b"FORM", b"caff", b"\0\0\1\xba")
+_FIRST_BYTES = (
+    b"\x1aE\xdf\xa3",
+    b"RIFF",
+    b"fLaC",
+    b"OggS",
+    b"ID3",
+    b"FLV\x01",
+    b"0&\xb2u",
+    b"FORM",
+    b"caff",
+    b"\0\0\1\xba",
+)
 _MOV_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"wide")  # bytes 4 to 7 of a .mp4 or .mov
 _AGAIN = "Copy or download it again."
+_LEAST = 0.9  # share of a file that must be there
 _SHORTFALL = 0.5  # seconds that may be missing at the end: containers round their durations
 _DAMAGE = 0.1  # share of a stream's packets that may be damaged
 
@@ -41,6 +53,7 @@ def opened(path: str | Path) -> Iterator:
     except av.FFmpegError as error:
         raise _unreadable(path) from error
     with container:
+        _check_size(path)
         try:
             yield container
         except av.FFmpegError as error:
@@ -58,7 +71,11 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
     import av
 
     packets, damaged, end = 0, 0, None
+    late = 0.0
     for packet in stream.container.demux(stream):
+        if not packets and stream.container.format.name == "avi" and packet.pts:
+            # AVI doesn't say when a picture is shown; FFmpeg's guess is late by a delay.
+            late = float((packet.pts - packet.dts) * packet.time_base)
         packets += bool(packet.size)
         try:
             frames = packet.decode()
@@ -70,8 +87,9 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
                 seconds = frame.samples / frame.sample_rate
             else:
                 seconds = float(frame.duration * frame.time_base if frame.duration else 1 / (stream.average_rate or 25))
-            end = (end or 0.0 if frame.time is None else frame.time) + seconds
-            yield frame, frame.time, seconds
+            stamp = None if frame.time is None else frame.time - late
+            end = (end or 0.0 if stamp is None else stamp) + seconds
+            yield frame, stamp, seconds
     if end is None:
         raise MediaError(f"{path}: nothing in its {stream.type} stream can be decoded. {_AGAIN}")
     _check_end(path, stream, packets, end)
@@ -93,13 +111,28 @@ def _unreadable(path: Path) -> MediaError:
     )
 
 
+def _check_size(path: Path) -> None:
+    """Notice what FFmpeg doesn't: RIFF (WAV, AVI) that is smaller than it says, Ogg whose last page is missing."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+        file.seek(max(0, size - 65_307))  # bytes of the largest page
+        page = file.read().rpartition(b"OggS")[2]
+    promised = int.from_bytes(head[4:], "little")
+    unknown = 0xFFFFFFFF  # a recorder's, that could not go back
+    if head.startswith(b"RIFF") and size < _LEAST * promised and promised != unknown:
+        raise MediaError(f"{path}: is truncated: it has {size:,} of {promised:,} bytes. {_AGAIN}")
+    if head.startswith(b"OggS") and not (page[1:2] and page[1] & 4):
+        raise MediaError(f"{path}: is truncated: its last page is missing. {_AGAIN}")
+
+
 def _check_end(path: str | Path, stream, packets: int, end: float) -> None:
     """A stream that ends (last time stamp, seconds) well before what its file promises was cut off, or stands still."""
     if stream.duration:
         start, promised = (float((value or 0) * stream.time_base) for value in (stream.start_time, stream.duration))
     else:  # Matroska's counts from 0, wherever the streams begin
         start, promised = 0.0, (stream.container.duration or 0) / 1e6
-    least = start + 0.9 * promised - _SHORTFALL
+    least = start + _LEAST * promised - _SHORTFALL
     if end >= least:
         return
     # It is whole where all its packets are there, or where another stream reaches the end: a last picture may stand still.

@@ -1,7 +1,7 @@
 """The pictures of a video, upright, at even times."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise, repeat
+from itertools import repeat
 from math import ceil
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import torch
 from contav_lib.media.clock import Clock
 from contav_lib.media.opening import MediaError, decoded, opened
 from contav_lib.utils.extras import extras
+
+_STILL = 0.5  # seconds after which a picture stands still until the next one, however near that is
 
 
 def read_frames(path: str | Path, frame_rate: float, longest_side: int | None = None) -> torch.Tensor:
@@ -22,7 +24,7 @@ def each_picture(path: str | Path, frame_rate: float, longest_side: int | None =
     """Read the pictures of a video one after another, one every `1 / frame_rate` seconds: the nearest in time.
 
     They count from the moment at which the first picture or sound begins, as `read_audio` does, and last until the last picture
-    ends. Pictures are turned upright, and their pixels are square.
+    ends; one of more than half a second stands still until the next. Pictures are turned upright, and their pixels are square.
 
     Args:
         path: a video file.
@@ -48,23 +50,23 @@ def each_picture(path: str | Path, frame_rate: float, longest_side: int | None =
         streams[0].thread_count = 1
         to_rgb = _rgb_converter(streams[0], longest_side)
         given = 0
-        for (frame, time), (_, following) in pairwise(_timed(path, streams[0])):
-            # This frame serves the moments 0, 1 / frame_rate, 2 / frame_rate ... nearer to it than to the next one.
-            wanted = ceil((time + following) / 2 * frame_rate - 1e-6) - given
+        for frame, end in _timed(path, streams[0]):
+            wanted = ceil(end * frame_rate - 1e-6) - given  # of the moments 0, 1 / frame_rate, 2 / frame_rate ...
             if wanted > 0:
                 yield from repeat(to_rgb(frame), wanted)
                 given += wanted
 
 
 def _timed(path: str | Path, stream) -> Iterator[tuple]:
-    """Every frame with its time; at last (None, a time as far behind the last frame's end as the frame begins before it)."""
+    """Every frame with the time, in seconds, until which it is the one to show."""
     clock = Clock(path, stream.container, "video")
-    time = following = seconds = 0.0
+    before, start, end = None, 0.0, 0.0
     for frame, stamp, seconds in decoded(path, stream):
-        time = clock.time(stamp, following)
-        following = time + seconds
-        yield frame, time
-    yield None, time + 2 * seconds
+        time = clock.time(stamp, end)
+        if before is not None:
+            yield before, time if time - start > _STILL + 1e-6 else (start + time) / 2
+        before, start, end = frame, time, time + seconds
+    yield before, end
 
 
 def _rgb_converter(stream, longest_side: int | None) -> Callable:

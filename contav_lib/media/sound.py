@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from math import gcd
+from math import gcd, isfinite
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ _HOLE = 0.1  # seconds between two time stamps, beyond their samples, that are a
 _LOUDEST = 1.25  # coders overshoot full scale so far; what is louder was stored in another scale, or mixed too loud
 _CANCELLED = 0.01  # share of the channels' power that is left of their mean where they are in opposite phase
 _MOST_PHASES = 441  # of the resampling filter: rate / gcd(native rate, rate), 441 for 8,000 or 32,000 -> 11,025 Hz
-_PIECE = 60  # seconds that are resampled at once
+_PIECE = 20  # seconds that are resampled at once
 _MARGIN = 1  # second on both sides of a piece, which its filter looks at
 
 
@@ -45,9 +45,15 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
         raise MediaError(f"{path}: has no audio stream. Choose a file with sound.")
     for track in range(tracks):
         waveform = _read_track(path, track, rate)
-        if waveform.abs().max() >= SILENCE:
+        if loudest(waveform) >= SILENCE:
             break
     return waveform
+
+
+def loudest(waveform: torch.Tensor) -> float:
+    """The absolute value of the loudest sample."""
+    low, high = waveform.aminmax()
+    return float(torch.maximum(-low, high))
 
 
 def _read_track(path: str | Path, track: int, rate: int, only_first: bool = False) -> torch.Tensor:
@@ -67,13 +73,13 @@ def _read_track(path: str | Path, track: int, rate: int, only_first: bool = Fals
         exact = rate // gcd(stream.rate, rate) <= _MOST_PHASES
         native = stream.rate if exact else rate
         waveform = _resampled(mono(_blocks(path, stream, native)), native, rate)
-    if not waveform.isfinite().all():
+    peak = loudest(waveform)
+    if not isfinite(peak):
         raise MediaError(
             f"{path}: holds samples that are infinite or not a number; save it again from a good recording."
         )
     if mean_power < _CANCELLED * power and not only_first:
         return _read_track(path, track, rate, only_first=True)
-    peak = waveform.abs().max()
     if peak > _LOUDEST:
         waveform /= peak
     return waveform.clamp_(-1, 1)
@@ -119,7 +125,7 @@ def _resampled(blocks: Iterable[np.ndarray], native: int, rate: int) -> torch.Te
 
     Pieces begin and end at whole seconds, so that they join to what the whole would be.
     """
-    pieces: list[torch.Tensor] = []
+    joined = bytearray()  # which grows where it is
     held: list[np.ndarray] = []
     lead, length = 0, 0  # samples in `held`: those that only the filter looks at, and all
     for block in chain(blocks, [None]):
@@ -130,7 +136,7 @@ def _resampled(blocks: Iterable[np.ndarray], native: int, rate: int) -> torch.Te
             waveform = np.concatenate(held)
             done = length if block is None else length // native * native - _MARGIN * native
             new = torchaudio.functional.resample(torch.from_numpy(waveform), native, rate)
-            pieces.append(new[lead // native * rate : None if block is None else done // native * rate].clone())
+            joined += new[lead // native * rate : None if block is None else done // native * rate].numpy().tobytes()
             held = [waveform[done - _MARGIN * native :]]
             lead, length = _MARGIN * native, length - done + _MARGIN * native
-    return torch.cat(pieces)
+    return torch.frombuffer(joined, dtype=torch.float32)
