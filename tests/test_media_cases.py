@@ -357,6 +357,14 @@ def test_damage(tmp_path, damage):
         assert flashes(path) == pytest.approx(MOMENTS, abs=0.03)
 
 
+def test_an_unknown_codec_is_told(tmp_path):
+    path = film(tmp_path / "a.mkv")
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_ODD").replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/ODD"))
+    for read in read_audio, lambda path: read_frames(path, 8.0):
+        with pytest.raises(MediaError, match=r"a\.mkv: .*codec"):
+            read(path)
+
+
 def test_an_unknown_container_is_told_what_to_do(tmp_path):
     (tmp_path / "odd.mp4").write_bytes(b"\x93ODD" + np.random.default_rng(0).bytes(5000))
     with pytest.raises(MediaError, match=r'odd\.mp4: is not a media file.*ffmpeg -i "odd\.mp4" -c copy'):

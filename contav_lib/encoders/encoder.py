@@ -39,7 +39,8 @@ class Encoder(ABC):
         """How the pictures move: one feature for every 2 frames, as VideoMAE gives.
 
         Args:
-            frames: `[n, height, width, 3]`, uint8 RGB in the order of time, n even.
+            frames: `[n, height, width, 3]`, uint8 RGB in the order of time, n even. Of a long video they come in pieces, each
+                with the last 16 of the one before.
 
         Returns:
             `[n / 2, motion_dim]`, float32.

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from contav_lib.utils.extras import extras
 
@@ -56,8 +57,32 @@ def opened(path: str | Path) -> Iterator:
         _check_size(path)
         try:
             yield container
-        except av.FFmpegError as error:
-            raise MediaError(f"{path}: is truncated or damaged ({error.strerror}). {_AGAIN}") from error
+        except (av.FFmpegError, IndexError) as error:  # IndexError: a damaged packet of a stream that is not there
+            raise MediaError(f"{path}: is truncated or damaged ({error}). {_AGAIN}") from error
+
+
+def streams_of(path: str | Path, container, kind: Literal["audio", "video"]) -> list:
+    """The streams of one kind that an open file has, without pictures that are only a cover.
+
+    Raises:
+        MediaError: there is none, or none whose codec is known.
+    """
+    from av.stream import Disposition
+
+    found = [stream for stream in container.streams if stream.type == kind]
+    found = [stream for stream in found if not stream.disposition & Disposition.attached_pic]
+    if not found:
+        raise MediaError(
+            f"{path}: has no {kind} stream. Choose a file with {'sound' if kind == 'audio' else 'pictures'}."
+        )
+    known = [stream for stream in found if stream.codec_context]
+    if not known:
+        name = Path(path)
+        raise MediaError(
+            f"{path}: the codec of its {kind} stream is not known here. If a player plays it, convert it: "
+            f'ffmpeg -i "{name.name}" "{name.stem}_converted.mp4"'
+        )
+    return known
 
 
 def decoded(path: str | Path, stream) -> Iterator[tuple]:

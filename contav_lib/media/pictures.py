@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from contav_lib.media.clock import Clock
-from contav_lib.media.opening import MediaError, decoded, opened
-from contav_lib.utils.extras import extras
+from contav_lib.media.opening import decoded, opened, streams_of
 
 _STILL = 0.5  # seconds after which a picture stands still until the next one, however near that is
 
@@ -39,18 +38,12 @@ def each_picture(path: str | Path, frame_rate: float, longest_side: int | None =
     """
     if frame_rate <= 0:
         raise ValueError(f"frame_rate is {frame_rate}; it must be above 0 frames a second.")
-    with extras():
-        from av.stream import Disposition
-
     with opened(path) as container:
-        covers = Disposition.attached_pic  # of an album, not of a video
-        streams = [stream for stream in container.streams.video if not stream.disposition & covers]
-        if not streams:
-            raise MediaError(f"{path}: has no video stream. Choose a file with pictures.")
-        streams[0].thread_count = 1
-        to_rgb = _rgb_converter(streams[0], longest_side)
+        stream = streams_of(path, container, "video")[0]
+        stream.thread_count = 1
+        to_rgb = _rgb_converter(stream, longest_side)
         given = 0
-        for frame, end in _timed(path, streams[0]):
+        for frame, end in _timed(path, stream):
             wanted = ceil(end * frame_rate - 1e-6) - given  # of the moments 0, 1 / frame_rate, 2 / frame_rate ...
             if wanted > 0:
                 yield from repeat(to_rgb(frame), wanted)

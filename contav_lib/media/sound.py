@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from contav_lib.media.clock import Clock
-from contav_lib.media.opening import MediaError, decoded, opened
+from contav_lib.media.opening import MediaError, decoded, opened, streams_of
 from contav_lib.utils._torchaudio import torchaudio
-from contav_lib.utils.extras import extras
 
 SILENCE = 1e-3  # a sound whose loudest sample stays below is silent: -60 dB of full scale
 _HOLE = 0.1  # seconds between two time stamps, beyond their samples, that are a hole; less is a coder's inaccuracy
@@ -40,9 +39,7 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
         MediaError: the file does not exist, is empty, not media, truncated, has no sound, or samples that are no numbers.
     """
     with opened(path) as container:
-        tracks = len(container.streams.audio)
-    if not tracks:
-        raise MediaError(f"{path}: has no audio stream. Choose a file with sound.")
+        tracks = len(streams_of(path, container, "audio"))
     for track in range(tracks):
         waveform = _read_track(path, track, rate)
         if loudest(waveform) >= SILENCE:
@@ -69,7 +66,7 @@ def _read_track(path: str | Path, track: int, rate: int, only_first: bool = Fals
             yield channels[0] if only_first else mean
 
     with opened(path) as container:
-        stream = container.streams.audio[track]
+        stream = streams_of(path, container, "audio")[track]
         exact = rate // gcd(stream.rate, rate) <= _MOST_PHASES
         native = stream.rate if exact else rate
         waveform = _resampled(mono(_blocks(path, stream, native)), native, rate)
@@ -87,8 +84,7 @@ def _read_track(path: str | Path, track: int, rate: int, only_first: bool = Fals
 
 def _blocks(path: str | Path, stream, rate: int) -> Iterator[np.ndarray]:
     """The sound at `rate` in blocks `[channels, samples]`, one after another from time 0 on, with silence in its holes."""
-    with extras():
-        import av
+    import av
 
     clock = Clock(path, stream.container, "audio")
     resampler, form = None, None
