@@ -114,6 +114,10 @@ def without(start: float, end: float):
     return lambda time: None if start <= time < end else time
 
 
+def earlier(seconds: float, start: float):
+    return lambda time: time - seconds if time >= start else None
+
+
 def onsets(loudness: np.ndarray, rate: float) -> list[float]:
     """Times at which something is more than half as loud (or bright) as the most, at least 0.2 s apart."""
     found = np.flatnonzero(loudness > (loudness.max() + loudness.min()) / 2)
@@ -142,6 +146,20 @@ CLOCK = {
     "cut at a key frame": ("a.mp4", dict(picture_time=without(0, 2), options={"g": "50"}), [1, 3], [3], 4.0),
     "cut without a key frame": ("a.mkv", dict(picture_time=without(0, 0.5), options={"g": "50"}), [1, 3], [3], 4.0),
     "no key frame, MPEG-TS": ("a.ts", dict(picture_time=without(0, 0.5), options={"g": "50"}), [1, 3], [3], 4.0),
+    "cut with an edit list": (
+        "a.mp4",
+        dict(picture_time=earlier(1.5, 0), sound_time=earlier(1.5, 1.5)),
+        [1.5],
+        [1.5],
+        2.5,
+    ),
+    "cut, pictures first": (
+        "a.mkv",
+        dict(picture_time=earlier(1.5, 0), sound_time=earlier(1.5, 1.5)),
+        [3],
+        [1, 3],
+        4.0,
+    ),
     "hole in the sound": ("a.mkv", dict(sound_time=without(1.5, 2.5)), [1, 3], [1, 3], 4.0),
     "hole in the sound, mp4": ("a.mp4", dict(sound_time=without(1.5, 2.5)), [1, 3], [1, 3], 4.0),
     "long hole in the sound": (
