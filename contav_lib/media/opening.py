@@ -98,7 +98,7 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
     packets, damaged, end = 0, 0, None
     late = 0.0
     for packet in stream.container.demux(stream):
-        if not packets and stream.container.format.name == "avi" and packet.pts:
+        if not packets and stream.container.format.name == "avi" and None not in (packet.pts, packet.dts):
             # AVI doesn't say when a picture is shown; FFmpeg's guess is late by a delay.
             late = float((packet.pts - packet.dts) * packet.time_base)
         packets += bool(packet.size)
