@@ -18,30 +18,15 @@ from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.registry import DATASETS, ENCODERS, METHODS, SEPARATORS
 
-TESTS = Path(__file__).parent
-# Files that train, draw clips or start processes: `make test-fast` leaves them out.
-SLOW = (
-    "corpus/test_in_tune.py corpus/test_mini.py corpus/test_player.py corpus/test_seen_and_heard.py corpus/test_sound.py "
-    "exercises/ golden/test_golden_full_step.py methods/test_every_method.py separators/test_contract.py studies/ vision/ "
-    "test_comparison.py test_experiment.py test_hearing.py test_lost_files.py test_reproduce.py test_search.py "
-    "test_separating.py test_similarity.py test_template.py test_wheel.py widgets/test_listening_room.py"
-).split()
-
 # Small networks gain nothing from more threads; and sums are split by threads, so bit-identical numbers need the same
 # number of them: one, as in the worker processes of `run_all`.
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(tuple(SLOW)):
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
 def golden_folder() -> Path:
     """Numbers computed by the authors' code; `CONTAV_GOLDEN` points the golden tests at another set of the same form."""
-    return Path(os.environ.get("CONTAV_GOLDEN", TESTS / "golden"))
+    return Path(os.environ.get("CONTAV_GOLDEN", Path(__file__).parent / "golden"))
 
 
 @pytest.fixture(autouse=True)

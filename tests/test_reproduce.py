@@ -6,6 +6,8 @@ import pytest
 from contav_lib.cli import main
 from contav_lib.teaching import notebooks as reproduce
 
+pytestmark = pytest.mark.slow
+
 
 def write_notebook(path, *sources, parameters='PROFILE = "lab"'):
     cells = [nbformat.v4.new_code_cell(source) for source in (parameters, *sources)]

@@ -18,6 +18,8 @@ from contav_lib.minimusic.drawing import draw
 from contav_lib.minimusic.train_tiny import moments
 from contav_lib.utils.storage import load_tensors
 
+pytestmark = pytest.mark.slow
+
 CLIPS, FOR_PROBE = 8, 5  # clips a class, and how many of them the linear probes learn from
 CLASSES = list(INSTRUMENTS)
 

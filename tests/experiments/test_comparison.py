@@ -21,6 +21,8 @@ from contav_lib.methods import Method, method_class, register_method
 from contav_lib.methods.method import OTHER_COLOURS
 from contav_lib.utils.registry import METHODS
 
+pytestmark = pytest.mark.slow
+
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 COUNTS = dict(tasks=2, steps=4, batch_size=2, test_mixtures=2, validation_mixtures=1)
 COMPARED = ["finetune", "replay", ("replay", 2), "der"]

@@ -31,6 +31,8 @@ from contav_lib.training.optimizers import Optimizers
 from contav_lib.training.trainer import NonFiniteLoss, Trainer
 from contav_lib.utils import paths
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_a_result_holds(reference):
     assert reference.summary().keys() == {"sdr", "sir", "sar", "sdr_improvement", "forgetting", "backward_transfer"}

@@ -13,6 +13,8 @@ from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.storage import StorageError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def learned(monkeypatch) -> list[int]:

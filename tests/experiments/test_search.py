@@ -7,6 +7,8 @@ from contav_lib.cli import main
 from contav_lib.experiments import search as searching
 from contav_lib.mixtures.clip_store import ClipStore
 
+pytestmark = pytest.mark.slow
+
 SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_forward=24)
 
 

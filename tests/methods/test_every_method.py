@@ -10,6 +10,8 @@ from contav_lib import Config, run
 from contav_lib.methods import method, method_class
 from contav_lib.utils.storage import load_tensors, without_prefix
 
+pytestmark = pytest.mark.slow
+
 method_class("finetune")  # so that all are registered
 METHODS = sorted(name for name, cls in method.METHODS.items() if cls.__module__.startswith("contav_lib"))
 # Methods whose settings make other methods of them.

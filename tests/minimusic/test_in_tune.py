@@ -10,6 +10,8 @@ from scipy.signal import decimate
 from contav_lib.minimusic.composition import INSTRUMENTS, Note, Score
 from contav_lib.minimusic.synth import OVERSAMPLING, RATE, play
 
+pytestmark = pytest.mark.slow
+
 PRESETS = sorted({(label, preset) for label, instrument in INSTRUMENTS.items() for preset in instrument.presets})
 MELODIC = [(label, preset) for label, preset in PRESETS if label != "drum"]
 KITS = [program for label, (program, *_) in PRESETS if label == "drum"]

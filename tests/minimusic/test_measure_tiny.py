@@ -7,6 +7,8 @@ import torch
 from contav_lib.encoders.tiny import TinyEncoder
 from contav_lib.minimusic.composition import INSTRUMENTS
 
+pytestmark = pytest.mark.slow
+
 
 def test_nearest_mean_accuracy_of_clear_and_of_swapped_classes():
     train = torch.eye(4)[:, None].expand(4, 3, 4) + 0.01 * torch.randn(4, 3, 4, generator=torch.manual_seed(0))

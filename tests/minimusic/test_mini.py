@@ -15,6 +15,8 @@ from contav_lib.minimusic.composition import INSTRUMENTS
 from contav_lib.minimusic.generate import clip_index, clip_name, clip_score, clip_specimen, make_clip, make_mini
 from contav_lib.minimusic.synth import play
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

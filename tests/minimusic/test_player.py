@@ -10,6 +10,8 @@ from contav_lib.minimusic.drawing import PLAYERS, draw
 from contav_lib.minimusic.drawing.contact_sheet import contact_sheet
 from contav_lib.minimusic.drawing.motion import moments
 
+pytestmark = pytest.mark.slow
+
 LABELS = sorted(INSTRUMENTS)
 
 

@@ -3,6 +3,8 @@ import pytest
 
 from contav_lib.minimusic.composition import INSTRUMENTS, compose
 
+pytestmark = pytest.mark.slow
+
 
 def scores(label, count=24):
     return [compose(label, np.random.default_rng([count, clip])) for clip in range(count)]

@@ -20,6 +20,8 @@ from contav_lib.minimusic.generate import FRAME_RATE, clip_score, make_clip
 from contav_lib.minimusic.specimen import draw_specimen
 from contav_lib.minimusic.synth import RATE, render
 
+pytestmark = pytest.mark.slow
+
 CLIPS = (0, 2000)  # one for training, one for testing: other specimens, other music
 HOP = 64  # samples between two values of the spectral flux: 3 ms
 FINE = 40.0  # pictures a second that show the lag of a drawing to within 25 ms

@@ -9,6 +9,8 @@ from contav_lib.minimusic.sound_font import GUARD, HEADER, SOUND_FONT, mended_so
 from contav_lib.minimusic.specimen import ROOM_SECONDS, draw_specimen
 from contav_lib.minimusic.synth import RATE, play, render
 
+pytestmark = pytest.mark.slow
+
 HELD_A = Score("clarinet", 71, (Note(4.0, 4.0, 69, 90),), 12.0)
 
 

@@ -10,6 +10,8 @@ from contav_lib.encoders.tiny import TinyEncoder
 from contav_lib.minimusic import train_tiny
 from contav_lib.minimusic.composition import Note, Score
 
+pytestmark = pytest.mark.slow
+
 
 def test_moments_are_what_happened_since_the_picture_before():
     notes = (Note(0.1, 0.3, 60, 127), Note(0.5, 0.2, 72, 64))

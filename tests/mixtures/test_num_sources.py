@@ -6,6 +6,8 @@ import torch
 from contav_lib import Config, run
 from contav_lib.evaluation.metrics import SCORES
 
+pytestmark = pytest.mark.slow
+
 SEPARATORS = {
     "iquery": dict(mask_dim=8, hidden=16, heads=2, feed_forward=24),
     "coseparation": dict(visual_dim=8, classifier_width=4),

@@ -14,6 +14,8 @@ from contav_lib.separators import Separator, SeparatorOutput, register_separator
 from contav_lib.separators.contract import CHECKS, ContractBroken, check_separator
 from contav_lib.utils.registry import METHODS
 
+pytestmark = pytest.mark.slow
+
 method_class("finetune")  # so that the methods that come with the kit are registered
 COME_WITH_THE_KIT = {name: cls for name, cls in METHODS.items() if cls.__module__.startswith("contav_lib")}
 

@@ -22,6 +22,8 @@ from contav_lib.training.trainer import NonFiniteLoss
 from contav_lib.utils import paths, storage
 from contav_lib.utils.storage import StorageError, load_tensors, read_json
 
+pytestmark = pytest.mark.slow
+
 # Runs the experiment given as JSON and kills itself, as `kill -9` does, when a given record is written.
 KILLED = """
 import json, os, signal, sys

@@ -11,6 +11,8 @@ from contav_lib.experiments.plans import which_seeds
 from contav_lib.experiments.studies import questions
 from contav_lib.experiments.studies.generalisation import generalisation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small(tiny, monkeypatch):
