@@ -26,6 +26,8 @@ class Clip:
     label: str  # "violin"
     split: str  # one of `SPLITS`
     path: Path
+    video: str = ""  # the name of the whole video, where several clips may be of one; "": that of the clip
+    span: tuple[float, float] | None = None  # the seconds of the file that count, part of the id; None: all
 
 
 def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:

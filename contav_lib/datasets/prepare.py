@@ -54,6 +54,7 @@ class PreparedClip:
     motion: torch.Tensor  # [8, 768], float32: 16 pictures over the whole video
     dense_motion: torch.Tensor  # [steps, 768], float32: one every `motion_step` seconds
     motion_step: float  # seconds
+    video: str = ""  # the video of which this is a part, as in `Clip`
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ def prepare(
             del known[clip.id]
     usable = [clip for clip in clips if clip.id not in problems]
     for clip in usable:  # labels and splits follow the clips given, without decoding anything again
-        known[clip.id].update(label=clip.label, split=clip.split)
+        known[clip.id].update(label=clip.label, split=clip.split, **({"video": clip.video} if clip.video else {}))
     _write_manifest(cache, recipe, known)
     if problems:
         listing = f"{len(problems)} of {len(clips)} clips cannot be used:\n" + "\n".join(
@@ -245,11 +246,13 @@ def _make(
 def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> dict:
     """Make one cache file; its entry in the manifest."""
     source = _source(clip.path) if clip.path.is_file() else None
-    waveform = media.read_audio(clip.path, recipe.audio_rate)
+    waveform = media.read_audio(clip.path, recipe.audio_rate)[_places(clip.span, recipe.audio_rate)]
+    if not len(waveform):
+        raise MediaError(f"{clip.path}: its sound ends before the part that is wanted, {clip.span} s.")
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
     waveform = waveform.mul_(32767).round_().to(torch.int16)
-    seen = look(clip.path, encoder, recipe.frame_rate)
+    seen = look(clip.path, encoder, recipe.frame_rate, clip.span)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
         warnings.warn(
@@ -271,10 +274,12 @@ def _seconds(entry: dict, recipe: Recipe) -> float:
     return min(samples / recipe.audio_rate, 2 * steps / recipe.frame_rate)
 
 
-def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[str, torch.Tensor]:
+def look(
+    path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE, span: tuple[float, float] | None = None
+) -> dict[str, torch.Tensor]:
     """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
 
-    A long video is looked at piece by piece, each with the last 16 pictures of the one before.
+    `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
@@ -283,7 +288,8 @@ def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[s
     count = 0
     thinned: list[np.ndarray] = []  # every `stride`th picture: enough to choose from for motion over the whole video
     stride = 1
-    pictures = media.each_picture(path, frame_rate, encoder.longest_side)
+    places = _places(span, frame_rate)
+    pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
@@ -296,6 +302,8 @@ def look(path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE) -> dict[s
         if len(thinned) > 2 * _PIECE:
             thinned, stride = thinned[::2], 2 * stride
         count += len(frames)
+    if not count:
+        raise MediaError(f"{path}: its pictures end before the part that is wanted, {span} s.")
     spread = np.linspace(0, len(thinned) - 1, _MOTION_FRAMES).round().astype(int)
     return {
         "object": torch.cat(objects),
@@ -320,6 +328,11 @@ def first_seconds(
     }
 
 
+def _places(span: tuple[float, float] | None, rate: float) -> slice:
+    """Where those of `rate` values a second lie that belong to a span of seconds; all where it is None."""
+    return slice(None) if span is None else slice(round(span[0] * rate), round(span[1] * rate))
+
+
 def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedClip:
     path = _file(cache, clip_id)
     content = path.read_bytes() if path.is_file() else b""
@@ -330,6 +343,7 @@ def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedCli
         id=clip_id,
         label=entry["label"],
         split=entry["split"],
+        video=entry.get("video", ""),
         waveform=tensors.pop("waveform").float().div_(32767),
         motion_step=2 / recipe.frame_rate,
         **{name: tensor.float() for name, tensor in tensors.items()},

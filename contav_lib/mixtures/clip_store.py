@@ -46,6 +46,8 @@ class ClipStore:
             raise ValueError("A clip store needs at least one clip.")
         self.ids = [clip.id for clip in clips]
         self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
+        numbers: dict[str, int] = {}  # of videos, in the order in which they come
+        self.videos = torch.tensor([numbers.setdefault(clip.video or clip.id, len(numbers)) for clip in clips])
         self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
         self._waveforms = _Ragged([clip.waveform for clip in clips], device)
         self._lengths = self._waveforms.lengths.cpu()
@@ -106,7 +108,7 @@ class ClipStore:
             weights=audio.loss_weights(mixture),
             visual=self._visual(clips, starts),
             classes=self.classes[spec.clips].to(self.device),
-            videos=clips,
+            videos=self.videos[spec.clips].to(self.device),
             is_old_class=spec.is_old_class,
             spectrogram=spectrogram if keep_waveforms else None,
             sources=sources if keep_waveforms else None,

@@ -40,8 +40,8 @@ class Sampler:
         self.store, self.num_sources, self.gain, self.seed = store, num_sources, gain, seed
         self.pool = torch.tensor([*clips, *memory])
         self.is_old_class = torch.arange(len(self.pool)) >= len(clips)
-        if len(self.pool) < num_sources:
-            raise ValueError(f"Mixtures of {num_sources} sources need as many clips; this task has {len(self.pool)}.")
+        if (videos := len(store.videos[self.pool].unique())) < num_sources:
+            raise ValueError(f"Mixtures of {num_sources} sources need as many videos; this task has {videos}.")
         if memory_share is None:
             repeated = exemplar_repeats * len(memory)
             memory_share = repeated / (repeated + clip_repeats * len(clips))
@@ -51,13 +51,13 @@ class Sampler:
         self.same_class_share = same_class_share
 
     def spec(self, number: int, size: int) -> MixtureSpec:
-        """Specify batch `number`: `size` mixtures; a clip is never mixed with itself."""
+        """Specify batch `number`: `size` mixtures; a video is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
-        classes = self.store.classes[self.pool]
+        classes, videos = self.store.classes[self.pool], self.store.videos[self.pool]
         same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
         for _ in range(self.num_sources - 1):
-            free = torch.ones(size, len(self.pool)).scatter(1, chosen, 0)
+            free = (videos != videos[chosen].unsqueeze(-1)).all(1).float()
             alike = free * (classes == classes[chosen[:, :1]])
             # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
             allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from contav_lib import media
 from contav_lib.datasets import prepare as preparing
-from contav_lib.datasets.clip import find_clips
+from contav_lib.datasets.clip import Clip, find_clips
 from contav_lib.datasets.prepare import load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.media import MediaError, write_flac, write_video
@@ -91,6 +92,20 @@ def test_a_prepared_clip_holds_what_was_seen_and_heard(root, tmp_path):
     assert clip.object[:, 0].tolist() == pytest.approx([0, 80, 160], abs=4)  # pictures 0, 8 and 16
     assert clip.dense_motion[:, 0].tolist() == pytest.approx(range(0, 240, 20), abs=4)  # pictures 0, 2, 4 ...
     assert clip.motion[:, 0].tolist() == pytest.approx([0, 30, 60, 90, 120, 150, 180, 210], abs=15)
+
+
+def test_of_a_clip_with_a_span_only_that_is_prepared(root, tmp_path):
+    path = root / "tuba/a.mp4"
+    part = Clip("tuba/a_1-2", "tuba", "train", path, video="a", span=(1, 2))
+    [clip] = prepare([part], GreyEncoder(), tmp_path / "cache", progress=False).clips
+    assert clip.video == "a" and len(clip.waveform) == RATE
+    assert clip.object[:, 0].tolist() == pytest.approx([80], abs=4)  # picture 8
+    assert clip.dense_motion[:, 0].tolist() == pytest.approx(range(80, 160, 20), abs=4)
+    assert clip.motion[:, 0].tolist() == pytest.approx([80, 90, 100, 110, 120, 130, 140, 150], abs=10)
+    [again] = load_corpus(tmp_path / "cache").clips
+    assert again.video == "a" and torch.equal(again.waveform, clip.waveform)
+    with pytest.raises(MediaError, match=r"a\.mp4: its sound ends before the part that is wanted, \(7, 9\) s"):
+        prepare([replace(part, span=(7, 9), id="tuba/a_7-9")], GreyEncoder(), tmp_path / "cache", progress=False)
 
 
 def test_a_second_run_decodes_nothing(root, tmp_path, no_decoding):

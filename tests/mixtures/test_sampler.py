@@ -1,9 +1,13 @@
 """Training mixtures are random, and as often old, new, or of one class as is asked."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from samples import RATE, SMALL, make_sampler
+from samples import RATE, SMALL, make_prepared, make_sampler
 
+from contav_lib.mixtures.clip_store import ClipStore
+from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.mixtures.sampler import Sampler
 
 
@@ -26,8 +30,26 @@ def test_a_clip_is_never_mixed_with_itself(make_bank, same_class_share):
     assert clips.flatten().unique().tolist() == list(range(6))
 
 
+@pytest.mark.parametrize("same_class_share", [0.0, 1.0])
+def test_a_video_of_several_clips_is_never_mixed_with_itself(same_class_share):
+    clips = [replace(make_prepared(k, f"class{k // 6}"), video=f"v{k // 2}") for k in range(12)]
+    bank = ClipStore(clips, {"class0": 0, "class1": 1}, SMALL)
+    assert bank.videos.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    sampler = make_sampler(bank, num_sources=3, same_class_share=same_class_share)
+    batch, drawn = sampler.batch(0, 4), sampler.spec(0, 2000)
+    assert torch.equal(batch.videos, sampler.spec(0, 4).clips // 2)
+    for mixed in (drawn.clips, fixed_mixtures(bank, (0, 1), 200, 0, 3, same_class=bool(same_class_share)).clips):
+        videos = bank.videos[mixed].sort(1).values
+        assert (videos[:, 1:] != videos[:, :-1]).all() and mixed.unique().tolist() == list(range(12))
+    alone = ClipStore(clips[:2], {"class0": 0}, SMALL)
+    with pytest.raises(ValueError, match="Mixtures of 2 sources need as many videos; this task has 1"):
+        make_sampler(alone)
+    with pytest.raises(ValueError, match="Too few clips to mix 2 of class number 0: 1"):
+        fixed_mixtures(alone, (0,), 1, 0, same_class=True)
+
+
 def test_too_few_clips_for_a_mixture_are_refused(make_bank):
-    with pytest.raises(ValueError, match="Mixtures of 3 sources need as many clips; this task has 2"):
+    with pytest.raises(ValueError, match="Mixtures of 3 sources need as many videos; this task has 2"):
         make_sampler(make_bank(count=1, classes=2), num_sources=3)
 
 
