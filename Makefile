@@ -47,7 +47,7 @@ format: $(ready) ## Correct and format the code and the notebooks
 	$(python) -m ruff format .
 
 clean: ## Remove .venv and what the tools left behind; data/ and runs/ stay
-	rm -rf .venv build dist contav_lib.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build dist contav_lib.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
 
 # The file `ready` stands only while an installation is complete. A complete .venv is refreshed where it is;

@@ -214,14 +214,29 @@ def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
-    parser.add_argument("folder", nargs="?", help="your videos, <class>/<name>.mp4; without it: the embedded data set")
+    only_report = list(arguments[:1]) == ["report"]
+    where = (
+        "your videos, <class>/<name>.mp4, or lists and videos, as in music21:<folder>; without it: the embedded data set. "
+        "`contav data report music21:<folder>` only says what became of each video that is listed"
+    )
+    parser.add_argument("folder", nargs="?", help=where)
+    parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
     add_options(parser, "profile")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments[only_report:])
     from contav_lib.config import Config
     from contav_lib.datasets.load import load_data
     from contav_lib.utils import paths
+    from contav_lib.utils.registry import open_dataset
 
     config = Config.profile(chosen.profile, **({"data": chosen.folder} if chosen.folder else {}))
+    dataset = open_dataset(config.data, config.clips_per_class)
+    if chosen.yt_dlp:
+        print(dataset.fetch_commands())
+        return
+    if report := dataset.report(None if only_report else 5):
+        print(report)
+    if report and only_report:
+        return
     corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest)
     print(corpus.describe())
     print(f"Prepared clips are kept in {paths.generated('')}.")

@@ -1,6 +1,7 @@
 """The command line: what it reads, what it says when something goes wrong, and its exit status."""
 
 import io
+import json
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -196,6 +197,28 @@ def test_data_of_ones_own_are_counted(home, video_folder, capsys):
     assert lines[0].split()[:2] == ["class", "train"] and any(line.startswith("all ") for line in lines)
     assert cli.main(["data", str(video_folder / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_what_became_of_listed_videos_is_told_and_what_is_there_is_learned(home, video_folder, tmp_path, capsys):
+    names: dict[str, list[str]] = {"cello": ["-is-lost___"]}
+    for number, path in enumerate(sorted(video_folder.rglob("*.mp4"))):
+        names.setdefault(path.parent.name, []).append(f"{number:011d}")
+        (tmp_path / f"{number:011d}.mp4").symlink_to(path)
+    (tmp_path / "MUSIC_solo_videos.json").write_text(json.dumps({"videos": names}))
+    data = f"music21:{tmp_path}"
+    summary = f"{data}: 28 of 29 listed clips can be used, 1 are missing."
+    assert cli.main(["data", "report", data]) == 0
+    report = capsys.readouterr().out.splitlines()
+    assert report[0] == summary and report[-1] == "- cello, missing: -is-lost___"
+    assert not list(home.glob("data/*music21*"))
+    assert cli.main(["data", data, "--yt-dlp"]) == 0
+    assert capsys.readouterr().out.count("https://www.youtube.com/watch?v=-is-lost___") == 1
+    with pytest.warns(UserWarning, match="28 of 29"):
+        assert cli.main(["data", data]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == summary and any(line.split()[:4] == ["all", "20", "4", "4"] for line in lines)
+    assert cli.main(["data", str(video_folder), "--yt-dlp"]) == 1
+    assert "no lists that say" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["compare"], ["study", "terms"], ["study", "classes"], ["search"]])

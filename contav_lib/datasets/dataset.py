@@ -58,6 +58,22 @@ class Dataset(ABC):
         """
         return ""
 
+    def report(self, most: int | None = 20) -> str:
+        """What became of each video that it should hold, at most so many named a class; "" where no lists say which these are.
+
+        Raises:
+            ValueError: its folder or its lists are not as they should be.
+        """
+        return ""
+
+    def fetch_commands(self) -> str:
+        """The commands, for a shell, that would fetch what is missing. Nothing is fetched here.
+
+        Raises:
+            ValueError: there are none.
+        """
+        raise ValueError(f"data={self.spelling!r}: there are no lists that say where videos could be fetched from.")
+
     def prepared(self, encoder: str) -> Path:
         """The folder for its clips as prepared with the encoder of this name."""
         return paths.generated(f"{self.videos.name}-{encoder}-prepared")

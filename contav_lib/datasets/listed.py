@@ -1,0 +1,263 @@
+"""Data sets whose videos stand in lists: what is listed is compared with what is there, shared out, and told in a report."""
+
+import hashlib
+import os
+import shlex
+import warnings
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+from unicodedata import normalize
+
+from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
+from contav_lib.datasets.folder import Folder
+from contav_lib.datasets.lists import Entry, at, check_label, read_lines
+from contav_lib.utils.registry import did_you_mean
+
+_HELD_OUT = 100 / 1040  # of a class's videos, for validation and again for test: the paper's 840 / 100 / 100
+_DEPTH = 3  # folders below the data set's in which videos are looked for
+_NEEDED = ("train", "validation", "test")
+
+
+@dataclass
+class Listed:
+    """What became of the entries of one class.
+
+    Attributes:
+        count: how many there are.
+        clips: those that are used.
+        missing: those without a file.
+        twice: those that stand in the lists again.
+        left_out: why others are not used, by id.
+        drawn: the splits that the lists leave without a video, so that some of those for training were drawn for it.
+    """
+
+    count: int = 0
+    clips: list[Clip] = field(default_factory=list)
+    missing: list[Entry] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    drawn: list[str] = field(default_factory=list)
+
+
+class ListedVideos(Folder):
+    """Base class: a folder with lists in it, and videos named as the lists say, in it or in folders up to three below.
+
+    A video that is missing is no error: YouTube loses some every week. A video under two labels or in two splits is used for
+    none of them. Where lists name none for validation or test, or none of these is there, a hash of the ids draws some of the
+    class's videos for training. Where the folder holds `classes.txt`, one class a line, these are learned, in this order.
+    """
+
+    order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
+    on_youtube: ClassVar[bool] = False  # whether the missing videos can be had there
+
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+        if not place.strip():
+            raise ValueError(f"data='{self.name}': say where its lists and videos lie, as in '{self.name}:~/videos'.")
+        super().__init__(place, clips_per_class)
+
+    @abstractmethod
+    def entries(self) -> list[Entry]:
+        """What the lists say.
+
+        Raises:
+            ValueError: a list is not there, or not as it should be; the message gives file, line and value.
+        """
+
+    @property
+    def spelling(self) -> str:
+        return f"{self.name}:{self.place}"
+
+    def prepared(self, encoder: str) -> Path:
+        return super().prepared(f"{self.name}-{encoder}")
+
+    def clips(self) -> list[Clip]:
+        """The clips that are there, by class in the order of learning; a warning counts what is not."""
+        clips = [clip for row in self.listed.values() for clip in row.clips]
+        if not clips:
+            raise ValueError(f"{self._summary()} `contav data report {self.spelling}` says why.")
+        if len(clips) < sum(row.count for row in self.listed.values()):
+            warnings.warn(f"{self._summary()} `contav data report {self.spelling}` lists the others.", stacklevel=2)
+        return clips
+
+    def digest(self) -> str:
+        """A hash of the clips: their ids, splits, spans and the sizes of their files."""
+        clips = [clip for row in self.listed.values() for clip in row.clips]
+        held = sorted((clip.id, clip.split, clip.span or (), clip.path.stat().st_size) for clip in clips)
+        return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
+
+    @cached_property
+    def listed(self) -> dict[str, Listed]:
+        """What became of the entries, by class: those that are learned, in order, then the others.
+
+        Raises:
+            ValueError: as `entries`; no folder, lists without an entry, classes that differ only in upper and lower case.
+        """
+        if not self.videos.is_dir():
+            raise ValueError(f"data={self.spelling!r}: there is no folder {self.place}.")
+        entries = self.entries()
+        if not entries:
+            raise ValueError(f"{self.place}: its lists are empty; there is nothing to learn.")
+        labels = dict.fromkeys(entry.label for entry in entries)
+        if len({label.casefold() for label in labels}) < len(labels):
+            [(label, _)] = Counter(label.casefold() for label in labels).most_common(1)
+            raise ValueError(f"{self.place}: lists have {label!r} in upper and in lower case. Write it in one way.")
+        wanted = self._wanted(labels) or sorted(labels)
+        rows = {label: Listed() for label in [*wanted, *sorted(labels.keys() - wanted)]}
+        _sort_out(entries, set(wanted), rows, self.locate)
+        for row in rows.values():
+            _share_out(row)
+        return rows
+
+    def locate(self, entry: Entry) -> Path | None:
+        """The file of an entry: of several with this name the one in its class's folder, else the first."""
+        paths = self.files.get(entry.file, ())
+        return min(paths, key=lambda path: (normalize("NFC", path.parent.name) != entry.label, path), default=None)
+
+    @cached_property
+    def files(self) -> dict[str, list[Path]]:
+        """The videos in the folder by name without suffix."""
+        files: dict[str, list[Path]] = {}
+        for path in _video_files(self.place, _DEPTH):
+            files.setdefault(path.stem, []).append(path)
+        return files
+
+    def report(self, most: int | None = 20) -> str:
+        """A table of what became of the entries, by class, then their ids; as many as there are where `most` is None."""
+        width = max(map(len, ["class", *self.listed]))
+        titles = ("listed", "used", "missing", "twice", "left out", *_NEEDED)
+        lines = [self._summary(), "", f"{'class':{width}} " + " ".join(f"{title:>10}" for title in titles)]
+        for label, row in self.listed.items():
+            splits = [sum(clip.split == split for clip in row.clips) for split in _NEEDED]
+            counts = (row.count, len(row.clips), len(row.missing), len(row.twice), len(row.left_out), *splits)
+            lines.append(f"{label:{width}} " + " ".join(f"{count:10d}" for count in counts))
+        for label, row in self.listed.items():
+            told = {"missing": [entry.file for entry in row.missing], "listed more than once": row.twice}
+            for name, why in row.left_out.items():
+                told.setdefault(f"left out, {why}", []).append(name.removeprefix(f"{label}/"))
+            lines += [f"- {label}, {what}: {_some(names, most)}" for what, names in told.items() if names]
+            if row.drawn:
+                lines.append(f"- {label}: {' and '.join(row.drawn)} drawn by a hash from what is listed for training")
+        used = {clip.path for row in self.listed.values() for clip in row.clips}
+        unused = [path for paths in self.files.values() for path in paths if path not in used]
+        others = sorted(path.relative_to(self.place).as_posix() for path in unused)
+        if others:
+            lines.append(f"- {len(others)} video files are not used: {_some(others, most)}")
+        return "\n".join(lines).encode(errors="backslashreplace").decode()  # names of files may be no text
+
+    def fetch_commands(self) -> str:
+        """The yt-dlp commands that would fetch what is missing; the kit itself fetches nothing."""
+        if not self.on_youtube:
+            raise ValueError(f"{self.name} can't be fetched from YouTube: get it from those who publish it.")
+        groups: dict[tuple[str, str], list[str]] = {}
+        for label, row in self.listed.items():
+            for entry in row.missing:
+                address = f"https://www.youtube.com/watch?v={entry.video}"  # whole, for an id may begin with "-"
+                groups.setdefault((label, entry.file.removeprefix(entry.video)), []).append(address)
+        lines = []
+        for (label, suffix), addresses in groups.items():
+            place = Path(self.place, label).as_posix().replace("%", "%%") + f"/%(id)s{suffix}.%(ext)s"
+            words = [
+                "yt-dlp",
+                "--ignore-errors",
+                "-f",
+                "bv*[height<=480]+ba/b[height<=480]",
+                *self.cut(suffix),
+                "-o",
+                place,
+            ]
+            lines.append(shlex.join([*words, *dict.fromkeys(addresses)]))
+        return "\n".join(lines)
+
+    def cut(self, suffix: str) -> list[str]:
+        """Options of yt-dlp that fetch the part of a video that a file with this after its id holds; none: all of it."""
+        return []
+
+    def _wanted(self, labels: Collection[str]) -> list[str]:
+        path = self.videos / "classes.txt"
+        if not path.is_file():
+            return list(self.order)
+        wanted = {check_label(line, path, number): number for number, line in read_lines(path)}
+        for label in wanted.keys() - labels:
+            raise ValueError(f"{at(path, wanted[label])} no list has a class {label!r}; {did_you_mean(label, labels)}")
+        return list(wanted)
+
+    def _summary(self) -> str:
+        rows = self.listed.values()
+        count, used = sum(row.count for row in rows), sum(len(row.clips) for row in rows)
+        missing = sum(len(row.missing) for row in rows)
+        return f"{self.spelling}: {used:,} of {count:,} listed clips can be used, {missing:,} are missing."
+
+
+def _sort_out(
+    entries: list[Entry], wanted: set[str], rows: dict[str, Listed], locate: Callable[[Entry], Path | None]
+) -> None:
+    """Put every entry where it belongs in the row of its class."""
+    labels: dict[str, set[str]] = {}
+    splits: dict[str, set[str]] = {}
+    for entry in entries:
+        labels.setdefault(entry.video, set()).add(entry.label)
+        splits.setdefault(entry.video, set()).update({entry.split} - {""})
+    known: set[str] = set()
+    for entry in entries:
+        row, clip_id = rows[entry.label], entry.id
+        row.count += 1
+        if clip_id in known:
+            row.twice.append(entry.file)
+        elif entry.label not in wanted:
+            row.left_out[clip_id] = entry.fault or "not among the classes that are learned"
+        elif len(labels[entry.video]) > 1:
+            row.left_out[clip_id] = f"listed as {' and as '.join(sorted(labels[entry.video]))}"
+        elif entry.fault:
+            row.left_out[clip_id] = entry.fault
+        elif len(splits[entry.video]) > 1:
+            row.left_out[clip_id] = f"listed for {' and for '.join(sorted(splits[entry.video]))}"
+        elif (path := locate(entry)) is None:
+            row.missing.append(entry)
+        else:
+            row.clips.append(Clip(clip_id, entry.label, entry.split, path, entry.video, entry.span))
+        known.add(clip_id)
+
+
+def _share_out(row: Listed) -> None:
+    """Give every video of a class one split; leave the class out where there are too few to learn and to test it."""
+    splits = {clip.video: clip.split or "train" for clip in row.clips}
+    free = sorted((video for video in splits if splits[video] == "train"), key=_draw)
+    was_listed = any(clip.split for clip in row.clips)
+    for split in ("test", "validation"):
+        if split not in splits.values() and len(free) > 1:
+            part = min(max(round(_HELD_OUT * len(splits)), 1), len(free) - 1)
+            splits |= dict.fromkeys(free[:part], split)
+            free = free[part:]
+            row.drawn += [split] if was_listed else []
+    if lacking := set(_NEEDED) - set(splits.values()):
+        why = f"only {len(splits)} videos of this class can be used, none for {' and '.join(sorted(lacking))}"
+        row.left_out |= {clip.id: why for clip in row.clips}
+        row.clips, row.drawn = [], []
+    clips = [Clip(c.id, c.label, splits[c.video], c.path, c.video, c.span) for c in row.clips]
+    row.clips = sorted(clips, key=lambda clip: (SPLITS.index(clip.split), clip.id))
+
+
+def _draw(video: str) -> str:
+    return hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()
+
+
+def _video_files(folder: str, depth: int) -> Iterator[Path]:
+    """The videos in a folder and so many below it; links are followed, those that lead nowhere left out."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _video_files(entry.path, depth - 1) if depth else ()
+            elif entry.name.lower().endswith(VIDEO_SUFFIXES) and entry.is_file():
+                yield Path(entry.path)
+
+
+def _some(names: Iterable[str], most: int | None) -> str:
+    names = list(names)
+    return " ".join(names[:most]) + (f" ... ({len(names)} in all)" if most and len(names) > most else "")
