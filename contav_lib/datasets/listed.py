@@ -85,9 +85,9 @@ class ListedVideos(Folder):
         return clips
 
     def digest(self) -> str:
-        """A hash of the clips: their ids, splits, spans and the sizes of their files."""
+        """A hash of the clips in their order: ids, which hold class and span, splits and the sizes of the files."""
         clips = [clip for row in self.listed.values() for clip in row.clips]
-        held = sorted((clip.id, clip.split, clip.span or (), clip.path.stat().st_size) for clip in clips)
+        held = [(clip.id, clip.split, clip.path.stat().st_size) for clip in clips]
         return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
 
     @cached_property
@@ -129,10 +129,10 @@ class ListedVideos(Folder):
     def report(self, most: int | None = 20) -> str:
         """A table of what became of the entries, by class, then their ids; as many as there are where `most` is None."""
         width = max(map(len, ["class", *self.listed]))
-        titles = ("listed", "used", "missing", "twice", "left out", *_NEEDED)
+        titles = ("listed", "used", "missing", "twice", "left out", *SPLITS)
         lines = [self._summary(), "", f"{'class':{width}} " + " ".join(f"{title:>10}" for title in titles)]
         for label, row in self.listed.items():
-            splits = [sum(clip.split == split for clip in row.clips) for split in _NEEDED]
+            splits = [sum(clip.split == split for clip in row.clips) for split in SPLITS]
             counts = (row.count, len(row.clips), len(row.missing), len(row.twice), len(row.left_out), *splits)
             lines.append(f"{label:{width}} " + " ".join(f"{count:10d}" for count in counts))
         for label, row in self.listed.items():

@@ -145,6 +145,9 @@ def test_classes_txt_chooses_and_orders(tmp_path):
     data = music(tmp_path, videos, **{"classes.txt": "\ufeffviolin\r\ncongas\r\n\r\n"})
     with pytest.warns(UserWarning, match="20 of 30"):
         assert list(dict.fromkeys(clip.label for clip in data.clips())) == ["violin", "congas"]
+    before = open_dataset(data.spelling).digest()
+    (tmp_path / "classes.txt").write_text("congas\nviolin\n")
+    assert open_dataset(data.spelling).digest() != before  # in another order other things are learned
     (tmp_path / "classes.txt").write_text("violin\n\nviolon\n")
     with pytest.raises(ValueError, match=r"classes.txt: line 3: no list has a class 'violon'; did you mean 'violin'"):
         open_dataset(data.spelling).clips()
