@@ -10,12 +10,14 @@ import io
 import json
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from contav_lib.utils.extras import missing_extra
+from contav_lib.utils.workers import sigterm_as_interrupt
 
 _KEPT = "What was done is kept: run the same command to go on."
 
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     A mistake in what was asked, a refusal of the file system, an extra that is not installed and training that went astray
     give 1, like a notebook that failed and a worker process that was killed; Ctrl-C gives 130. Any other error is a fault of
-    the kit and keeps its traceback.
+    the kit and keeps its traceback. SIGTERM, as batch systems send it, is taken for Ctrl-C.
 
     Args:
         arguments: the words after `contav`; None for those of this process.
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = _parser().parse_args(typed[:1] or ["--help"]).command
     work = COMMANDS[name]
     try:
-        work(argparse.ArgumentParser(prog=f"contav {name}", description=work.__doc__), typed[1:])
+        with sigterm_as_interrupt():
+            work(argparse.ArgumentParser(prog=f"contav {name}", description=work.__doc__), typed[1:])
     except (ValueError, OSError, FloatingPointError) as error:  # NonFiniteLoss is a FloatingPointError
         return _told(error)
     except ModuleNotFoundError as error:
@@ -91,6 +94,8 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     result = run_experiment(Config.profile(chosen.profile, **settings))
     for name, value in result.summary().items():
         print(f"{name.replace('_', ' '):17} {value:6.2f} dB")
+    if result.dropped:
+        print(f"Without {result.dropped} test mixtures in which a source is silent.")
     print(f"Everything about it: {result.folder}")
 
 
@@ -221,10 +226,14 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     )
     parser.add_argument("folder", nargs="?", help=where)
     parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
+    parser.add_argument(
+        "--on-unusable", choices=["skip", "raise"], default="skip", help="leave such clips out (the default), or stop there"
+    )
     add_options(parser, "profile")
     chosen = parser.parse_args(arguments[only_report:])
     from contav_lib.config import Config
     from contav_lib.datasets.load import load_data
+    from contav_lib.datasets.prepare import UnusableClips
     from contav_lib.utils import paths
     from contav_lib.utils.registry import open_dataset
 
@@ -237,7 +246,9 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         print(report)
     if report and only_report:
         return
-    corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusableClips)  # the description below lists them
+        corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest, chosen.on_unusable)
     print(corpus.describe())
     print(f"Prepared clips are kept in {paths.generated('')}.")
 

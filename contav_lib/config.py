@@ -42,6 +42,8 @@ class DataSettings(Settings):
     Attributes:
         data: name of a data set: "mini" for the embedded one, or a folder of videos laid out `<class>/<name>.mp4`.
         data_digest: what the folder held when the settings were made (`Dataset.digest`); `Config.profile` fills it in.
+        on_unusable: "skip" leaves clips of a folder that can't be used out and lists them, "raise" makes them an error.
+            It decides no result.
         clips_per_class: training, validation and test clips a class to generate; for "mini" only.
         encoder: name of the picture encoder.
         classes: classes in the order of learning; empty: the order of the paper, or of the folder.
@@ -53,6 +55,7 @@ class DataSettings(Settings):
 
     data: str
     data_digest: str = ""
+    on_unusable: str = "skip"
     clips_per_class: tuple[int, int, int]
     encoder: str
     classes: tuple[str, ...]
@@ -63,6 +66,7 @@ class DataSettings(Settings):
 
     def check(self) -> None:
         ENCODERS.find(self.encoder)
+        self.require_one_of("on_unusable", ("skip", "raise"))
         self.require_range("tasks", least=1)
         self.require_range("exemplars", least=0)
         fine = len(self.clips_per_class) == 3 and all(1 <= count <= MOST_CLIPS for count in self.clips_per_class)
@@ -279,22 +283,28 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
     def to_json(self) -> dict[str, Any]:
         """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits.
 
-        Threads count on the processor only. Settings that came later (`_SINCE`) are left out where they say what always
+        Threads count on the processor only, what becomes of unusable clips nowhere. Settings that came later (`_SINCE`) are left out where they say what always
         held before, so that earlier results keep their names.
         """
         settings = {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
         if settings["device"] != "cpu":
             settings["threads"] = _SINCE["threads"]
+        settings["on_unusable"] = _SINCE["on_unusable"]
         return {name: value for name, value in settings.items() if name not in _SINCE or value != _SINCE[name]}
 
     @property
     def name(self) -> str:
-        """Name of the result's folder: profile, method, seed and a hash of all settings."""
-        text = json.dumps(self.to_json(), sort_keys=True)
+        """Name of the result's folder: profile, method, seed and a hash of all settings (`without_place`)."""
+        text = json.dumps(without_place(self.to_json()), sort_keys=True)
         return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
-_SINCE: dict[str, Any] = {"threads": 1}
+def without_place(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `Config.to_json` that tell a result: where a folder of videos lies does not, what it holds does."""
+    return dict(settings) | ({"data": open_dataset(settings["data"]).name} if settings["data_digest"] else {})
+
+
+_SINCE: dict[str, Any] = {"threads": 1, "on_unusable": "skip"}
 MOST_CLIPS = 1000  # of a class and split: MiniMUSIC takes a second to make two or three
 EXEMPLAR_CHOICES = ("random", "herding", "diverse", "audiovisual")  # those of `continual.exemplars`
 

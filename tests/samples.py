@@ -1,5 +1,8 @@
 """Small samples for tests: prepared clips without files, and short videos of tones."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from contav_lib.datasets.prepare import PreparedClip
 from contav_lib.media import write_video
 from contav_lib.mixtures.batch import SpectrogramSize
 from contav_lib.mixtures.sampler import Sampler
-from contav_lib.utils.storage import load_tensors
+from contav_lib.utils.storage import load_tensors, write_atomically
 
 RATE = 11_025
 CLASSES = ("banjo", "cello", "drum", "flute")
@@ -52,6 +55,28 @@ def write_tone(path: Path, pitch: float, rng: np.random.Generator, seconds: floa
     for k, frame in enumerate(frames):
         frame[: int(48 * loudness[min(k * RATE // 8, len(time) - 1)]), 20:40] = 255
     write_video(path, wave, RATE, frames, 8.0)
+
+
+def leave_part(path: Path, process: int) -> Path:
+    """What the process of this number leaves beside `path` when it is killed while it writes it."""
+    begun = []
+
+    def write(temporary: Path) -> None:
+        temporary.touch()
+        begun.append(temporary)
+
+    write_atomically(path, write)
+    path.unlink()
+    part = begun[0].with_name(begun[0].name.replace(f".{os.getpid()}.", f".{process}."))
+    part.write_bytes(b"half a file")
+    return part
+
+
+def dead_process() -> int:
+    """The number of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
 
 
 def assert_equal_weights(one: Result, other: Result) -> None:

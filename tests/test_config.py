@@ -39,6 +39,7 @@ OTHER = dict(
     separator_settings={"width": 5},
     data=str(Path(__file__).parent),
     data_digest="0123456789",
+    on_unusable="raise",
     encoder="other",
     clips_per_class=(5, 2, 2),
     classes=("tuba", "violin"),
@@ -150,7 +151,7 @@ def test_a_page_names_every_setting_and_nothing_else(profile):
         r"^# (\w+): ", (files("contav_lib") / "profiles" / f"{profile}.toml").read_text(), re.MULTILINE
     )
     for topic, settings in page.items():
-        unset = names_of(topics[topic]) - settings.keys() - {"data_digest"}
+        unset = names_of(topics[topic]) - settings.keys() - {"data_digest", "on_unusable"}
         assert settings.keys() <= names_of(topics[topic]) and unset <= {"exemplars", "memory_share", "steps"} & set(
             comments
         )
@@ -179,7 +180,10 @@ def test_settings_are_a_leaf():
         "contav_lib.utils.devices", "contav_lib.utils.registry", "contav_lib.utils.settings"}  # fmt: skip
 
 
-@pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name != "device"])
+NAMELESS = ("device", "on_unusable")  # the device counts by its kind
+
+
+@pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name not in NAMELESS])
 def test_every_setting_changes_the_name(setting, monkeypatch):
     monkeypatch.setitem(ENCODERS, "other", object)
     config = Config.profile("lab", tasks=1)
@@ -188,6 +192,18 @@ def test_every_setting_changes_the_name(setting, monkeypatch):
         config = replace(config, **{f"{setting}_settings": {}})
     assert getattr(config, setting) != OTHER[setting]
     assert replace(config, **{setting: OTHER[setting]}).name != config.name
+
+
+def test_of_a_folder_what_it_holds_is_in_the_name_and_not_where_it_lies():
+    config = replace(Config.profile("lab"), data="/a", data_digest="0123456789")
+    assert config.name == replace(config, data="/b").name != replace(config, data_digest="1").name
+    assert config.name != replace(config, data="mini").name
+
+
+def test_what_becomes_of_unusable_clips_is_in_no_name():
+    config = Config.profile("lab", on_unusable="raise")
+    assert config.name == Config.profile("lab").name and "on_unusable" not in config.to_json()
+    assert Config.from_json(config.to_json()).on_unusable == "skip"
 
 
 def test_names_that_stored_results_hang_on_stay_as_they_are():
@@ -333,7 +349,7 @@ def test_steps_count_or_epochs():
 def test_lists_become_tuples_and_json_holds_everything():
     config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
     assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
-    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - {"threads"} | {"results_version"}
+    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - {"threads", "on_unusable"} | {"results_version"}
 
 
 def test_what_came_later_leaves_the_names_of_earlier_results_as_they_are():

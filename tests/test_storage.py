@@ -2,10 +2,12 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from samples import dead_process, leave_part
 
 from contav_lib.utils import storage
 from contav_lib.utils.storage import (
@@ -145,4 +147,25 @@ def test_a_folder_is_no_file_to_write(path):
 
 def test_a_name_too_long_for_the_disk_is_said(tmp_path):
     with pytest.raises(StorageError, match="Could not write"):
-        storage.write_json(tmp_path / ("x" * 250), {})
+        storage.write_json(tmp_path / ("x" * 300), {})
+
+
+def test_a_name_as_long_as_names_can_be_is_written(tmp_path):
+    path = tmp_path / ("曲" * 83 + ".json")  # 254 bytes
+    storage.write_json(path, 1)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_processes_left_is_swept_and_what_live_ones_write_is_not(tmp_path):
+    (tmp_path / "class").mkdir()
+    live, dead = (leave_part(tmp_path / "class/clip.mp4", process) for process in (os.getppid(), dead_process()))
+    elsewhere = leave_part(tmp_path / "clip.mp4", dead_process())
+    elsewhere = elsewhere.rename(elsewhere.with_name(elsewhere.name.replace(storage._MACHINE, "another-machine")))
+    storage.sweep(tmp_path)
+    assert (live.exists(), dead.exists(), elsewhere.exists()) == (True, False, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_with_a_byte_order_mark_is_read(tmp_path, encoding):
+    (tmp_path / "list.json").write_text('{"videos": "é"}', encoding=encoding)
+    assert read_json(tmp_path / "list.json") == {"videos": "é"}

@@ -1,9 +1,12 @@
 """Clips and where they lie: a folder of videos by class, and which clip is for training, validation or test."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from unicodedata import normalize
 
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.utils.storage import StorageError, read_json
@@ -38,6 +41,9 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
     is taken, and a hash of its id decides its split: about 80 % training, 10 % validation, 10 % test, at least one of
     each for a class of 3 clips or more. Adding videos later hardly changes where the others belong.
 
+    Links in the folder are followed, wherever they lead (git-annex, DVC, shared disks); the lists can name nothing outside it.
+    Names are compared in Unicode's composed form (NFC), so that "café" is one class, whichever system wrote it.
+
     Args:
         root: the folder.
         classes: the classes wanted, in the order wanted; all, sorted by name, by default.
@@ -50,9 +56,7 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
             a name that leads out of the folder.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise ValueError(f"{root}: there is no such folder. Give the folder that holds one folder of videos per class.")
-    clips = _listed(root) if (root / "splits").is_dir() else _by_hash(root)
+    clips = read_folder(root)
     if not clips:
         raise ValueError(
             f"{root}: holds no clips. Videos ({', '.join(VIDEO_SUFFIXES)}) belong in one folder per class, "
@@ -68,37 +72,65 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
                 f"{root}: the classes {other!r} and {label!r} differ only in upper and lower case. Give both folders one name "
                 "if they are one class, or quite different names if they are two."
             )
-    wanted = list(by_class) if classes is None else list(classes)
-    for label in wanted:
+    wanted = list(by_class) if classes is None else list(map(composed, classes))
+    for label, times in Counter(wanted).items():
         if label not in by_class:
             raise ValueError(f"{root}: has no class {label!r}; {did_you_mean(label, by_class)}")
-        if wanted.count(label) > 1:
+        if times > 1:
             raise ValueError(f"The class {label!r} is asked for twice; name every class once.")
     return [clip for label in wanted for clip in by_class[label]]
+
+
+def read_folder(root: Path) -> list[Clip]:
+    """The clips of a folder as `find_clips` finds them, in no order; there may be none.
+
+    Raises:
+        ValueError: as `find_clips`, for the folder and its lists.
+    """
+    if not root.is_dir():
+        raise ValueError(f"{root}: there is no such folder. Give the folder that holds one folder of videos per class.")
+    folders: dict[str, list[Path]] = {}  # per class: two where its name is written in both forms of Unicode
+    for name in sorted(os.listdir(root)):
+        if os.path.isdir(root / name) and not name.startswith("."):
+            folders.setdefault(composed(name), []).append(root / name)
+    return _listed(root, folders) if (root / "splits").is_dir() else _by_hash(folders)
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's composed form: macOS writes "é" as two characters, others as one."""
+    return normalize("NFC", name)
 
 
 def inside(root: Path, *parts: str) -> Path:
     """`root/parts...`, refused with a ValueError where it leads out of `root` ("..", an absolute path, a link)."""
     path = root.joinpath(*parts)
     if not path.resolve().is_relative_to(root.resolve()):
-        raise ValueError(f"{'/'.join(parts)!r} leads out of the folder {root}; only what lies inside it is read.")
+        raise _leads_out(root, *parts)
     return path
 
 
-def _listed(root: Path) -> list[Clip]:
+def _leads_out(root: Path, *parts: str) -> ValueError:
+    return ValueError(f"{'/'.join(parts)!r} leads out of the folder {root}; only what lies inside it is read.")
+
+
+def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
     clips: dict[str, Clip] = {}
     missing = []
     videos: dict[str, dict[str, Path]] = {}  # per class
     for split, label, name in _entries(root / "splits"):
+        label, name = composed(label), composed(name)
         if label not in videos:
-            videos[label] = _videos(inside(root, label))
+            videos[label] = _videos(folders.get(label, ()))
+        if name not in videos[label] and name.lower().endswith(VIDEO_SUFFIXES):
+            name = name.rpartition(".")[0]
         clip_id = f"{label}/{name}"
         if clip_id in clips:
             raise ValueError(f"{root / 'splits'}: {clip_id!r} is listed twice; a clip belongs to one split, once.")
         if name in videos[label]:
-            clips[clip_id] = Clip(clip_id, label, split, inside(root, label, videos[label][name].name))
+            clips[clip_id] = Clip(clip_id, label, split, videos[label][name])
+        elif ".." in (parts := PurePath(label, name)).parts or parts.is_absolute():
+            raise _leads_out(root, label, name)
         else:
-            inside(root, label, name)
             missing.append(clip_id)
     if missing:
         raise ValueError(
@@ -127,27 +159,25 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield from entries
 
 
-def _by_hash(root: Path) -> list[Clip]:
+def _by_hash(folders: dict[str, list[Path]]) -> list[Clip]:
     clips = []
-    for folder in sorted(root.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
-            videos = _videos(inside(root, folder.name))
-            splits = _hash_splits([f"{folder.name}/{name}" for name in videos])
-            clips += [
-                Clip(clip_id, folder.name, split, inside(root, folder.name, path.name))
-                for (clip_id, split), path in zip(splits.items(), videos.values(), strict=True)
-            ]
+    for label, places in folders.items():
+        videos = {f"{label}/{name}": path for name, path in _videos(places).items()}
+        clips += [Clip(clip_id, label, split, videos[clip_id]) for clip_id, split in _hash_splits(list(videos)).items()]
     return clips
 
 
-def _videos(folder: Path) -> dict[str, Path]:
-    """The videos of one folder by name without suffix."""
+def _videos(folders: Iterable[Path]) -> dict[str, Path]:
+    """The videos of one class by name without suffix."""
     videos: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
-            if path.stem in videos:
-                raise ValueError(f"{folder}: {videos[path.stem].name} and {path.name} have one id; rename one of them.")
-            videos[path.stem] = path
+    for folder in folders:
+        for file in sorted(os.listdir(folder)):
+            stem, suffix = os.path.splitext(file)
+            if suffix.lower() in VIDEO_SUFFIXES and not file.startswith("."):
+                name = composed(stem)
+                if name in videos:
+                    raise ValueError(f"{folder}: {videos[name].name} and {file} have one id; rename one of them.")
+                videos[name] = folder / file
     return videos
 
 
@@ -155,7 +185,7 @@ def _hash_splits(ids: list[str]) -> dict[str, str]:
     """The split of each clip of one class."""
     if len(ids) < 3:
         return dict.fromkeys(ids, "train")
-    draw = {clip_id: int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
+    draw = {clip_id: int(hashlib.sha256(clip_id.encode(errors="surrogateescape")).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
     by_draw = sorted(ids, key=draw.__getitem__)
     tests = sum(draw[clip_id] < _HELD_OUT for clip_id in ids)
     tests = min(max(tests, 1), len(ids) - 2)

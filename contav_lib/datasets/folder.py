@@ -1,9 +1,11 @@
 """Any folder of videos as a data set: `<class>/<name>.mp4`."""
 
 import hashlib
+import os
 from pathlib import Path
 
-from contav_lib.datasets.clip import Clip, find_clips
+from contav_lib.datasets.clip import Clip, find_clips, read_folder
+from contav_lib.datasets.contents import content_hashes
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
 from contav_lib.utils.registry import DATASETS
@@ -31,18 +33,20 @@ class Folder(Dataset):
         return find_clips(self.videos)
 
     def digest(self) -> str:
-        """A hash of the names and sizes of all files: other videos are another data set."""
+        """A hash of the clips: their ids, splits and contents. Where the folder lies and what else is in it does not matter."""
         if not self.videos.is_dir():
             raise ValueError(
                 f"data={self.place!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
             )
-        files = sorted(
-            (str(path.relative_to(self.videos)), path.stat().st_size)
-            for path in self.videos.rglob("*")
-            if path.is_file()
-        )
-        return hashlib.sha256(repr(files).encode()).hexdigest()[:10]
+        clips = read_folder(self.videos)
+        hashes = content_hashes(clips, paths.generated(self._own_name) / "contents.json")
+        held = sorted((clip.id, clip.split, hashes[clip.id]) for clip in clips)
+        return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
 
     def prepared(self, encoder: str) -> Path:
-        place = hashlib.sha256(self.place.encode()).hexdigest()[:6]  # two folders may have the same name
-        return paths.generated(f"{self.videos.name}-{place}-{encoder}-prepared")
+        return paths.generated(f"{self._own_name}-{encoder}-prepared")
+
+    @property
+    def _own_name(self) -> str:
+        place = hashlib.sha256(os.fsencode(self.place)).hexdigest()[:6]  # two folders may have the same name
+        return f"{self.videos.name}-{place}"

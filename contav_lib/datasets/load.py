@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
@@ -12,7 +13,11 @@ from contav_lib.utils.storage import StorageError
 
 
 def load_data(
-    data: str = "mini", clips_per_class: tuple[int, int, int] = (36, 6, 8), encoder: str = "tiny", digest: str = ""
+    data: str = "mini",
+    clips_per_class: tuple[int, int, int] = (36, 6, 8),
+    encoder: str = "tiny",
+    digest: str = "",
+    on_unusable: Literal["raise", "skip"] = "skip",
 ) -> Corpus:
     """The prepared clips of a data set; made, decoded and encoded on first use, kept for the next.
 
@@ -21,6 +26,7 @@ def load_data(
         clips_per_class: training, validation and test clips a class, for data that are generated.
         encoder: the registered name of the picture encoder.
         digest: `Dataset.digest` of the content that is meant; "" takes the content as it is.
+        on_unusable: as for `prepare`. Data without a digest must be whole: nothing would tell results without a clip apart.
 
     Raises:
         ValueError: the folder is not there, holds something else than is meant, or unusable files (all are listed).
@@ -32,18 +38,20 @@ def load_data(
             f"data={data!r}: the videos in this folder have changed since these settings were made (digest {digest}, now "
             f"{found}). Make the settings again (Config.profile) to run with the new videos, or bring the old ones back."
         )
-    return _load(dataset.spelling, dataset.clips_per_class, encoder, found)
+    return _load(dataset.spelling, dataset.clips_per_class, encoder, found, on_unusable if found else "raise")
 
 
 @lru_cache(maxsize=2)
-def _load(data: str, clips_per_class: tuple[int, int, int], encoder: str, _digest: str) -> Corpus:
+def _load(
+    data: str, clips_per_class: tuple[int, int, int], encoder: str, _digest: str, on_unusable: Literal["raise", "skip"]
+) -> Corpus:
     dataset = open_dataset(data, clips_per_class)
     cache = dataset.prepared(encoder)
     try:  # Making and decoding videos needs PyAV; a machine that only trains from prepared clips has none.
         import av  # noqa: F401
     except ImportError:
         return _only_prepared(cache)
-    return prepare(dataset.clips(), make_encoder(encoder), cache)
+    return prepare(dataset.clips(), make_encoder(encoder), cache, on_unusable=on_unusable)
 
 
 def _only_prepared(cache: Path) -> Corpus:

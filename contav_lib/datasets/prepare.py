@@ -1,11 +1,12 @@
 """Prepared clips: every video decoded and encoded once, kept on disk as tensors that load in no time."""
 
+import errno
 import hashlib
 import os
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from math import ceil
 from pathlib import Path
@@ -18,9 +19,10 @@ from tqdm import tqdm
 
 from contav_lib import media
 from contav_lib.datasets.clip import SPLITS, Clip, inside
+from contav_lib.datasets.contents import source_of
 from contav_lib.encoders.encoder import Encoder
 from contav_lib.media import MediaError
-from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, write_json
+from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, sweep, write_json
 
 FRAME_RATE = 8.0  # pictures a second for motion
 _FORMAT = 1  # changes when the content of the cache files does
@@ -28,6 +30,10 @@ _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over t
 _PIECE = 128  # pictures looked at together, an even number: what a long video takes of memory
 TOLERANCE = 0.5  # seconds by which lengths of sounds and pictures may differ: coders pad
 _SAVE_EVERY = 50  # clips between two writes of the manifest: what an interrupted run loses at most
+
+
+class UnusableClips(UserWarning):
+    """Warning of clips that are left out; the message lists every one with what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Corpus:
 
     clips: list[PreparedClip]
     audio_rate: int  # Hz
+    unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
 
     @property
     def classes(self) -> list[str]:
@@ -80,7 +87,7 @@ class Corpus:
         ]
 
     def describe(self) -> str:
-        """A table of text: clips per class and split, and minutes of sound."""
+        """A table of text: clips per class and split, and minutes of sound; then the clips left out."""
         width = max([len("class"), *map(len, self.classes)])
         rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'melody':>6} {'minutes':>8}"]
         for label in [*self.classes, None]:
@@ -88,6 +95,8 @@ class Corpus:
             counts = [sum(clip.split == split for clip in clips) for split in SPLITS]
             minutes = sum(len(clip.waveform) for clip in clips) / self.audio_rate / 60
             rows.append(f"{label or 'all':{width}}  " + " ".join(f"{n:6d}" for n in counts) + f" {minutes:8.1f}")
+        if self.unusable:
+            rows += ["", _listing(self.unusable, len(self.clips) + len(self.unusable))]
         return "\n".join(rows)
 
 
@@ -101,7 +110,7 @@ def prepare(
     min_seconds: float = 1.0,
     workers: int | None = None,
     progress: bool = True,
-    on_error: Literal["raise", "skip"] = "raise",
+    on_unusable: Literal["raise", "skip"] = "raise",
 ) -> Corpus:
     """Decode and encode every clip that is not yet prepared, and load them all.
 
@@ -118,16 +127,18 @@ def prepare(
         min_seconds: clips with less sound or pictures cannot be used.
         workers: clips worked on at the same time; one per processor core by default.
         progress: show a progress bar.
-        on_error: "raise" ends with an error that lists every unusable file, when all others are prepared;
-            "skip" warns with the list and leaves them out.
+        on_unusable: "raise" ends with an error that lists every unusable file, when all others are prepared;
+            "skip" warns with the list (`UnusableClips`) and leaves them out, if any are left.
 
     Where sound and pictures of a clip are not equally long, the shorter counts, and a warning names it.
 
     Raises:
-        MediaError: files that cannot be decoded, lack sound or pictures, are silent or too short; all of them are listed.
+        MediaError: files that cannot be read or decoded, lack sound or pictures, are silent or too short;
+            all of them are listed.
+        StorageError: the disk is full or refuses; what is prepared is kept.
     """
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error is {on_error!r}; it must be 'raise' or 'skip'.")
+    if on_unusable not in ("raise", "skip"):
+        raise ValueError(f"on_unusable is {on_unusable!r}; it must be 'raise' or 'skip'.")
     cache = Path(cache)
     recipe = Recipe(_FORMAT, encoder.name, encoder.version, encoder.weights_hash, audio_rate, float(frame_rate))
     known = _known(cache, recipe)
@@ -141,16 +152,19 @@ def prepare(
     for clip in usable:  # labels and splits follow the clips given, without decoding anything again
         known[clip.id].update(label=clip.label, split=clip.split, **({"video": clip.video} if clip.video else {}))
     _write_manifest(cache, recipe, known)
+    problems = {clip.id: problems[clip.id] for clip in clips if clip.id in problems}
     if problems:
-        listing = f"{len(problems)} of {len(clips)} clips cannot be used:\n" + "\n".join(
-            f"- {problems[clip.id]}" for clip in clips if clip.id in problems
-        )
-        if on_error == "raise":
+        listing = _listing(problems, len(clips))
+        if on_unusable == "raise" or not usable:
             raise MediaError(
                 f"{listing}\nRepair these files, or remove them (those the kit made itself are then made again)."
             )
-        warnings.warn(f"{listing}\nThey are left out.", stacklevel=2)
-    return Corpus([_load(clip.id, known[clip.id], cache, recipe) for clip in usable], audio_rate)
+        warnings.warn(f"{listing}\nThey are left out.", UnusableClips, stacklevel=2)
+    return Corpus([_load(clip.id, known[clip.id], cache, recipe) for clip in usable], audio_rate, problems)
+
+
+def _listing(problems: Mapping[str, str], count: int) -> str:
+    return f"{len(problems)} of {count} clips cannot be used:\n" + "\n".join(f"- {text}" for text in problems.values())
 
 
 def load_corpus(cache: str | Path) -> Corpus:
@@ -200,7 +214,7 @@ def _write_manifest(cache: Path, recipe: Recipe, known: dict[str, dict]) -> None
 
 
 def _is_current(clip: Clip, entry: dict | None, cache: Path) -> bool:
-    if entry is None or not clip.path.is_file() or entry["source"] != _source(clip.path):
+    if entry is None or not clip.path.is_file() or entry["source"] != source_of(clip.path):
         return False
     path = _file(cache, clip.id)
     if not path.is_file() or _sha256(path.read_bytes()) != entry["sha256"]:
@@ -222,18 +236,20 @@ def _make(
     problems: dict[str, str] = {}
     if not todo:
         return problems
+    sweep(cache)
     threads_before = torch.get_num_threads()
     # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
     pool = ThreadPoolExecutor(workers or os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
     try:
-        jobs = {pool.submit(_prepare_clip, clip, encoder, recipe, cache): clip.id for clip in todo}
+        jobs = {pool.submit(_prepare_clip, clip, encoder, recipe, cache): clip for clip in todo}
         finished = tqdm(as_completed(jobs), "preparing clips", len(jobs), disable=not progress, unit="clip")
         for count, job in enumerate(finished, 1):
+            clip = jobs[job]
             try:
-                known[jobs[job]] = job.result()
-            except MediaError as error:
-                problems[jobs[job]] = str(error)
-                known.pop(jobs[job], None)
+                known[clip.id] = job.result()
+            except Exception as error:
+                problems[clip.id] = _what_is_wrong(clip, error)
+                known.pop(clip.id, None)
             if count % _SAVE_EVERY == 0:
                 _write_manifest(cache, recipe, known)
     finally:
@@ -243,9 +259,28 @@ def _make(
     return problems
 
 
+def _what_is_wrong(clip: Clip, error: Exception) -> str:
+    """What makes one clip unusable, in words. An error that has nothing to do with the clip is raised again."""
+    if isinstance(error, MediaError):
+        return str(error)
+    if isinstance(error, StorageError | ImportError):
+        if getattr(error.__cause__, "errno", None) == errno.ENAMETOOLONG:
+            return f"{clip.path}: has so long a name that its prepared clip can't be stored. Rename it."
+        raise error  # a full disk, a package that is missing: no fault of this clip
+    if isinstance(error, PermissionError):
+        return f"{clip.path}: may not be read. Give yourself the right to (chmod u+r)."
+    if isinstance(error, MemoryError):
+        return f"{clip.path}: does not fit into memory. Cut it into shorter videos."
+    return f"{clip.path}: could not be read ({type(error).__name__}: {error})."
+
+
 def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> dict:
     """Make one cache file; its entry in the manifest."""
-    source = _source(clip.path) if clip.path.is_file() else None
+    if clip.id != (printable := clip.id.encode(errors="backslashreplace").decode()):
+        raise MediaError(f"{printable}: is not named in UTF-8. Rename the file or its folder.")
+    if clip.path.is_symlink() and not clip.path.exists():
+        raise MediaError(f"{clip.path}: is a link to {clip.path.readlink()}, and there is no file. Get it (git annex, dvc).")
+    source = source_of(clip.path) if clip.path.is_file() else None
     waveform = media.read_audio(clip.path, recipe.audio_rate)[_places(clip.span, recipe.audio_rate)]
     if not len(waveform):
         raise MediaError(f"{clip.path}: its sound ends before the part that is wanted, {clip.span} s.")
@@ -352,12 +387,6 @@ def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedCli
 
 def _file(cache: Path, clip_id: str) -> Path:
     return inside(cache, f"{clip_id}.safetensors")
-
-
-def _source(path: Path) -> dict[str, int]:
-    """What tells a changed video from the one that was prepared."""
-    state = path.stat()
-    return {"bytes": state.st_size, "modified": state.st_mtime_ns}
 
 
 def _sha256(content: bytes) -> str:

@@ -60,15 +60,16 @@ def source_features(
 
 @torch.inference_mode()
 def validation_sdr(separator: Separator, clips: ClipStore, spec: MixtureSpec) -> float:
-    """Mean SDR in dB, and nothing else: the cheap score by which the best weights are chosen.
+    """Mean SDR in dB, and nothing else: the cheap score by which the best weights are chosen; NaN where all is silent.
 
     Unlike in `evaluate`, a silent source is left out by itself, without the others of its mixture.
     """
     scores = []
     for references, estimates in _separated(separator, clips, spec):
         audible = is_audible(references) & is_audible(estimates)
-        scores.append(plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1)))
-    return float(torch.cat(scores).mean())
+        if audible.any():
+            scores.append(plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1)))
+    return float(torch.cat(scores).mean()) if scores else float("nan")
 
 
 def _separated(

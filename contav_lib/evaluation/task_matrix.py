@@ -24,12 +24,14 @@ def no_scores(tasks: Sequence[Sequence[str]]) -> Scores:
         tasks: labels by task.
 
     Returns:
-        `tasks`; `dropped`: test mixtures without a score; `matrix`: the task matrix `[T, T]` by score; `seen`: `[T]` by
-        score, on mixtures across all seen classes.
+        `tasks`; `measured`: tasks that have their scores, though these may be None where all is silent; `dropped`: test
+        mixtures without a score; `matrix`: the task matrix `[T, T]` by score; `seen`: `[T]` by score, on mixtures across
+        all seen classes.
     """
     count = len(tasks)
     return {
         "tasks": tasks,
+        "measured": 0,
         "dropped": 0,
         "matrix": {name: [[None] * count for _ in tasks] for name in SCORES},
         "seen": {name: [None] * count for name in SCORES},
@@ -50,16 +52,21 @@ def read_scores(path: Path) -> Scores:
             if shapes != [(count, count), (count,)]:
                 raise ValueError(f"{count} tasks, but tables of {name} of the shapes {shapes}")
         scores["dropped"]  # must be there, too
+        told_by_numbers = [*scores["seen"]["sdr"], None].index(None)  # files of before do not say it
+        if scores.setdefault("measured", told_by_numbers) not in range(told_by_numbers, count + 1):
+            raise ValueError(f"{scores['measured']!r} tasks measured, but scores of {told_by_numbers} of {count}")
     return scores
 
 
 def tasks_measured(scores: Scores) -> int:
     """Number of tasks, from the first on, that have their scores."""
-    return [*scores["seen"]["sdr"], None].index(None)
+    return scores["measured"]
 
 
 def set_scores(scores: Scores, table: str, means: Mapping[str, float], task: int, *column: int) -> None:
-    """Enter the mean scores measured after a task: row `task` of "seen", or row and column of "matrix"."""
+    """Enter the mean scores measured after a task: row `task` of "seen", its last ones, or row and column of "matrix"."""
+    if table == "seen":
+        scores["measured"] = task + 1
     for name in SCORES:
         rows = scores[table][name]
         *outer, last = task, *column
@@ -71,6 +78,9 @@ def set_scores(scores: Scores, table: str, means: Mapping[str, float], task: int
 def forget_scores(scores: Scores, first: int) -> Scores:
     """Drop the scores of task `first` and of all that were learned after it."""
     kept = no_scores(scores["tasks"])
+    kept["measured"] = min(scores["measured"], first)
+    if first >= scores["measured"]:
+        kept["dropped"] = scores["dropped"]
     for name in SCORES:
         for table in ("matrix", "seen"):
             kept[table][name][:first] = scores[table][name][:first]

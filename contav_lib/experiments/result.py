@@ -84,10 +84,12 @@ class Result:
         """The experiment in six numbers, all in dB.
 
         `sdr`, `sir`, `sar`, `sdr_improvement`: on mixtures over all classes after the last task. `forgetting` and
-        `backward_transfer`: of SDR, on the fixed same-task mixtures.
+        `backward_transfer`: of SDR, on the fixed same-task mixtures. NaN where all of them were silent (`dropped`).
         """
         last = {name: float(self.over_all_seen(name)[-1]) for name in ("sdr", "sir", "sar", "sdr_improvement")}
         sdr = self.matrix("sdr")
+        if np.isnan(sdr).all():
+            return {**last, "forgetting": np.nan, "backward_transfer": np.nan}
         return {**last, "forgetting": float(forgetting(sdr)), "backward_transfer": float(backward_transfer(sdr))}
 
     @property

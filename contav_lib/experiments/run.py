@@ -4,14 +4,14 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
-from contav_lib.config import Config
+from contav_lib.config import Config, without_place
 from contav_lib.continual.prototypes import Prototypes, load_prototypes
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation import mixture_scores
@@ -35,6 +35,7 @@ from contav_lib.utils.storage import (
     load_tensors,
     read_json,
     read_metadata,
+    sweep,
     without_prefix,
     write_json,
 )
@@ -56,6 +57,8 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
     """
     folder = paths.runs() / config.name
     if is_finished(config) and not fresh:
+        if Result(folder).config["data"] != config.data:  # the videos have moved
+            write_json(folder / "config.json", config.to_json())
         return Result(folder)
     check_machine(config)
     with experiment_lock(folder), cpu_threads(config.threads):
@@ -69,7 +72,8 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
 @contextmanager
 def experiment_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    path = folder.with_name(f".{folder.name}.lock")
+    lock = FileLock(path)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -79,8 +83,11 @@ def experiment_lock(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"Could not write to {folder.parent}: {error}. {WRITE_HINT}") from error
     try:
+        sweep(folder)
         yield
     finally:
+        with suppress(OSError):  # while it is held: who waits for a file that is gone begins anew
+            path.unlink()
         lock.release()
 
 
@@ -94,10 +101,17 @@ def is_finished(config: Config) -> bool:
         return (
             tasks_measured(scores) == tasks_learned(folder, config, tasks) == len(tasks)
             and examples_are_whole(folder / "examples")
-            and read_json(folder / "config.json") == json.loads(json.dumps(config.to_json()))
+            and _stored_settings(folder) == json.loads(json.dumps(without_place(config.to_json())))
         )
     except StorageError:
         return False
+
+
+def _stored_settings(folder: Path) -> dict:
+    path = folder / "config.json"
+    settings = read_json(path)
+    with file_errors(path):
+        return without_place(settings)
 
 
 def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:

@@ -10,6 +10,7 @@ import torch
 
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_classes
+from contav_lib.datasets.clip import composed
 from contav_lib.datasets.load import load_data, require_clips
 from contav_lib.datasets.prepare import Corpus
 from contav_lib.methods import Method, method_class
@@ -55,8 +56,10 @@ class Setup:
         Raises:
             ValueError: settings and data don't fit together, or the data have changed since the settings were made.
         """
-        corpus = corpus or load_data(config.data, config.clips_per_class, config.encoder, config.data_digest)
-        listed = list(config.classes) or corpus.classes
+        corpus = corpus or load_data(
+            config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable
+        )
+        listed = list(map(composed, config.classes)) or corpus.classes
         classes = listed
         if config.shuffle_classes:
             classes = np.random.default_rng(config.seed).permutation(listed).tolist()

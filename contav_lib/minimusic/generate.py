@@ -12,7 +12,7 @@ has never heard, what it loses between training and "melody" to music it has nev
 
 import argparse
 import os
-import time
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from contav_lib.minimusic.composition import INSTRUMENTS, Score, compose
 from contav_lib.minimusic.drawing import draw
 from contav_lib.minimusic.specimen import Specimen, draw_specimen
 from contav_lib.minimusic.synth import RATE, render
-from contav_lib.utils.storage import StorageError, read_json, write_json
+from contav_lib.utils.storage import StorageError, read_json, sweep, write_json
+from contav_lib.utils.workers import sigterm_as_interrupt
 
 _MUSIC = 1  # part of the seed, and no version: what does not change keeps its chances when something else does
 _SPECIMENS = 1_000_000  # specimens' place in the seed, apart from all clips'
@@ -34,7 +35,6 @@ SPLITS = ("train", "validation", "test", "melody")  # those of `datasets.clip`, 
 COUNTED = SPLITS[:3]  # splits whose clips are counted; "melody" has as many as the smaller of training and test
 BLOCK = 1000  # clip numbers of a split: train from 0, validation from 1000, test from 2000, ...: counts can grow
 TRAINING_SPECIMENS = 12  # specimens of a class in training: three clips each of the usual 36
-STALE = 600.0  # seconds after which an unfinished file belongs to nobody
 
 
 def make_mini(
@@ -75,7 +75,7 @@ def make_mini(
     ]
     write_json(root / "minimusic.json", card)
     if todo:
-        _sweep(root)
+        sweep(root)
         _make(root, todo, seed, workers or os.cpu_count() or 1, progress)
     for split, classes in names.items():
         write_json(root / "splits" / f"{split}.json", {"videos": classes})
@@ -186,17 +186,15 @@ def _card(root: Path, counts: tuple[int, int, int], seed: int) -> dict:
     }
 
 
-def _sweep(root: Path) -> None:
-    """Remove what a killed run left unfinished; another run at this moment keeps its files."""
-    for path in root.glob("*/.*.part"):
-        if time.time() - path.stat().st_mtime > STALE:
-            path.unlink(missing_ok=True)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make MiniMUSIC, the embedded data set.")
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--counts", type=int, nargs=3, default=(36, 6, 8), metavar=("TRAIN", "VALIDATION", "TEST"))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    make_mini(chosen.root, tuple(chosen.counts), chosen.seed)
+    try:
+        with sigterm_as_interrupt():
+            make_mini(chosen.root, tuple(chosen.counts), chosen.seed)
+    except KeyboardInterrupt:
+        print("\nStopped. What was done is kept: run the same command to go on.", file=sys.stderr)
+        sys.exit(130)

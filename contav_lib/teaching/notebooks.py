@@ -3,14 +3,13 @@
 contav reproduce --profile lab --seeds 1
 """
 
-import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 from contav_lib.experiments.executors.local import run_all
@@ -19,6 +18,7 @@ from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
 from contav_lib.utils.storage import process_errors
+from contav_lib.utils.workers import Workers
 
 _ROOT = Path(__file__).resolve().parents[2]
 # In a checkout beside the package; a wheel has them inside it (setup.py).
@@ -45,14 +45,15 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     folder.mkdir(parents=True, exist_ok=True)
     cores = os.cpu_count() or 1
     workers = min(cores, len(sources))
-    context = multiprocessing.get_context("spawn")
+    # What the kernels inherit: their share of the cores, and where data and results lie.
+    environment = {"OMP_NUM_THREADS": str(cores // workers), "CONTAV_HOME": str(paths.home())}
     seconds, failures = {}, []
-    share = (cores // workers, paths.home())
     with process_errors():
-        pool = ProcessPoolExecutor(workers, context, initializer=_prepare_process, initargs=share)
+        pool = Workers(workers)
     with pool:
         copies = [folder / source.name for source in sources]
-        jobs = {pool.submit(_execute, *pair, parameters): pair[1] for pair in zip(sources, copies, strict=True)}
+        pairs = zip(sources, copies, strict=True)
+        jobs = {pool.submit(_execute, *pair, parameters, environment): pair[1] for pair in pairs}
         for job in as_completed(jobs):
             taken, failure = job.result()
             if failure:
@@ -65,19 +66,17 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     return seconds
 
 
-def _prepare_process(threads: int, home: Path) -> None:
-    """Set what kernels started by this process inherit: their share of the cores, and where data and results lie."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.setdefault("CONTAV_HOME", str(home))
-
-
-def _execute(source: Path, target: Path, parameters: dict[str, object]) -> tuple[float, str | None]:
+def _execute(
+    source: Path, target: Path, parameters: dict[str, object], environment: dict[str, str]
+) -> tuple[float, str | None]:
     """Seconds taken, and what went wrong, as text: papermill's own error can't be sent from one process to another."""
     with extras():
         import papermill
     from traitlets.config import Config as JupyterConfig
 
     start = time.perf_counter()
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
     try:
         own = papermill.inspect_notebook(source)
         papermill.execute_notebook(

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +33,9 @@ _OF_DAMAGE = (
 _BLANK = "0" * 32  # stands for a file's digest while this is worked out
 
 
+_MACHINE = re.sub(r"\W", "-", socket.gethostname())[:64]
+
+
 class StorageError(OSError):
     """Error of a file that could not be written or read; the message says which and what to do."""
 
@@ -43,9 +48,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StorageError: the file system refused; the old file, if any, is untouched.
     """
-    if not path.name or path.is_dir():
+    if not path.name or os.path.isdir(path):
         raise StorageError(f"Could not write {str(path)!r}: give the name of a file, not of a folder.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # As short as it can be told apart, for the file's own name may be as long as names can be.
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    temporary = path.with_name(f".{digest}.{_MACHINE}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -60,13 +67,33 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the half-written files that killed processes of this machine left in a folder and below it."""
+    for path in folder.rglob(".*.part"):
+        owner = re.fullmatch(rf"\.[0-9a-f]{{16}}\.{_MACHINE}\.(\d{{1,9}})\.part", path.name)
+        if owner and not _is_alive(int(owner[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write strict JSON atomically; NaN is refused (write None).
 
     A file that holds just this already is left alone, so that finished data can lie where nothing may be written.
     """
     text = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-    if not (path.is_file() and path.read_bytes() == text):
+    if not (os.path.isfile(path) and path.read_bytes() == text):
         write_atomically(path, lambda temporary: temporary.write_bytes(text))
 
 
@@ -111,7 +138,7 @@ def read_json(path: Path) -> Any:
         StorageError: the file is missing or not valid JSON.
     """
     with file_errors(path):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())  # in any UTF, with a byte order mark or without
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Any) -> None:

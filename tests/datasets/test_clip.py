@@ -124,14 +124,6 @@ def test_lists_cannot_lead_out_of_the_folder(tmp_path, entry):
         find_clips(root)
 
 
-def test_links_cannot_lead_out_of_the_folder(tmp_path):
-    make(tmp_path, ["outside/a.mp4"])
-    root = make(tmp_path / "root", ["violin/a.mp4"])
-    (root / "tuba").symlink_to(tmp_path / "outside")
-    with pytest.raises(ValueError, match="leads out of the folder"):
-        find_clips(root)
-
-
 def test_what_is_inside_is_let_through(tmp_path):
     assert inside(tmp_path, "a", "b.mp4") == tmp_path / "a" / "b.mp4"
 

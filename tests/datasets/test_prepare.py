@@ -314,7 +314,7 @@ def test_all_unusable_files_are_listed_at_once(root, tmp_path, decoded):
 
     decoded.clear()
     with pytest.warns(UserWarning, match="5 of 9 clips cannot be used"):
-        corpus = run(root, tmp_path / "cache", on_error="skip")
+        corpus = run(root, tmp_path / "cache", on_unusable="skip")
     assert sorted(clip.id for clip in corpus.clips) == ["tuba/a", "tuba/b", "violin/a", "violin/b"]
     assert "tuba/a" not in decoded and "violin/b" not in decoded  # the good ones were prepared before the error came
     assert len(load_corpus(tmp_path / "cache").clips) == 4
@@ -324,13 +324,13 @@ def test_a_clip_that_went_bad_is_not_loaded_from_the_cache(root, tmp_path):
     run(root, tmp_path / "cache")
     (root / "tuba/a.mp4").write_bytes(b"")
     with pytest.warns(UserWarning, match=r"a\.mp4: is empty"):
-        run(root, tmp_path / "cache", on_error="skip")
+        run(root, tmp_path / "cache", on_unusable="skip")
     assert [clip.id for clip in load_corpus(tmp_path / "cache").clips] == ["tuba/b", "violin/a", "violin/b"]
 
 
 def test_an_unknown_choice_for_errors(root, tmp_path):
-    with pytest.raises(ValueError, match="on_error is 'ignore'"):
-        run(root, tmp_path / "cache", on_error="ignore")
+    with pytest.raises(ValueError, match="on_unusable is 'ignore'"):
+        run(root, tmp_path / "cache", on_unusable="ignore")
 
 
 def test_a_cache_cannot_lead_out_of_its_folder(root, tmp_path):

@@ -23,7 +23,7 @@ TASKS = [["banjo"], ["cello"], ["drum"]]
 
 
 def measured(count: int) -> dict:
-    scores = no_scores(TASKS)
+    scores = no_scores(TASKS) | {"measured": count}
     for name in SCORES:
         for task in range(count):
             scores["seen"][name][task] = float(task)

@@ -7,6 +7,7 @@ import time
 from itertools import product
 
 import pytest
+from samples import dead_process, leave_part
 
 from contav_lib.datasets import clip
 from contav_lib.media import read_audio, read_frames
@@ -177,10 +178,7 @@ def test_a_clip_that_cannot_be_written_is_named(copy):
 
 
 def test_what_a_killed_run_left_is_swept_away_but_not_what_another_run_writes_now(copy):
-    old, new = copy / "cello" / ".cello_0001.mp4.1.part", copy / "cello" / ".cello_0002.mp4.2.part"
-    for path in (old, new):
-        path.write_bytes(b"half a clip")
-    os.utime(old, (time.time() - 2 * mini.STALE,) * 2)
+    old, new = (leave_part(copy / "cello/cello_0001.mp4", process) for process in (dead_process(), os.getppid()))
     (copy / "pipa" / "pipa_0000.mp4").unlink()
     make_mini(copy, counts=(1, 0, 0), progress=False)
     assert (old.exists(), new.exists()) == (False, True)

@@ -1,16 +1,15 @@
 """Many experiments, side by side on all cores."""
 
-import multiprocessing
 import os
-import threading
+import warnings
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from multiprocessing.managers import SyncManager
+from concurrent.futures import FIRST_EXCEPTION, wait
 
 from tqdm.auto import tqdm
 
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
+from contav_lib.datasets.prepare import UnusableClips
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import Experiment, experiment_lock, is_finished, run
 from contav_lib.experiments.setup import Setup, check_machine
@@ -19,6 +18,7 @@ from contav_lib.training.history import StepCounter
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads
 from contav_lib.utils.storage import process_errors
+from contav_lib.utils.workers import Workers, report
 
 
 def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
@@ -55,7 +55,7 @@ def _steps(configs: Sequence[Config]) -> int:
     """Training steps of all experiments. Their data are prepared, so that processes side by side find it done."""
     corpora, steps = {}, 0
     for config in configs:
-        data = (config.data, config.clips_per_class, config.encoder, config.data_digest)
+        data = (config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
         if data not in corpora:
             corpora[data] = load_data(*data)
         steps += Setup.build(config, corpus=corpora[data]).steps
@@ -63,51 +63,25 @@ def _steps(configs: Sequence[Config]) -> int:
 
 
 def _run_in_processes(configs: Sequence[Config], steps: int, workers: int) -> None:
-    # "spawn", for a forked child of a process that has used torch's threads can hang.
-    context = multiprocessing.get_context("spawn")
     with process_errors():
-        manager = SyncManager(ctx=context)
-        manager.start(_end_with_parent)
-        pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
-    with manager, pool:
-        queue = manager.Queue()
-        jobs = [pool.submit(_run_quietly, config, queue) for config in configs]
-        try:
-            with tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
-                todo = set(jobs)
-                while todo:
-                    done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
-                    _drain(queue, bar)
-                    for job in done:
-                        job.result()  # a failed experiment ends the waiting
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # those at work go on to their end, no other begins
-            raise
+        pool = Workers(workers)
+    with pool, tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
+        todo = {pool.submit(_run_quietly, config) for config in configs}
+        while todo:
+            done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
+            for count in pool.reports():
+                bar.update(count)
+            bar.refresh()
+            for job in done:
+                job.result()  # a failed experiment ends the waiting
 
 
-def _drain(queue, bar: tqdm) -> None:
-    while not queue.empty():
-        bar.update(queue.get())
-    bar.refresh()
-
-
-def _end_with_parent() -> None:
-    """Let this process end when its parent is gone: one that was killed can't stop it. Its files are whole at any moment."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # this runs in processes that another has started
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _run_quietly(config: Config, queue) -> None:
+def _run_quietly(config: Config) -> None:
+    warnings.simplefilter("ignore", UnusableClips)  # the parent has said which
     folder = paths.runs() / config.name
     with experiment_lock(folder), cpu_threads(config.threads):
         if not is_finished(config):
             experiment = Experiment(config, folder, (), progress=False)
-            queue.put(experiment.setup.steps - experiment.steps_to_do())  # done before a stop
-            experiment.history.callbacks += (StepCounter(queue.put),)
+            report(experiment.setup.steps - experiment.steps_to_do())  # done before a stop
+            experiment.history.callbacks += (StepCounter(report),)
             experiment.run()

@@ -1,0 +1,63 @@
+"""What videos hold: a hash of each, worked out once and kept until the file is another."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from tqdm import tqdm
+
+from contav_lib.datasets.clip import Clip
+from contav_lib.utils.storage import StorageError, file_errors, read_json, sweep, write_json
+
+
+def source_of(path: Path) -> dict[str, int]:
+    """What tells a changed file from the one it was, without reading it."""
+    state = path.stat()
+    return {"bytes": state.st_size, "modified": state.st_mtime_ns}
+
+
+def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
+    """SHA-256 of every clip's video, by id; "" for one that can't be read.
+
+    Args:
+        clips: from `find_clips`.
+        manifest: the file that keeps the hashes. A video is read again only when its size or its time of change is another.
+    """
+    known, entries, todo = _read(manifest), {}, []
+    for clip in clips:
+        with suppress(OSError):  # lost, or a link to nothing
+            source, entry = source_of(clip.path), known.get(clip.id, {})
+            entries[clip.id] = entry if source.items() <= entry.items() else source
+            if entries[clip.id] is source:
+                todo.append(clip)
+    if todo:
+        sweep(manifest.parent)
+        try:
+            # Threads do: reading and hashing release Python's lock.
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                hashes = tqdm(pool.map(_sha256, todo), "reading videos", len(todo), delay=2, unit="video")
+                for clip, digest in zip(todo, hashes, strict=True):
+                    entries[clip.id]["sha256"] = digest
+        finally:
+            whole = {clip_id: entry for clip_id, entry in sorted(entries.items()) if entry.get("sha256")}
+            with suppress(StorageError):  # where nothing may be written, they are worked out each time
+                write_json(manifest, whole)
+    return {clip.id: entries.get(clip.id, {}).get("sha256", "") for clip in clips}
+
+
+def _read(manifest: Path) -> dict[str, dict]:
+    """The entries kept by clip id; none where the file is missing or holds something else, for it can be made again."""
+    with suppress(StorageError), file_errors(manifest):
+        return {clip_id: entry for clip_id, entry in read_json(manifest).items() if len(entry["sha256"]) == 64}
+    return {}
+
+
+def _sha256(clip: Clip) -> str:
+    try:
+        with clip.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,100 @@
+"""Worker processes that end when their parent does, and leave Ctrl-C to it.
+
+This module imports nothing heavy: a new process watches its parent from here before it loads the rest.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.queues import Queue
+from typing import Any
+
+_to_parent: Queue  # in a worker
+
+
+class Workers(ProcessPoolExecutor):
+    """A pool of new processes; each ends with this one, however that is killed.
+
+    Used in a `with` block. An error that leaves the block lets the jobs at work go on to their end, and no other begins;
+    Ctrl-C ends all of them at once. Their files are whole at any moment.
+
+    Args:
+        count: how many processes, at most.
+    """
+
+    def __init__(self, count: int):
+        # "spawn", for a forked child of a process that has used torch's threads can hang.
+        context = multiprocessing.get_context("spawn")
+        self._from_workers: Queue = context.Queue()
+        self._started: list = []
+        super().__init__(count, context, initializer=_begin, initargs=(self._from_workers,))
+
+    def submit(self, *call, **arguments) -> Future:
+        before = multiprocessing.active_children()
+        with _unheard_interrupts():
+            job = super().submit(*call, **arguments)
+        self._started += set(multiprocessing.active_children()) - set(before)
+        return job
+
+    def reports(self) -> Iterator[Any]:
+        """What jobs have said by `report` since the last call."""
+        while not self._from_workers.empty():
+            yield self._from_workers.get()
+
+    def __exit__(self, kind, error, traceback) -> None:
+        try:
+            if kind is None or issubclass(kind, Exception):
+                self.shutdown(cancel_futures=kind is not None)
+        finally:
+            for process in self._started:  # none is left but after Ctrl-C
+                process.terminate()
+            self.shutdown(cancel_futures=True)
+
+
+def report(value: Any) -> None:
+    """Tell the parent of this worker something: `Workers.reports` has it there."""
+    _to_parent.put(value)
+
+
+def _begin(to_parent: Queue) -> None:
+    global _to_parent
+    _to_parent = to_parent
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in processes that another has started
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _unheard_interrupts() -> Iterator[None]:
+    """Context manager: processes started meanwhile do not hear Ctrl-C, from their first moment on; this one does, later."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: they hear it until `_begin`
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Context manager: SIGTERM raises KeyboardInterrupt, as Ctrl-C does; in the main thread only, where signals are heard."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
