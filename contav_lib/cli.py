@@ -227,7 +227,10 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument("folder", nargs="?", help=where)
     parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
     parser.add_argument(
-        "--on-unusable", choices=["skip", "raise"], default="skip", help="leave such clips out (the default), or stop there"
+        "--on-unusable",
+        choices=["skip", "raise"],
+        default="skip",
+        help="leave such clips out (the default), or stop there",
     )
     add_options(parser, "profile")
     chosen = parser.parse_args(arguments[only_report:])

@@ -62,10 +62,15 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen:
 def said(tmp_path: Path) -> list[str]:
     """The lines, without those of progress bars and of Python's own clerk of semaphores."""
     lines = (tmp_path / "said").read_text().replace("\r", "\n").splitlines()
-    return [line for line in lines if line.strip() and "it/s]" not in line and "|" not in line and "resource_tracker" not in line]
+    return [
+        line
+        for line in lines
+        if line.strip() and "it/s]" not in line and "|" not in line and "resource_tracker" not in line
+    ]
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["workers start", "workers learn"])
 @pytest.mark.parametrize(
     ("sign", "to_all"),
@@ -77,7 +82,9 @@ def test_all_workers_end(home, video_folder, tmp_path, when, sign, to_all):
     main = start(tmp_path, str(tmp_path / "endless.py"), str(video_folder))
     try:
         if when == "workers start":
-            wait_for(lambda: len(in_session(main.pid)) >= 3, 180)  # two beside the parent: the clerk, and the first worker
+            wait_for(
+                lambda: len(in_session(main.pid)) >= 3, 180
+            )  # two beside the parent: the clerk, and the first worker
         else:
             wait_for(lambda: len(list(paths.runs().glob("*/history.jsonl"))) == 2, 180)
         workers = set(in_session(main.pid)) - {main.pid}
@@ -94,6 +101,7 @@ def test_all_workers_end(home, video_folder, tmp_path, when, sign, to_all):
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     "work",

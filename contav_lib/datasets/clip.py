@@ -185,7 +185,10 @@ def _hash_splits(ids: list[str]) -> dict[str, str]:
     """The split of each clip of one class."""
     if len(ids) < 3:
         return dict.fromkeys(ids, "train")
-    draw = {clip_id: int(hashlib.sha256(clip_id.encode(errors="surrogateescape")).hexdigest()[:8], 16) / 16**8 for clip_id in ids}
+    draw = {
+        clip_id: int(hashlib.sha256(clip_id.encode(errors="surrogateescape")).hexdigest()[:8], 16) / 16**8
+        for clip_id in ids
+    }
     by_draw = sorted(ids, key=draw.__getitem__)
     tests = sum(draw[clip_id] < _HELD_OUT for clip_id in ids)
     tests = min(max(tests, 1), len(ids) - 2)

@@ -279,7 +279,9 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     if clip.id != (printable := clip.id.encode(errors="backslashreplace").decode()):
         raise MediaError(f"{printable}: is not named in UTF-8. Rename the file or its folder.")
     if clip.path.is_symlink() and not clip.path.exists():
-        raise MediaError(f"{clip.path}: is a link to {clip.path.readlink()}, and there is no file. Get it (git annex, dvc).")
+        raise MediaError(
+            f"{clip.path}: is a link to {clip.path.readlink()}, and there is no file. Get it (git annex, dvc)."
+        )
     source = source_of(clip.path) if clip.path.is_file() else None
     waveform = media.read_audio(clip.path, recipe.audio_rate)[_places(clip.span, recipe.audio_rate)]
     if not len(waveform):

@@ -32,7 +32,6 @@ _OF_DAMAGE = (
 )
 _BLANK = "0" * 32  # stands for a file's digest while this is worked out
 
-
 _MACHINE = re.sub(r"\W", "-", socket.gethostname())[:64]
 
 

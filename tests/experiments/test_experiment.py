@@ -2,14 +2,10 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,45 +257,6 @@ def test_a_failed_experiment_ends_the_others_that_have_not_begun(home, tiny):
     with pytest.raises(NonFiniteLoss, match="not finite"):
         run_all([astray, *(tiny(seed=seed) for seed in range(1, 7))], workers=2)
     assert not all(is_finished(tiny(seed=seed)) for seed in range(1, 7))
-
-
-ENDLESS = """
-import json, sys
-from contav_lib import Config, run_all
-if __name__ == "__main__":
-    data, = sys.argv[1:]
-    run_all([Config.profile("smoke", data=data, tasks=2, steps=1_000_000, method=m) for m in ("finetune", "replay")], workers=2)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes as Linux shows them")
-def test_workers_end_with_a_parent_that_was_killed(home, video_folder, tmp_path):
-    (tmp_path / "endless.py").write_text(ENDLESS)
-    main = subprocess.Popen([sys.executable, tmp_path / "endless.py", str(video_folder)], stderr=subprocess.DEVNULL)
-
-    def children() -> list[Path]:
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):  # it has just ended
-                if int(stat.read_text().rsplit(")")[-1].split()[1]) == main.pid:
-                    found.append(stat)
-        return found
-
-    try:
-        wait_for(lambda: len(list(paths.runs().glob("*/history.jsonl"))) == 2, 180)
-        workers = children()
-        assert len(workers) >= 3  # two that learn, and the manager of their queue
-    finally:
-        main.kill()
-        main.wait()
-    wait_for(lambda: not any(stat.exists() for stat in workers), 30)
-
-
-def wait_for(condition, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
 
 
 def test_what_another_process_runs_is_waited_for(home, tiny, capsys):
