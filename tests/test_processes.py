@@ -82,11 +82,12 @@ def test_all_workers_end(home, video_folder, tmp_path, when, sign, to_all):
     main = start(tmp_path, str(tmp_path / "endless.py"), str(video_folder))
     try:
         if when == "workers start":
-            wait_for(
-                lambda: len(in_session(main.pid)) >= 3, 180
-            )  # two beside the parent: the clerk, and the first worker
+            # Two beside the parent: Python's clerk of semaphores, and the first worker.
+            wait_for(lambda: len(in_session(main.pid)) >= 3 or main.poll() is not None, 60)
         else:
-            wait_for(lambda: len(list(paths.runs().glob("*/history.jsonl"))) == 2, 180)
+            learning = paths.runs()
+            wait_for(lambda: len(list(learning.glob("*/history.jsonl"))) == 2 or main.poll() is not None, 120)
+        assert main.poll() is None, said(tmp_path)
         workers = set(in_session(main.pid)) - {main.pid}
         (os.killpg if to_all else os.kill)(main.pid, sign)
         wait_for(lambda: not workers & set(in_session(main.pid)), 10)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -26,7 +27,8 @@ def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
         clips: from `find_clips`.
         manifest: the file that keeps the hashes. A video is read again only when its size or its time of change is another.
     """
-    known, entries, todo = _read(manifest), {}, []
+    known, todo = _read(manifest), []
+    entries: dict[str, dict[str, Any]] = {}
     for clip in clips:
         with suppress(OSError):  # lost, or a link to nothing
             source, entry = source_of(clip.path), known.get(clip.id, {})

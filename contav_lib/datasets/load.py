@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
@@ -17,7 +16,7 @@ def load_data(
     clips_per_class: tuple[int, int, int] = (36, 6, 8),
     encoder: str = "tiny",
     digest: str = "",
-    on_unusable: Literal["raise", "skip"] = "skip",
+    on_unusable: str = "skip",
 ) -> Corpus:
     """The prepared clips of a data set; made, decoded and encoded on first use, kept for the next.
 
@@ -42,9 +41,7 @@ def load_data(
 
 
 @lru_cache(maxsize=2)
-def _load(
-    data: str, clips_per_class: tuple[int, int, int], encoder: str, _digest: str, on_unusable: Literal["raise", "skip"]
-) -> Corpus:
+def _load(data: str, clips_per_class: tuple[int, int, int], encoder: str, _digest: str, on_unusable: str) -> Corpus:
     dataset = open_dataset(data, clips_per_class)
     cache = dataset.prepared(encoder)
     try:  # Making and decoding videos needs PyAV; a machine that only trains from prepared clips has none.

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -110,7 +109,7 @@ def prepare(
     min_seconds: float = 1.0,
     workers: int | None = None,
     progress: bool = True,
-    on_unusable: Literal["raise", "skip"] = "raise",
+    on_unusable: str = "raise",
 ) -> Corpus:
     """Decode and encode every clip that is not yet prepared, and load them all.
 

@@ -1,6 +1,7 @@
 """Mixtures are separated and scored, and a visual ablation changes nothing but what is seen."""
 
 from functools import partialmethod
+from math import isnan
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from samples import SMALL, make_prepared
 from contav_lib.evaluation.ablations import VISUAL_ABLATIONS
 from contav_lib.evaluation.evaluate import evaluate, separate_batch, validation_sdr
 from contav_lib.evaluation.metrics import SCORES
+from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.separators import SeparatorOutput
@@ -53,6 +55,21 @@ def test_a_silent_crop_has_no_score(make_bank):
     bank = ClipStore(clips, {"banjo": 0}, SMALL)
     drawn = fixed_mixtures(bank, (0,), 2, seed=0)
     assert evaluate(Oracle(bank.batch(drawn).ratio_masks), bank, drawn)["sdr"].isnan().all()
+
+
+def test_validation_leaves_silence_out(make_bank, monkeypatch):
+    """Also where all of a chunk is silent; where all of all is, there is no score."""
+    clips = [make_prepared(number, f"class{number // 2}") for number in range(8)]
+    for clip in clips[:4]:
+        clip.waveform.zero_()
+    bank = ClipStore(clips, {f"class{number}": number for number in range(4)}, SMALL)
+    silent, loud = (fixed_mixtures(bank, classes, 2, seed=0) for classes in ((0, 1), (2, 3)))
+    both = MixtureSpec(*(torch.cat([vars(silent)[name], vars(loud)[name]]) for name in vars(silent)))
+    monkeypatch.setattr(ClipStore, "batches", partialmethod(ClipStore.batches, size=2))
+    alone, mixed, nothing = (
+        validation_sdr(Oracle(bank.batch(spec).ratio_masks), bank, spec) for spec in (loud, both, silent)
+    )
+    assert mixed == alone and isnan(nothing)
 
 
 def test_ablations_change_the_picture_and_nothing_else(make_bank):

@@ -46,6 +46,22 @@ def test_scores_are_entered_where_they_belong():
     assert scores["seen"]["sdr"] == [None, 3.0, None] and scores["seen"]["sar"] == [None] * 3
 
 
+def test_a_task_whose_mixtures_are_all_silent_is_measured_without_a_number(tmp_path):
+    scores = no_scores(TASKS)
+    for task in range(2):
+        set_scores(scores, "seen", dict.fromkeys(SCORES, NAN), task)
+    path = tmp_path / "matrix.json"
+    path.write_text(json.dumps(scores))
+    assert tasks_measured(read_scores(path)) == 2 and tasks_measured(forget_scores(scores, 1)) == 1
+
+
+def test_files_of_before_say_by_their_numbers_how_many_tasks_are_measured(tmp_path):
+    scores = measured(2)
+    del scores["measured"]
+    (tmp_path / "matrix.json").write_text(json.dumps(scores))
+    assert read_scores(tmp_path / "matrix.json") == measured(2)
+
+
 def broken(what: str) -> object:
     scores = measured(2)
     match what:
@@ -59,6 +75,8 @@ def broken(what: str) -> object:
             scores["matrix"]["sdr"][1] = [1.0]
         case "words":
             scores["seen"]["sar"][0] = "good"
+        case "too few measured":
+            scores["measured"] = 1
         case "too few tasks":
             scores["tasks"] = TASKS[:2]
         case "no tasks" | "dropped" | "seen":
@@ -74,6 +92,7 @@ def broken(what: str) -> object:
         "a row lost",
         "a row too short",
         "words",
+        "too few measured",
         "too few tasks",
         "no tasks",
         "dropped",

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -298,10 +298,30 @@ def test_videos_that_changed_since_the_settings_were_made_are_told(home, tiny, v
     videos = tmp_path / "videos"
     shutil.copytree(video_folder, videos)
     config = tiny(data=str(videos))
-    (videos / "banjo/more.mp4").write_bytes(b"1")
+    (videos / "banjo/train0.mp4").write_bytes(b"1")
     with pytest.raises(ValueError, match="have changed since these settings were made"):
         run(config, progress=False)
     assert tiny(data=str(videos)).name != config.name
+
+
+def test_a_result_is_found_where_its_videos_have_moved(home, tiny, video_folder, tmp_path, monkeypatch):
+    videos = shutil.copytree(video_folder, tmp_path / "videos")
+    before = run(tiny(data=str(videos), method="finetune", steps=2), progress=False)
+    (videos / ".DS_Store").write_bytes(b"1")
+    moved = tiny(data=str(videos.rename(tmp_path / "moved")), method="finetune", steps=2)
+    monkeypatch.setattr(Trainer, "learn", None)  # nothing is trained
+    result = run(moved, progress=False)
+    assert result.folder == before.folder and result.config["data"] == str(tmp_path / "moved")
+
+
+def test_an_experiment_on_silence_ends_and_says_so(home, tiny, monkeypatch):
+    corpus = load.load_data(tiny().data)
+    silent = [replace(clip, waveform=torch.zeros_like(clip.waveform)) for clip in corpus.clips]
+    monkeypatch.setattr("contav_lib.experiments.setup.load_data", lambda *data: replace(corpus, clips=silent))
+    config = tiny(method="finetune", steps=2)
+    result = run(config, progress=False)
+    assert is_finished(config) and result.dropped == 2 and "sdr nan" in repr(result)
+    assert all(np.isnan(value) for value in result.summary().values())
 
 
 def test_only_what_is_asked_for_is_made(home, tiny):
