@@ -283,8 +283,8 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
     def to_json(self) -> dict[str, Any]:
         """All settings that decide the result, as JSON-able values; the device by its kind, for it decides the last digits.
 
-        Threads count on the processor only, what becomes of unusable clips nowhere. Settings that came later (`_SINCE`) are left out where they say what always
-        held before, so that earlier results keep their names.
+        Threads count on the processor only, what becomes of unusable clips nowhere. Settings that came later (`_SINCE`) are
+        left out where they say what always held before, so that earlier results keep their names.
         """
         settings = {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
         if settings["device"] != "cpu":

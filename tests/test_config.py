@@ -349,7 +349,9 @@ def test_steps_count_or_epochs():
 def test_lists_become_tuples_and_json_holds_everything():
     config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
     assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
-    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - {"threads", "on_unusable"} | {"results_version"}
+    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - {"threads", "on_unusable"} | {
+        "results_version"
+    }
 
 
 def test_what_came_later_leaves_the_names_of_earlier_results_as_they_are():

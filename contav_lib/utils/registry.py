@@ -100,7 +100,7 @@ def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) 
     if name in DATASETS:
         return DATASETS[name](place, clips_per_class)
     folder = expanded("data", data)
-    if data and folder.name == data and not folder.is_dir():
+    if data.strip() and folder.name == data and not folder.is_dir():
         names = [name for name in DATASETS if name != "folder"]
         raise ValueError(
             f"data={data!r}: there is no data set and no such folder of this name; {did_you_mean(data, names)}"
