@@ -33,9 +33,9 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory) -> Path:
-    """One second of sound and pictures."""
+    """Two seconds of sound and pictures."""
     path = tmp_path_factory.mktemp("one") / "video.mp4"
-    write_video(path, 0.5 * np.sin(np.arange(RATE) / 10), RATE, np.zeros((8, 32, 32, 3), np.uint8), 8.0)
+    write_video(path, 0.5 * np.sin(np.arange(2 * RATE) / 10), RATE, np.zeros((16, 32, 32, 3), np.uint8), 8.0)
     return path
 
 
