@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from contav_lib.datasets.clip import Clip, find_clips, read_folder
@@ -39,9 +40,12 @@ class Folder(Dataset):
                 f"data={self.place!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
             )
         clips = read_folder(self.videos)
-        hashes = content_hashes(clips, paths.generated(self._own_name) / "contents.json")
+        hashes = self._hashes(clips)
         held = sorted((clip.id, clip.split, hashes[clip.id]) for clip in clips)
         return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
+
+    def _hashes(self, clips: Sequence[Clip]) -> dict[str, str]:
+        return content_hashes(clips, paths.generated(self._own_name) / f"{self.name}-contents.json")
 
     def prepared(self, encoder: str) -> Path:
         return paths.generated(f"{self._own_name}-{encoder}-prepared")

@@ -85,9 +85,10 @@ class ListedVideos(Folder):
         return clips
 
     def digest(self) -> str:
-        """A hash of the clips in their order: ids, which hold class and span, splits and the sizes of the files."""
+        """A hash of the clips in their order: ids, which hold class and span, splits and what the files hold."""
         clips = [clip for row in self.listed.values() for clip in row.clips]
-        held = [(clip.id, clip.split, clip.path.stat().st_size) for clip in clips]
+        hashes = self._hashes(clips)
+        held = [(clip.id, clip.split, hashes[clip.id]) for clip in clips]
         return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
 
     @cached_property

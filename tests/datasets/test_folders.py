@@ -26,11 +26,6 @@ CAFÉ = [unicodedata.normalize(form, "café") for form in ("NFC", "NFD")]
 LONG = "曲" * 80  # 240 bytes in UTF-8: one of the longest names that a disk takes
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CONTAV_HOME", str(tmp_path / "home"))
-
-
 @pytest.fixture(scope="module")
 def video(tmp_path_factory) -> Path:
     """Two seconds of sound and pictures."""
@@ -284,7 +279,7 @@ def test_a_video_is_read_again_only_when_its_size_or_time_is_another(root, monke
     assert sorted(read) == ["violin/a", "violin/b", "violin/c"] and name_of(root) == before and len(read) == 3
     new_time(root)
     assert name_of(root) == before and read[3:] == ["violin/a"]
-    (manifest,) = paths.generated("").glob("*/contents.json")
+    (manifest,) = paths.generated("").glob("*/folder-contents.json")
     manifest.write_text('{"violin/a": 3}')  # damaged: made again
     assert name_of(root) == before and len(read) == 7
 

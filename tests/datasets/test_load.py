@@ -61,8 +61,7 @@ def test_a_data_set_is_meant_by_its_name_its_place_or_its_path(tmp_path, monkeyp
         open_dataset("mini:/somewhere")
 
 
-def test_other_content_is_another_digest(tmp_path, monkeypatch):
-    monkeypatch.setenv("CONTAV_HOME", str(tmp_path / "home"))
+def test_other_content_is_another_digest(tmp_path):
     folder = open_dataset(str(tmp_path))
     empty = folder.digest()
     (tmp_path / "violin").mkdir()
