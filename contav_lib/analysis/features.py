@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from contav_lib.analysis.similarity import MOST_SOURCES, SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.config import Config
+from contav_lib.datasets.clip import Clip
 from contav_lib.evaluation.evaluate import source_features
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
@@ -37,7 +38,7 @@ def extract_features(result: Result, mixtures: int | None = None, device: str = 
         ValueError: nothing is learned yet, too many sources, or no such device.
     """
     config = Config.from_json(result.config)
-    learned = int(np.isfinite(result.over_all_seen()).sum())
+    learned = result.learned
     if not learned:
         raise ValueError(f"{result.folder} holds no model yet: its first task is still being learned. Try again later.")
     setup = Setup.build(config, pick_device(device))
@@ -89,22 +90,23 @@ def _sound(store: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
 
 def _picture(config: Config, store: ClipStore, spec: MixtureSpec, place: int) -> np.ndarray | None:
     """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
-    path = _videos(config.data, config.clips_per_class).get(store.ids[spec.clips.flatten()[place]])
-    if path is None or not path.is_file():
+    clip = _videos(config.data, config.clips_per_class).get(store.ids[spec.clips.flatten()[place]])
+    if clip is None or not clip.path.is_file():
         return None
-    from contav_lib.media import read_frames
+    from contav_lib.media import each_picture
 
-    frames = read_frames(path, _PICTURES_A_SECOND, _PICTURE_SIDE)
-    middle = spec.starts.flatten()[place].item() / SAMPLE_RATE + store.spectrogram.seconds / 2
-    return frames[min(int(middle * _PICTURES_A_SECOND), len(frames) - 1)].numpy()
+    begins = clip.span[0] if clip.span else 0.0
+    middle = begins + spec.starts.flatten()[place].item() / SAMPLE_RATE + store.spectrogram.seconds / 2
+    pictures = each_picture(clip.path, _PICTURES_A_SECOND, _PICTURE_SIDE)
+    *_, picture = islice(pictures, int(middle * _PICTURES_A_SECOND) + 1)  # the last one, where there are fewer
+    return picture
 
 
 @cache
-def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Path]:
-    """A data set's videos by clip id; none where the folder is not there."""
-    from contav_lib.datasets.clip import find_clips
-
+def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Clip]:
+    """A data set's clips by id; none where its videos are not there."""
+    dataset = open_dataset(data, clips_per_class)
     try:
-        return {clip.id: clip.path for clip in find_clips(open_dataset(data, clips_per_class).videos)}
+        return {clip.id: clip for clip in dataset.clips()} if dataset.videos.is_dir() else {}
     except ValueError:
         return {}

@@ -1,10 +1,12 @@
 """From the name of a data set to prepared clips."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from contav_lib.datasets.clip import SPLITS
 from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.utils.registry import did_you_mean, open_dataset
@@ -47,18 +49,24 @@ def _load(data: str, clips_per_class: tuple[int, int, int], encoder: str, _diges
     try:  # Making and decoding videos needs PyAV; a machine that only trains from prepared clips has none.
         import av  # noqa: F401
     except ImportError:
-        return _only_prepared(cache)
+        return _only_prepared(cache, dataset.classes)
     return prepare(dataset.clips(), make_encoder(encoder), cache, on_unusable=on_unusable)
 
 
-def _only_prepared(cache: Path) -> Corpus:
+def _only_prepared(cache: Path, order: Sequence[str] | None) -> Corpus:
+    """Return what is prepared, in the order of the data set's clips: the same tasks and draws as where they were made."""
     try:
-        return load_corpus(cache)
+        corpus = load_corpus(cache)
     except StorageError as error:
         raise ValueError(
             f"There are no prepared clips in {cache}, and without PyAV none can be made here. Run the same line once on a "
             "machine with the whole kit installed (make run) and copy that folder, or: pip install 'contav-lib[data]'"
         ) from error
+    places = {label: place for place, label in enumerate(order or sorted(corpus.classes))}
+    clips = [clip for clip in corpus.clips if clip.label in places]
+    return replace(
+        corpus, clips=sorted(clips, key=lambda clip: (places[clip.label], SPLITS.index(clip.split), clip.id))
+    )
 
 
 def require_clips(corpus: Corpus, needed: Mapping[str, Mapping[str, int]]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from contav_lib.continual.prototypes import Prototypes, load_prototypes
 from contav_lib.evaluation.mixture_scores import MixtureScores, read_mixture_scores, seen_mixtures, task_mixtures
-from contav_lib.evaluation.task_matrix import backward_transfer, forgetting, read_scores
+from contav_lib.evaluation.task_matrix import backward_transfer, forgetting, read_scores, tasks_measured
 from contav_lib.experiments.examples import read_examples
 from contav_lib.separators import Separator, load_separator
 from contav_lib.training.history import read_history
@@ -38,6 +38,11 @@ class Result:
     def classes(self) -> list[str]:
         """All labels; a class's number is its place here."""
         return [label for task in self.tasks for label in task]
+
+    @property
+    def learned(self) -> int:
+        """Number of tasks that are learned and tested."""
+        return tasks_measured(self._scores)
 
     def matrix(self, metric: str = "sdr") -> np.ndarray:
         """R `[T, T]`: score on task j's fixed test mixtures after learning task i, in dB; NaN where not measured."""

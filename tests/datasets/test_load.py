@@ -6,7 +6,9 @@ import sys
 import pytest
 from samples import make_prepared
 
-from contav_lib.datasets.load import load_data, require_clips
+from contav_lib.datasets.clip import find_clips
+from contav_lib.datasets.folder import Folder
+from contav_lib.datasets.load import _load, load_data, require_clips
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.datasets.prepare import Corpus
 from contav_lib.utils.registry import open_dataset
@@ -71,6 +73,24 @@ def test_other_content_is_another_digest(tmp_path):
         load_data(str(tmp_path), digest=empty)
     with pytest.raises(ValueError, match="there is no such folder"):
         open_dataset(str(tmp_path / "violin/none")).digest()
+
+
+def test_prepared_clips_alone_come_in_the_order_of_the_data_set(video_folder, home, monkeypatch):
+    class Turned(Folder):
+        classes = find_clips(video_folder)[-1].label, find_clips(video_folder)[0].label
+
+        def clips(self):
+            return find_clips(self.videos, self.classes)
+
+    monkeypatch.setattr("contav_lib.datasets.load.open_dataset", lambda *_: Turned(str(video_folder)))
+    _load.cache_clear()
+    whole = load_data(str(video_folder))
+    _load.cache_clear()
+    monkeypatch.setitem(sys.modules, "av", None)
+    alone = load_data(str(video_folder))
+    _load.cache_clear()
+    assert whole.classes == list(Turned.classes)
+    assert [clip.id for clip in alone.clips] == [clip.id for clip in whole.clips]
 
 
 def test_training_needs_no_generator():
