@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-from contav_lib.config import Config
 from contav_lib.experiments.plans import Seeds, over_seeds, run_plan
-from contav_lib.experiments.result import Result, checkpoint_file
+from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import Row, as_pairs, row_in
-from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.tables import measures_table
 from contav_lib.methods import method_class
-from contav_lib.utils.storage import load_tensors, without_prefix
 
 _GIVEN = {"method", "seed", "exemplars"}  # settings that a row or `seeds` says
 # What differences are taken against.
@@ -86,23 +82,9 @@ def table_of(results: Mapping[Row, list[Result]]) -> pd.DataFrame:
     """The table of `compare`, from results with the same seeds in each row."""
     frame = measures_table(results, {reference: reference.method for reference in REFERENCES})
     frame["minutes"] = [np.mean([run.minutes for run in runs]) for runs in results.values()]
-    frame["memory_bytes"] = [np.mean([memory_bytes(run) for run in runs]) for runs in results.values()]
+    frame["memory_bytes"] = [np.mean([run.memory_bytes for run in runs]) for runs in results.values()]
     names = [(row.name if row.settings else row.method, row.exemplars) for row in results]
     return frame.set_axis(pd.MultiIndex.from_tuples(names, names=["method", "exemplars"]))
-
-
-def memory_bytes(result: Result) -> int:
-    """What is kept from the past when the last task begins: remembered clips with their features, and the method's state.
-
-    The old model, which distillation needs while a task is learned, is not counted.
-    """
-    setup = Setup.build(Config.from_json(result.config))
-    store, last = setup.train, setup.schedule[-1]
-    old = [clip for clip in last.clips if store.classes[clip] not in last.classes]  # joint training keeps all
-    state: dict[str, torch.Tensor] = {}
-    if last.index:
-        state = without_prefix("method.", load_tensors(checkpoint_file(result.folder, last.index - 1))[0])
-    return sum(map(store.nbytes, [*last.memory, *old])) + sum(tensor.nbytes for tensor in state.values())
 
 
 def _as_rows(methods: Iterable[str | tuple | Row], profile: str, overrides: Mapping[str, Any]) -> list[Row]:

@@ -107,6 +107,15 @@ class Result:
         """Time that training and testing took, with all its stops; what a stop threw away is not counted."""
         return sum(record.get("seconds", 0.0) for record in self.history()) / 60
 
+    @property
+    def memory_bytes(self) -> float:
+        """Bytes kept from the past when the last task began: remembered clips with their features, the method's state.
+
+        The old model, which distillation needs while a task is learned, is not counted. NaN for a result that does not say.
+        """
+        tests = [record for record in self.history() if record["kind"] == "test"]
+        return tests[-1].get("memory_bytes", float("nan")) if tests else float("nan")
+
     def history(self) -> list[dict[str, Any]]:
         """All records of the history; see `contav_lib.training.history.History`."""
         return read_history(self.folder / "history.jsonl")

@@ -222,11 +222,21 @@ class Experiment:
                 "step": self.config.steps_in_task(task),
                 "tasks": {name: rows[name][task.index] for name in SCORES},
                 "seen": {name: seen[name][task.index] for name in SCORES},
+                "memory_bytes": self._memory_bytes(task),
                 "seconds": round(time.perf_counter() - start, 3),
             }
         )
         write_json(self.folder / "mixtures.json", self.mixture_scores)
         write_json(self.folder / "matrix.json", self.scores)  # last: it says how many tasks are measured
+
+    def _memory_bytes(self, task: Task) -> int:
+        """What is kept from the past when a task begins: remembered clips with their features, and the method's state."""
+        store = self.setup.train
+        old = [clip for clip in task.clips if store.classes[clip] not in task.classes]  # joint training keeps all
+        state: dict[str, torch.Tensor] = {}
+        if task.index:
+            state = without_prefix("method.", load_tensors(checkpoint_file(self.folder, task.index - 1))[0])
+        return sum(map(store.nbytes, [*task.memory, *old])) + sum(tensor.nbytes for tensor in state.values())
 
     def _stored_scores(self) -> tuple[dict, dict]:
         """What an interrupted run measured of the tasks whose checkpoints are there; nothing, for a new one."""
