@@ -10,7 +10,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from contav_lib.utils.devices import name_device
-from contav_lib.utils.registry import ENCODERS, METHODS, SEPARATORS, did_you_mean, open_dataset
+from contav_lib.utils.registry import (
+    METHODS,
+    SEPARATORS,
+    did_you_mean,
+    encoder_parts,
+    encoder_widths,
+    encoder_with_versions,
+    open_dataset,
+)
 from contav_lib.utils.settings import Checked, of_kind, settings_for, settings_of
 
 if TYPE_CHECKING:
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 
 RESULTS_VERSION = 3  # part of every result's name; changes when the same settings no longer give the same numbers
 PROFILES = ("smoke", "lab", "gpu", "paper")
+FROM_ENCODER = {"object_dim", "motion_dim"}  # settings of separators on no page: they follow from the encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +54,7 @@ class DataSettings(Settings):
         on_unusable: "skip" leaves clips of a folder that can't be used out and lists them, "raise" makes them an error.
             It decides no result.
         clips_per_class: training, validation and test clips a class to generate; for "mini" only.
-        encoder: name of the picture encoder.
+        encoder: name of the picture encoder, or of its parts, see `registry.encoder_parts`.
         classes: classes in the order of learning; empty: the order of the paper, or of the folder.
         tasks: how many tasks the classes are split into.
         shuffle_classes: learn the classes in an order drawn by the seed.
@@ -65,7 +74,7 @@ class DataSettings(Settings):
     exemplar_choice: str
 
     def check(self) -> None:
-        ENCODERS.find(self.encoder)
+        encoder_parts(self.encoder)
         self.require_one_of("on_unusable", ("skip", "raise"))
         self.require_range("tasks", least=1)
         self.require_range("exemplars", least=0)
@@ -239,7 +248,7 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         known = {entry.name for entry in fields(cls)}
         known -= {"name_of_profile", "method_settings", "separator_settings", "data_digest"}
         of_method, of_separator = settings_of(method), settings_of(separator)
-        everything = known | of_method.keys() | of_separator.keys()
+        everything = known | of_method.keys() | of_separator.keys() - FROM_ENCODER
         for setting in overrides:
             if setting not in everything:
                 raise ValueError(f"There is no setting called {setting!r}; {did_you_mean(setting, sorted(everything))}")
@@ -249,6 +258,8 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         ]
         settings = page["data"] | page["mixtures"] | page["training"] | page["evaluation"]
         settings |= {setting: overrides[setting] for setting in overrides.keys() & known}
+        widths = encoder_widths(of_kind("encoder", settings["encoder"], str))  # or else `make_separator` sets them
+        parts[1] |= {name: width for name, width in widths.items() if name in of_separator}
         if settings.get("exemplars") is None or method.joint:  # joint training keeps all clips, and so no exemplars
             settings["exemplars"] = method.exemplars
         dataset = open_dataset(of_kind("data", settings["data"], str))
@@ -287,6 +298,8 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         left out where they say what always held before, so that earlier results keep their names.
         """
         settings = {**asdict(self), "device": name_device(self.device).type, "results_version": RESULTS_VERSION}
+        if (versions := encoder_with_versions(self.encoder)) != self.encoder:
+            settings["encoder_versions"] = versions
         if settings["device"] != "cpu":
             settings["threads"] = _SINCE["threads"]
         settings["on_unusable"] = _SINCE["on_unusable"]

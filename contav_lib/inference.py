@@ -14,7 +14,7 @@ from contav_lib.continual.prototypes import UNKNOWN
 from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, PreparedClip, first_seconds, look, seconds_of
 from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.evaluation.evaluate import separate_batch
-from contav_lib.experiments.result import Result
+from contav_lib.experiments.result import Result, check_encoder_of
 from contav_lib.experiments.setup import spectrogram_of
 from contav_lib.media import MediaError, read_audio
 from contav_lib.mixtures.batch import MixtureSpec
@@ -78,7 +78,8 @@ def separate(
         device: where to compute.
 
     Raises:
-        ValueError: no video or too many, a class that is not learned.
+        ValueError: no video or too many, a class that is not learned, or another encoder than that of the features learned
+            from.
         MediaError: a file can't be read, or lacks sound or pictures.
         StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
     """
@@ -90,7 +91,9 @@ def separate(
     files = _files(videos, 2 if sound is None else 1)
     if classes is not None:
         _check_labels(classes, files, known)
-    clips = _read(files, sound, make_encoder(config.encoder))
+    encoder = make_encoder(config.encoder)
+    check_encoder_of(result.folder, encoder.maker)
+    clips = _read(files, sound, encoder, classes)
     sizes = spectrogram_of(config)
     # With silence behind each clip, there is a whole crop wherever `crop_starts` puts one.
     behind = max(sizes.samples - len(clips[0].waveform), sizes.hop - 1)
@@ -129,9 +132,13 @@ def _check_labels(classes: Sequence[str], files: Sequence[Path], known: Sequence
             raise ValueError(f"This separator has not learned {label!r}; {did_you_mean(str(label), known)}")
 
 
-def _read(files: Sequence[Path], sound: str | Path | None, encoder: Encoder) -> list[PreparedClip]:
+def _read(
+    files: Sequence[Path], sound: str | Path | None, encoder: Encoder, classes: Sequence[str] | None
+) -> list[PreparedClip]:
     """The videos as clips of the same length; with `sound`, all have it as theirs: the mean of N alike is that sound."""
-    pictures = [look(file, encoder) for file in files]
+    pictures = [
+        look(file, encoder, label=label) for file, label in zip(files, classes or [""] * len(files), strict=True)
+    ]
     heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
     seconds |= {Path(f"{file} (pictures)"): seconds_of(seen) for file, seen in zip(files, pictures, strict=True)}

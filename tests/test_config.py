@@ -13,6 +13,7 @@ from contav_lib import Config
 from contav_lib import config as config_module
 from contav_lib.config import (
     EXEMPLAR_CHOICES,
+    FROM_ENCODER,
     PROFILES,
     RESULTS_VERSION,
     DataSettings,
@@ -24,7 +25,7 @@ from contav_lib.config import (
 )
 from contav_lib.continual.exemplars import CHOICES
 from contav_lib.continual.tasks import Task
-from contav_lib.encoders.tiny import WEIGHTS
+from contav_lib.encoders.tiny import WEIGHTS, TinyEncoder
 from contav_lib.experiments.setup import make_method, make_separator, spectrogram_of
 from contav_lib.minimusic import MINIMUSIC_VERSION
 from contav_lib.utils.registry import ENCODERS, METHODS, SEPARATORS, import_all
@@ -142,7 +143,7 @@ def test_a_page_names_every_setting_and_nothing_else(profile):
         of_kind = page.pop(kind)
         # A part without a page has its defaults everywhere.
         assert {name: set(settings) for name, settings in of_kind.items()} == {
-            name: set(settings_of(registry[name])) for name in of_kind
+            name: set(settings_of(registry[name])) - FROM_ENCODER for name in of_kind
         }
     topics = {"data": DataSettings, "mixtures": MixtureSettings, "training": TrainingSettings,
               "evaluation": EvaluationSettings}  # fmt: skip
@@ -185,7 +186,7 @@ NAMELESS = ("device", "on_unusable")  # the device counts by its kind
 
 @pytest.mark.parametrize("setting", [entry.name for entry in fields(Config) if entry.name not in NAMELESS])
 def test_every_setting_changes_the_name(setting, monkeypatch):
-    monkeypatch.setitem(ENCODERS, "other", object)
+    monkeypatch.setitem(ENCODERS, "other", TinyEncoder)
     config = Config.profile("lab", tasks=1)
     assert replace(config).name == config.name == Config.profile("lab", tasks=1).name
     if setting in ("method", "separator"):  # another one has other settings

@@ -21,13 +21,13 @@ from contav_lib.utils.registry import ENCODERS
 @ENCODERS.register("grey")
 class Grey(Encoder):
     version, weights_hash, longest_side = "1", "", 32
-    object_dim, motion_dim = 512, 768
+    object_dim, motion_dim = 96, 64
 
     def objects(self, frames):
-        return frames.float().mean((1, 2, 3)).unsqueeze(1).expand(-1, 512) / 255
+        return frames.float().mean((1, 2, 3)).unsqueeze(1).expand(-1, 96) / 255
 
     def motion(self, frames):
-        return self.objects(frames)[::2, :1].expand(-1, 768)
+        return self.objects(frames)[::2, :1].expand(-1, 64)
 """
 
 DATASET = '''
@@ -131,9 +131,10 @@ def test_one_file_is_enough(kind, home, tiny, video_folder, tmp_path, monkeypatc
     if kind == "method":
         assert "quiet_masks" in [row.name for row in all_rows()]
     if kind == "encoder":
-        assert {read_json(path)["recipe"]["encoder"] for path in home.glob("data/*-grey-prepared/manifest.json")} == {
-            "grey"
-        }
+        (manifest,) = home.glob("data/*-grey-1-prepared/manifest.json")
+        assert read_json(manifest)["recipe"]["encoder"] == "grey"
+        sizes = result.separator().config
+        assert (sizes.object_dim, sizes.motion_dim) == (96, 64)
     if kind == "dataset":
         assert result.classes == sorted(result.classes, reverse=True) and config.data == f"backwards:{video_folder}"
 

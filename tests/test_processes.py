@@ -13,6 +13,7 @@ import pytest
 from samples import assert_equal_weights, dead_process, leave_part
 
 from contav_lib import Result, run
+from contav_lib.config import FROM_ENCODER
 from contav_lib.experiments.run import experiment_lock
 from contav_lib.utils import paths
 from contav_lib.utils.workers import Workers, report
@@ -200,7 +201,14 @@ run(Config.profile("smoke", **settings), progress=False)
 def test_killed_again_and_again_and_resumed_it_ends_as_if_never_stopped(home, tiny, method):
     config = tiny(method=method)
     settings = {**config.to_json(), **config.separator_settings, **config.method_settings}
-    for made in ("name_of_profile", "results_version", "data_digest", "separator_settings", "method_settings"):
+    for made in (
+        "name_of_profile",
+        "results_version",
+        "data_digest",
+        "separator_settings",
+        "method_settings",
+        *FROM_ENCODER,
+    ):
         del settings[made]
     for writing in (4, 7):
         command = [sys.executable, "-c", KILLED, json.dumps([settings, writing])]

@@ -9,7 +9,7 @@ from pathlib import Path
 from contav_lib.datasets.clip import SPLITS
 from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
-from contav_lib.utils.registry import did_you_mean, open_dataset
+from contav_lib.utils.registry import did_you_mean, encoder_parts, encoder_with_versions, open_dataset
 from contav_lib.utils.storage import StorageError
 
 
@@ -25,7 +25,7 @@ def load_data(
     Args:
         data: as for `open_dataset`: "mini" for MiniMUSIC, or a folder of videos laid out `<class>/<name>.mp4`.
         clips_per_class: training, validation and test clips a class, for data that are generated.
-        encoder: the registered name of the picture encoder.
+        encoder: name of the picture encoder, as `encoder_parts` reads it.
         digest: `Dataset.digest` of the content that is meant; "" takes the content as it is.
         on_unusable: as for `prepare`. Data without a digest must be whole: nothing would tell results without a clip apart.
 
@@ -45,15 +45,15 @@ def load_data(
 @lru_cache(maxsize=2)
 def _load(data: str, clips_per_class: tuple[int, int, int], encoder: str, _digest: str, on_unusable: str) -> Corpus:
     dataset = open_dataset(data, clips_per_class)
-    cache = dataset.prepared(encoder)
+    cache = dataset.prepared(encoder_with_versions(encoder))
     try:  # Making and decoding videos needs PyAV; a machine that only trains from prepared clips has none.
         import av  # noqa: F401
     except ImportError:
-        return _only_prepared(cache, dataset.classes)
+        return _only_prepared(cache, dataset.classes, encoder)
     return prepare(dataset.clips(), make_encoder(encoder), cache, on_unusable=on_unusable)
 
 
-def _only_prepared(cache: Path, order: Sequence[str] | None) -> Corpus:
+def _only_prepared(cache: Path, order: Sequence[str] | None, encoder: str) -> Corpus:
     """Return what is prepared, in the order of the data set's clips: the same tasks and draws as where they were made."""
     try:
         corpus = load_corpus(cache)
@@ -62,6 +62,13 @@ def _only_prepared(cache: Path, order: Sequence[str] | None) -> Corpus:
             f"There are no prepared clips in {cache}, and without PyAV none can be made here. Run the same line once on a "
             "machine with the whole kit installed (make run) and copy that folder, or: pip install 'contav-lib[data]'"
         ) from error
+    parts = [part for part, _ in dict.fromkeys(encoder_parts(encoder).values())]
+    wanted = " ".join("+".join(getattr(part, what) for part in parts) for what in ("name", "version"))
+    if not f"{corpus.maker} ".startswith(f"{wanted} "):
+        raise ValueError(
+            f"{cache} holds features of the encoder {corpus.maker!r}, but encoder={encoder!r} is asked for, {wanted!r}. "
+            "Copy the folder that was prepared with it."
+        )
     places = {label: place for place, label in enumerate(order or sorted(corpus.classes))}
     clips = [clip for clip in corpus.clips if clip.label in places]
     return replace(

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from contav_lib import media
 from contav_lib.datasets.clip import SPLITS, Clip, inside
 from contav_lib.datasets.contents import source_of
-from contav_lib.encoders.encoder import Encoder
+from contav_lib.encoders.encoder import Encoder, maker
 from contav_lib.media import MediaError
 from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, sweep, write_json
 
@@ -46,6 +46,11 @@ class Recipe:
     audio_rate: int  # Hz
     frame_rate: float  # pictures a second for motion
 
+    @property
+    def maker(self) -> str:
+        """What made the features, as `Encoder.maker` says it."""
+        return maker(self.encoder, self.encoder_version, self.weights_hash)
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedClip:
@@ -55,9 +60,9 @@ class PreparedClip:
     label: str
     split: str
     waveform: torch.Tensor  # [samples], float32 in [-1, 1]
-    object: torch.Tensor  # [seconds, 512], float32: one picture a second
-    motion: torch.Tensor  # [8, 768], float32: 16 pictures over the whole video
-    dense_motion: torch.Tensor  # [steps, 768], float32: one every `motion_step` seconds
+    object: torch.Tensor  # [seconds, object_dim], float32: one picture a second
+    motion: torch.Tensor  # [8, motion_dim], float32: 16 pictures over the whole video
+    dense_motion: torch.Tensor  # [steps, motion_dim], float32: one every `motion_step` seconds
     motion_step: float  # seconds
     video: str = ""  # the video of which this is a part, as in `Clip`
 
@@ -69,11 +74,17 @@ class Corpus:
     clips: list[PreparedClip]
     audio_rate: int  # Hz
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
+    maker: str = ""  # of the features: `Encoder.maker`
 
     @property
     def classes(self) -> list[str]:
         """The labels, in the order of the clips."""
         return list(dict.fromkeys(clip.label for clip in self.clips))
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """How many values the features have: `object_dim`, `motion_dim`."""
+        return {"object_dim": self.clips[0].object.shape[1], "motion_dim": self.clips[0].motion.shape[1]}
 
     def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
         """The clips of one split (one of `SPLITS`) and of some classes; all by default."""
@@ -159,7 +170,8 @@ def prepare(
                 f"{listing}\nRepair these files, or remove them (those the kit made itself are then made again)."
             )
         warnings.warn(f"{listing}\nThey are left out.", UnusableClips, stacklevel=2)
-    return Corpus([_load(clip.id, known[clip.id], cache, recipe) for clip in usable], audio_rate, problems)
+    prepared = [_load(clip.id, known[clip.id], cache, recipe) for clip in usable]
+    return Corpus(prepared, audio_rate, problems, encoder.maker)
 
 
 def _listing(problems: Mapping[str, str], count: int) -> str:
@@ -177,7 +189,7 @@ def load_corpus(cache: str | Path) -> Corpus:
     recipe, clips = _read_manifest(cache)
     if recipe.format != _FORMAT:
         raise ValueError(f"{cache / 'manifest.json'}: was written by another version. Prepare the clips again.")
-    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate)
+    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate, maker=recipe.maker)
 
 
 def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
@@ -288,7 +300,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
     waveform = waveform.mul_(32767).round_().to(torch.int16)
-    seen = look(clip.path, encoder, recipe.frame_rate, clip.span)
+    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
         warnings.warn(
@@ -311,11 +323,16 @@ def _seconds(entry: dict, recipe: Recipe) -> float:
 
 
 def look(
-    path: Path, encoder: Encoder, frame_rate: float = FRAME_RATE, span: tuple[float, float] | None = None
+    path: Path,
+    encoder: Encoder,
+    frame_rate: float = FRAME_RATE,
+    span: tuple[float, float] | None = None,
+    label: str = "",
 ) -> dict[str, torch.Tensor]:
     """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
 
-    `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before.
+    `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before. A
+    detector, where the encoder has one, looks for `label`.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
@@ -330,7 +347,7 @@ def look(
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
         each_second = np.arange(0, count + len(frames), frame_rate).astype(int)
-        objects.append(encoder.objects(frames[each_second[each_second >= count] - count]).half())
+        objects.append(encoder.objects(encoder.crop(frames[each_second[each_second >= count] - count], label)).half())
         paired = torch.cat([frames, frames[-1:]]) if len(frames) % 2 else frames
         dense.append(encoder.motion(torch.cat([before, paired])).half()[len(before) // 2 :])
         before = frames[-_MOTION_FRAMES:]

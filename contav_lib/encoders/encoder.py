@@ -1,15 +1,24 @@
 """What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used."""
 
+import hashlib
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, ClassVar
 
 import torch
 
-from contav_lib.utils.registry import ENCODERS
+from contav_lib.utils.registry import encoder_parts
+
+OBJECT_SIZE, MOTION_SIZE = 512, 768  # values a feature of CLIP ViT-B/32 and of VideoMAE-base, the paper's encoders
 
 
 class Encoder(ABC):
-    """Turns frames into object features (what is seen) and motion features (how it moves). Made without arguments.
+    """Turns frames into object features (what is seen) and motion features (how it moves).
+
+    It is made without arguments, or with one, the place where its weights lie. What does only a part of this, as CLIP looks at
+    objects and VideoMAE at motion, is no subclass, but has the same attributes and those of the three methods that it can do:
+    see `Joined`.
 
     Attributes:
         name: the registered name, such as "tiny".
@@ -19,7 +28,7 @@ class Encoder(ABC):
         longest_side: frames are decoded no larger than this many pixels, as more would not be looked at.
         object_dim, motion_dim: values of an object feature and of a motion feature.
 
-    Both methods are deterministic, take no gradients and may be called from several threads. `contract.check_encoder` looks
+    All methods are deterministic, take no gradients and may be called from several threads. `contract.check_encoder` looks
     whether an encoder keeps all this.
     """
 
@@ -29,6 +38,23 @@ class Encoder(ABC):
     longest_side: int
     object_dim: int
     motion_dim: int
+
+    @property
+    def maker(self) -> str:
+        """Name, version and weights in one line: what features remember of the encoder that made them."""
+        return maker(self.name, self.version, self.weights_hash)
+
+    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+        """The parts of pictures that `objects` should look at; the whole pictures, unless a detector cuts them out.
+
+        Args:
+            frames: `[n, height, width, 3]`, uint8 RGB.
+            label: the class of what is looked for; "" where it is not known.
+
+        Returns:
+            `[n, any height, any width, 3]`, uint8 RGB.
+        """
+        return frames
 
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
@@ -50,6 +76,58 @@ class Encoder(ABC):
         """
 
 
+def in_pairs(frames: torch.Tensor) -> torch.Tensor:
+    """The frames, where their number is even and not 0, for motion has a feature for every 2 of them.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if len(frames) % 2 or not len(frames):
+        raise ValueError(f"{len(frames)} frames were given; motion needs an even number, 2 or more: 2 a step.")
+    return frames
+
+
+class Joined(Encoder):
+    """An encoder of parts that share the work, each made by `encoder_parts`.
+
+    Args:
+        parts: what crops (if anything does), looks at objects, and looks at motion, by the name of the method.
+    """
+
+    def __init__(self, parts: Mapping[str, Any]):
+        self._parts = parts
+        different = list(dict.fromkeys(parts.values()))
+        self.name = "+".join(part.name for part in different)  # type: ignore[misc]  # of this one, not of the class
+        self.version = "+".join(part.version for part in different)
+        self.weights_hash = hashlib.sha256(" ".join(part.weights_hash for part in different).encode()).hexdigest()
+        self.longest_side = max(part.longest_side for part in different)
+        self.object_dim, self.motion_dim = parts["objects"].object_dim, parts["motion"].motion_dim
+
+    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+        return self._parts["crop"].crop(frames, label) if "crop" in self._parts else frames
+
+    def objects(self, frames: torch.Tensor) -> torch.Tensor:
+        return self._parts["objects"].objects(frames)
+
+    def motion(self, frames: torch.Tensor) -> torch.Tensor:
+        return self._parts["motion"].motion(frames)
+
+
+def maker(name: str, version: str, weights_hash: str) -> str:
+    """Name, version and weights of an encoder in one line."""
+    return f"{name} {version} {weights_hash[:16]}".strip()
+
+
 def make_encoder(name: str) -> Encoder:
-    """The encoder registered as `name`; an unknown name is a ValueError that gives the nearest."""
-    return ENCODERS.find(name)()
+    """The encoder of a name, as `encoder_parts` reads it: "tiny", "clip+videomae", "clip:<folder>+videomae".
+
+    Raises:
+        ValueError: an unknown name (the nearest are given), parts that don't make a whole, or a place for one that takes none.
+    """
+    jobs = encoder_parts(name)
+    for part, place in jobs.values():
+        if place and not signature(part).parameters:
+            raise ValueError(f"encoder={name!r}: {part.name!r} takes no place; write it without the colon.")
+    made = {(part, place): part(place) if place else part() for part, place in dict.fromkeys(jobs.values())}
+    first, *others = made.values()
+    return Joined({job: made[part] for job, part in jobs.items()}) if others else first

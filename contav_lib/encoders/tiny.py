@@ -12,12 +12,11 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from contav_lib.encoders.encoder import Encoder
+from contav_lib.encoders.encoder import MOTION_SIZE, OBJECT_SIZE, Encoder, in_pairs
 from contav_lib.utils.registry import ENCODERS
 from contav_lib.utils.storage import load_tensors, without_prefix
 
 WEIGHTS = Path(str(files("contav_lib.encoders") / "tiny.safetensors"))  # comes with the package
-OBJECT_SIZE, MOTION_SIZE = 512, 768  # those of CLIP and VideoMAE
 _HEIGHT, _WIDTH = 60, 80  # all that the networks see of a picture
 
 
@@ -96,9 +95,7 @@ class TinyEncoder(Encoder):
     @torch.no_grad()
     def motion(self, frames: torch.Tensor) -> torch.Tensor:
         """See `Encoder.motion`. Each step looks at its 2 frames and the one before them."""
-        if len(frames) % 2 or not len(frames):
-            raise ValueError(f"{len(frames)} frames were given; motion needs an even number, 2 or more: 2 a step.")
-        brightness = luminance(shrink(frames))
+        brightness = luminance(shrink(in_pairs(frames)))
         now, after = brightness[0::2], brightness[1::2]
         before = torch.cat([now[:1], after[:-1]])
         return self._motion_network(motion_input(before, now, after))

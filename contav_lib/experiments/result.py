@@ -19,9 +19,10 @@ from contav_lib.utils.storage import read_json
 class Result:
     """One experiment's folder, read on demand.
 
-    `config.json` the settings; `matrix.json` mean scores, `mixtures.json` those of single mixtures; `history.jsonl` the
-    course of training; `checkpoints/task_<t>.safetensors` the separator and the class prototypes after each task;
-    `examples/` a few separated mixtures as FLAC. Tasks are counted from 1 in file names and from 0 in code.
+    `config.json` the settings; `encoder.json` what made the features; `matrix.json` mean scores, `mixtures.json` those of
+    single mixtures; `history.jsonl` the course of training; `checkpoints/task_<t>.safetensors` the separator and the class
+    prototypes after each task; `examples/` a few separated mixtures as FLAC. Tasks are counted from 1 in file names and from
+    0 in code.
     """
 
     def __init__(self, folder: Path):
@@ -155,6 +156,25 @@ class Result:
 def checkpoint_file(folder: Path, task: int) -> Path:
     """Where a result's folder holds the separator after a task (from 0)."""
     return folder / "checkpoints" / f"task_{task + 1}.safetensors"
+
+
+def check_encoder_of(folder: Path, maker: str) -> None:
+    """Refuse features of another encoder than those that an experiment began with.
+
+    Args:
+        folder: of the experiment, which may be new.
+        maker: of the features, `Encoder.maker`.
+
+    Raises:
+        ValueError: it began with those of another one, of another version, or of other weights.
+    """
+    path = folder / "encoder.json"
+    began = read_json(path)["maker"] if path.exists() else maker
+    if began != maker:
+        raise ValueError(
+            f"{folder} was learned from features of the encoder {began!r}; these are of {maker!r}, and the two don't mix. "
+            "Bring the old weights back, or learn again from the beginning (fresh=True)."
+        )
 
 
 def _nanmean(rows: np.ndarray) -> np.ndarray:

@@ -3,15 +3,16 @@
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
-from contav_lib.config import Config, without_place
+from contav_lib.config import FROM_ENCODER, Config, without_place
 from contav_lib.continual.prototypes import Prototypes, load_prototypes
 from contav_lib.continual.tasks import Task
 from contav_lib.evaluation import mixture_scores
@@ -19,7 +20,7 @@ from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.experiments.examples import examples_are_whole, store_examples
-from contav_lib.experiments.result import Result, checkpoint_file
+from contav_lib.experiments.result import Result, check_encoder_of, checkpoint_file
 from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.separators import load_separator, save_separator, separator_class
@@ -116,7 +117,7 @@ def _stored_settings(folder: Path) -> dict:
 
 def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:
     """How many tasks, from the first on, have a whole checkpoint of the separator that is meant, with their classes."""
-    settings = {**settings_of(separator_class(config.separator)), **config.separator_settings}
+    settings = _without_widths({**settings_of(separator_class(config.separator)), **config.separator_settings})
     classes: list[str] = []
     for number, task in enumerate(tasks):
         classes += task
@@ -124,16 +125,18 @@ def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) 
         try:
             with file_errors(path):
                 stored = read_metadata(path)
-                fits = (stored["separator"], stored["config"], stored["classes"]) == (
-                    config.separator,
-                    settings,
-                    classes,
-                )
+                own = _without_widths(stored["config"])
+                fits = (stored["separator"], own, stored["classes"]) == (config.separator, settings, classes)
         except StorageError:
             return number
         if not fits:
             return number
     return len(tasks)
+
+
+def _without_widths(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a separator but for those that the features decide; whose they are stands in `encoder.json`."""
+    return {name: value for name, value in settings.items() if name not in FROM_ENCODER}
 
 
 class Experiment:
@@ -145,7 +148,9 @@ class Experiment:
         self.tasks, self.schedule = self.setup.tasks, self.setup.schedule
         self.progress = progress
         folder.mkdir(parents=True, exist_ok=True)
+        check_encoder_of(folder, self.setup.corpus.maker)
         write_json(folder / "config.json", config.to_json())
+        write_json(folder / "encoder.json", {"maker": self.setup.corpus.maker})
         self.history = History(folder / "history.jsonl", callbacks)
         self.learned = tasks_learned(folder, config, self.tasks)
         for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
@@ -185,7 +190,7 @@ class Experiment:
             return load_separator(path, self.setup.train.device), method
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            return make_separator(self.config, len(task.seen)), method
+            return make_separator(self.config, len(task.seen), self.setup.corpus), method
 
     def _prototypes(self, task: Task) -> Prototypes:
         """What the classes look like: the new ones by this task's training clips, the old ones as they were."""

@@ -188,14 +188,18 @@ def make_method(config: Config) -> Method:
     return method_class(config.method)(**config.method_settings)
 
 
-def make_separator(config: Config, num_classes: int) -> Separator:
+def make_separator(config: Config, num_classes: int, corpus: Corpus | None = None) -> Separator:
     """A fresh separator; its initial weights depend on nothing but torch's seed.
+
+    Its inputs are as wide as the features of the corpus; without one, as the encoder of the settings says.
 
     Raises:
         ValueError: its settings don't fit together; the message names them.
     """
     try:
         separator = separator_class(config.separator)
-        return separator(num_classes, separator.config_class(**config.separator_settings))
+        settings = dict(config.separator_settings)
+        settings |= {name: width for name, width in (corpus.widths.items() if corpus else ()) if name in settings}
+        return separator(num_classes, separator.config_class(**settings))
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{dict(config.separator_settings)} makes no {config.separator}: {error}") from error

@@ -18,6 +18,7 @@ import torch
 from contav_lib.audio import loss_weights, ratio_masks
 from contav_lib.continual.tasks import Task
 from contav_lib.encoders.contract import ContractBroken, need
+from contav_lib.encoders.encoder import MOTION_SIZE, OBJECT_SIZE
 from contav_lib.losses import total
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.separator import Separator, SeparatorOutput, load_separator, old_rows, save_separator
@@ -33,8 +34,8 @@ def check_separator(
     methods: Mapping[str, Callable] | None = None,
     bins: int = 64,
     frames: int = 32,
-    object_dim: int = 512,
-    motion_dim: int = 768,
+    object_dim: int = OBJECT_SIZE,
+    motion_dim: int = MOTION_SIZE,
 ) -> dict[str, str]:
     """Run all contract checks on small random mixtures.
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from contav_lib.audio import EPSILON
+from contav_lib.encoders.encoder import OBJECT_SIZE
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.resnet import ResNet
@@ -112,7 +113,7 @@ class CoSeparationConfig(Checked):
     classifier_blocks: int = 2
     classifier_weight: float = 0.05
     classifier_reaches_masks: bool = True
-    object_dim: int = 512
+    object_dim: int = OBJECT_SIZE
 
     def __post_init__(self):
         self.require_range("width", "visual_dim", "classifier_width", "object_dim", least=1, most=LARGEST)

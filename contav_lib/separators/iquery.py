@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from contav_lib.encoders.encoder import MOTION_SIZE, OBJECT_SIZE
 from contav_lib.separators.layers.attention import Attention, EncoderLayer, FeedForward, sine_positions, step_positions
 from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import LARGEST, Separator, SeparatorOutput, register_separator
@@ -44,8 +45,8 @@ class IQueryConfig(Checked):
     feed_forward: int = 1024
     encoder_layers: int = 1
     decoder_layers: int = 4
-    object_dim: int = 512
-    motion_dim: int = 768
+    object_dim: int = OBJECT_SIZE
+    motion_dim: int = MOTION_SIZE
     padding: str = "masked"
 
     def __post_init__(self):

@@ -147,7 +147,7 @@ def check_inputs(
     Args:
         mixture, visual, classes: see `Separator.forward`.
         num_classes: classes the separator knows.
-        widths: values a feature of the modalities that it needs, such as `{"object": 512}`.
+        widths: values a feature of the modalities that it needs, such as `{"object": 96}`.
     """
     if mixture.ndim != 4 or mixture.shape[1] != 1 or not len(mixture):
         raise ValueError(f"A mixture is [B, 1, F, T]; this one is {shape_of(mixture)}.")

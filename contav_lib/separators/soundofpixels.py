@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from contav_lib.audio import EPSILON
+from contav_lib.encoders.encoder import OBJECT_SIZE
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators.layers.unet import UNet
 from contav_lib.separators.separator import LARGEST, Separator, SeparatorOutput, register_separator
@@ -35,7 +36,7 @@ class SoundOfPixelsConfig(Checked):
     mask_dim: int = 32
     levels: int = 7
     frequency_codes: int = 0
-    object_dim: int = 512
+    object_dim: int = OBJECT_SIZE
     target: str = "binary"
 
     def __post_init__(self):

@@ -1,5 +1,6 @@
 """Things found by name, with errors that help: registries of classes in files of their own, names of settings."""
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -86,6 +87,55 @@ ENCODERS = Registry("encoder", "contav_lib.encoders")
 DATASETS = Registry("dataset", "contav_lib.datasets")
 SEPARATORS = Registry("separator", "contav_lib.separators")
 METHODS = Registry("method", "contav_lib.methods")
+
+
+def encoder_parts(encoder: str) -> dict[str, tuple[Any, str]]:
+    """Which class does which of an encoder's jobs, `crop`, `objects` and `motion`, and the place that it is told; as written.
+
+    The name is that of one encoder, "tiny", or of parts that share the jobs: "clip+videomae", "owlv2+clip+videomae". Behind a
+    colon stands a place, where a part must be told where its weights lie: "clip:<folder>+videomae". Of several parts that can
+    do a job, the first one crops and looks at objects, and the last one at motion.
+
+    Raises:
+        ValueError: an unknown name (the nearest are given), a job that no part does, or a part without a job.
+    """
+    parts = [(ENCODERS.find(name), place) for name, _, place in (part.partition(":") for part in encoder.split("+"))]
+    jobs: dict[str, tuple[Any, str]] = {}
+    for job, order in (("crop", parts), ("objects", parts), ("motion", parts[::-1])):
+        able = [part for part in order if hasattr(part[0], job)]
+        if able:
+            jobs[job] = able[0]
+        elif job != "crop":
+            raise ValueError(
+                f"encoder={encoder!r}: nothing in it looks at {job}. Join what looks at objects and what looks at motion "
+                "by a plus, such as 'clip+videomae'."
+            )
+    if idle := [part[0].name for part in parts if part not in jobs.values()]:
+        raise ValueError(
+            f"encoder={encoder!r}: {', '.join(idle)} would have nothing to do. The first part that can crops and looks at "
+            "objects, the last one looks at motion."
+        )
+    return dict(sorted(jobs.items(), key=lambda entry: parts.index(entry[1])))
+
+
+def encoder_widths(encoder: str) -> dict[str, int]:
+    """How many values the features have, as far as the classes of an encoder's parts say: `object_dim`, `motion_dim`."""
+    parts = encoder_parts(encoder)
+    named = {"object_dim": parts["objects"][0], "motion_dim": parts["motion"][0]}
+    return {name: getattr(part, name) for name, part in named.items() if hasattr(part, name)}
+
+
+def encoder_with_versions(encoder: str) -> str:
+    """An encoder's name with its parts' versions, fit for a file's name: "clip-1+videomae-1"; places as a short hash.
+
+    "tiny" stays "tiny": its version counts in `RESULTS_VERSION`.
+    """
+    if encoder == "tiny":
+        return encoder
+    return "+".join(
+        f"{part.name}-{part.version}" + (f"-{hashlib.sha256(place.encode()).hexdigest()[:6]}" if place else "")
+        for part, place in dict.fromkeys(encoder_parts(encoder).values())
+    )
 
 
 def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) -> Any:

@@ -13,14 +13,14 @@ from contav_lib import media
 from contav_lib.datasets import prepare as preparing
 from contav_lib.datasets.clip import Clip, find_clips
 from contav_lib.datasets.prepare import load_corpus, prepare
-from contav_lib.encoders.encoder import make_encoder
+from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.media import MediaError, write_flac, write_video
 from contav_lib.utils.storage import StorageError
 
 RATE = 11025
 
 
-class GreyEncoder:
+class GreyEncoder(Encoder):
     """Features that are the pictures' mean brightness: easy to predict."""
 
     name, version, weights_hash, longest_side = "grey", "1", "0" * 64, 64

@@ -13,6 +13,7 @@ import torch
 from samples import CLASSES
 
 from contav_lib import Config, run
+from contav_lib.config import FROM_ENCODER
 from contav_lib.continual.tasks import Task
 from contav_lib.experiments.setup import make_separator
 from contav_lib.methods import Method, method_class, register_method
@@ -62,6 +63,7 @@ def killed(config, *point):
     for made in ("name_of_profile", "results_version", "data_digest"):
         del settings[made]
     settings |= settings.pop("separator_settings") | settings.pop("method_settings")
+    settings = {name: value for name, value in settings.items() if name not in FROM_ENCODER}
     command = [sys.executable, "-c", KILLED, json.dumps([settings, *point])]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == -signal.SIGKILL, ended.stderr

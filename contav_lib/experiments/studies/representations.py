@@ -125,7 +125,7 @@ def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     train, test = setup.train, setup.test
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setup.config.seed)
-        untrained = make_separator(setup.config, len(result.tasks[0])).to(train.device).eval()
+        untrained = make_separator(setup.config, len(result.tasks[0]), setup.corpus).to(train.device).eval()
     specs = {
         clips: clips.spec(torch.arange(len(clips)).unsqueeze(1), torch.Generator().manual_seed(0))
         for clips in (train, test)
