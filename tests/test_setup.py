@@ -44,7 +44,7 @@ CONSTRAINT_LINES = [line for line in (ROOT / "constraints.txt").read_text().spli
 
 
 def test_the_extras_are_there() -> None:
-    assert set(EXTRAS) == {"compare", "data", "notebooks", "vision", "cluster", "labs", "dev"}
+    assert set(EXTRAS) == {"compare", "data", "notebooks", "vision", "offline", "cluster", "labs", "dev"}
 
 
 def test_training_needs_few_packages() -> None:
@@ -54,7 +54,7 @@ def test_training_needs_few_packages() -> None:
 
 def test_advice_names_the_extra_that_has_the_package() -> None:
     module_of = {"pillow": "PIL"}
-    for extra in ("compare", "data", "notebooks"):
+    for extra in ("compare", "data", "notebooks", "vision", "offline"):
         for name in _own(extra):
             module = module_of.get(name, name.replace("-", "_"))
             assert EXTRA_OF[module] == extra, name
