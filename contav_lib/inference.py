@@ -160,8 +160,10 @@ def _read(
             label="",
             split="",
             waveform=heard[file if sound is None else Path(sound)][:shortest],
+            object=seen["object"].float(),
+            motion=seen["motion"].float(),
+            dense_motion=seen["dense_motion"].float(),
             motion_step=2 / FRAME_RATE,
-            **{name: value.float() for name, value in seen.items()},
         )
         for file, seen in zip(files, pictures, strict=True)
     ]
