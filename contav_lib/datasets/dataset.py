@@ -59,7 +59,7 @@ class Dataset(ABC):
         return ""
 
     def report(self, most: int | None = 20) -> str:
-        """What became of each video that it should hold, at most so many named a class; "" where no lists say which these are.
+        """Tell what became of each video that it should hold, at most so many named a class; "" where no lists say which.
 
         Raises:
             ValueError: its folder or its lists are not as they should be.

@@ -25,7 +25,7 @@ _NEEDED = ("train", "validation", "test")
 
 @dataclass
 class Listed:
-    """What became of the entries of one class.
+    """Fate of the entries of one class.
 
     Attributes:
         count: how many there are.
@@ -62,7 +62,7 @@ class ListedVideos(Folder):
 
     @abstractmethod
     def entries(self) -> list[Entry]:
-        """What the lists say.
+        """Return what the lists say.
 
         Raises:
             ValueError: a list is not there, or not as it should be; the message gives file, line and value.
@@ -93,7 +93,7 @@ class ListedVideos(Folder):
 
     @cached_property
     def listed(self) -> dict[str, Listed]:
-        """What became of the entries, by class: those that are learned, in order, then the others.
+        """Return what became of the entries, by class: those that are learned, in order, then the others.
 
         Raises:
             ValueError: as `entries`; no folder, lists without an entry, classes that differ only in upper and lower case.

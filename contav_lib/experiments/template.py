@@ -103,7 +103,7 @@ class ClassSpectrum(torch.nn.Module):
 
 
 def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides: Any) -> pd.DataFrame:
-    """What class spectra score on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
+    """Scores of class spectra on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
 
     Args:
         profile, overrides: as for `Config.profile`: whose data and mixtures.

@@ -34,7 +34,7 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
 
 
 def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
-    """How well old tasks are kept (across) against how well new ones are learned (up): a small dot a seed, a large mean.
+    """Plot how well old tasks are kept (across) and new ones are learned (up): a small dot a seed, a large mean.
 
     Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
     there most methods have nothing to add yet. Experiments have two tasks or more.

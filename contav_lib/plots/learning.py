@@ -26,7 +26,7 @@ _MANY = 8  # more classes at an axis need small letters and thin lines
 
 
 class Look(NamedTuple):
-    """How a row of results is drawn.
+    """Look of a row of results.
 
     Attributes:
         colour: of its method, or of the control that it is.
@@ -176,7 +176,7 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
 
 
 def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figure:
-    """Which rows count as positives for which: one panel a rule, a filled square for a positive.
+    """Plot which rows count as positives for which: one panel a rule, a filled square for a positive.
 
     Args:
         matrices: by title, bool `[R, R]`.

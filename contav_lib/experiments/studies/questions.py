@@ -1,4 +1,4 @@
-"""What each study runs and compares: `contav study <name> --profile lab --seeds 3`."""
+"""Studies, and what each runs and compares: `contav study <name> --profile lab --seeds 3`."""
 
 from collections.abc import Callable
 from typing import Any

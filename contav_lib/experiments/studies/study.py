@@ -55,7 +55,7 @@ def against(row: str) -> Family:
 
 @dataclass(frozen=True)
 class Study:
-    """What is run, and what is compared.
+    """Question with an answer in numbers: what is run, and what is compared.
 
     Attributes:
         rows: settings by name.
