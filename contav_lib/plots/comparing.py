@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, Results, line_with_band, looks
+from contav_lib.plots.learning import SCORE_NAMES, Results, line_with_band, row_styles
 from contav_lib.plots.signals import BLUE
 
 
@@ -40,7 +40,7 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
     there most methods have nothing to add yet. Experiments have two tasks or more.
     """
     figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    drawn = looks(results)
+    drawn = row_styles(results)
     for name, runs in results.items():
         matrices = [run.matrix(score) for run in runs]
         old = np.array([matrix[-1, :-1].mean() for matrix in matrices])
@@ -67,7 +67,7 @@ def against_memory(
         scores: one panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
-    drawn = looks({name: next(iter(by_size.values())) for name, by_size in results.items()})
+    drawn = row_styles({name: next(iter(by_size.values())) for name, by_size in results.items()})
     sizes = sorted({size for by_size in results.values() for size in by_size})
     for ax, score in zip(axes[0], scores, strict=True):
         for name, by_size in results.items():

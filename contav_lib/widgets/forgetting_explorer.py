@@ -17,7 +17,7 @@ NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_impr
 LIVE = "this run"  # what a run is called that was not given a name
 
 
-class Player(Protocol):
+class ResultPlayer(Protocol):
     """Player of an example of a result, such as a `StemPlayer`."""
 
     def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None:
@@ -66,7 +66,7 @@ class ForgettingExplorer(PageWidget):
     def __init__(
         self,
         results: Mapping[str, Result | Path | str] | Result | Path | str | None = None,
-        player: Player | None = None,
+        player: ResultPlayer | None = None,
     ):
         super().__init__(_scores={name: NAMES[name] for name in metrics.SCORES})
         self.player = player
