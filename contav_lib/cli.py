@@ -194,11 +194,12 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
     add_options(parser, "profile", "separator", "save")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
+    parser.add_argument("--data", default="", help="what to learn from, as a folder of videos (default: the profile's)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
-    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars).round(2)
+    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars, chosen.data).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))
