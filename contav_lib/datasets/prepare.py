@@ -76,6 +76,10 @@ class Corpus:
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
     maker: str = ""  # of the features: `Encoder.maker`
 
+    def __repr__(self) -> str:
+        counts = f"clips={len(self.clips)}, classes={len(self.classes)}, unusable={len(self.unusable)}"
+        return f"Corpus({counts}, audio_rate={self.audio_rate})"
+
     @property
     def classes(self) -> list[str]:
         """The labels, in the order of the clips."""

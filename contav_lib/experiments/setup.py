@@ -44,6 +44,10 @@ class Setup:
     tasks: list[list[str]]
     device: torch.device | str
 
+    def __repr__(self) -> str:
+        sizes = [len(task) for task in self.tasks]
+        return f"Setup({self.config.name!r}, {self.corpus}, classes={len(self.classes)}, tasks={sizes}, device='{self.device}')"
+
     @classmethod
     def build(cls, config: Config, device: torch.device | str = "cpu", corpus: Corpus | None = None) -> "Setup":
         """Load the data of an experiment and order them.

@@ -107,13 +107,22 @@ def test_the_teacher_is_a_frozen_copy_in_eval_mode(make_store):
 def test_the_teacher_says_what_the_old_model_would_have_said(make_store):
     store, separator = make_store(), make_separator().eval()
     batch = batch_of(store, second_task(store))
-    index, masks, features, *_ = Teacher(separator)(batch)
-    assert torch.equal(index, batch.is_old_class.flatten().nonzero().squeeze(1)) and len(index) > 1
+    old = Teacher(separator)(batch)
+    assert torch.equal(old.places, batch.is_old_class.flatten().nonzero().squeeze(1)) and len(old.places) > 1
     known = torch.where(batch.is_old_class, batch.classes, 0)
     whole = separator(batch.mixture, batch.visual, known)
-    assert torch.allclose(masks, whole.masks[batch.is_old_class], atol=1e-5) and not masks.requires_grad
-    for name, value in features.items():
+    assert torch.allclose(old.masks, whole.masks[batch.is_old_class], atol=1e-5) and not old.masks.requires_grad
+    for name, value in old.features.items():
         assert torch.allclose(value, whole.features[name][batch.is_old_class], atol=1e-4)
+
+
+def test_what_the_teacher_says_is_shown_in_one_line_of_shapes(make_store):
+    store = make_store()
+    old = Teacher(make_separator())(batch_of(store, second_task(store)))
+    count = len(old.places)
+    shown = repr(old)
+    assert shown.startswith(f"TeacherOutput(places=[{count}], masks=[{count}, 32, 32], features={{audio: [{count}, 16]")
+    assert "\n" not in shown and "tensor" not in shown
 
 
 def test_the_teacher_hears_only_mixtures_with_memory(make_store, asked):
