@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, Results, line_with_band, row_styles
+from contav_lib.plots.learning import Results, line_with_band, row_styles
 from contav_lib.plots.signals import BLUE
 
 
@@ -49,8 +50,8 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
         ax.scatter(old, new, s=12, color=colour, alpha=0.5, marker=marker)
         ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
     ax.set(
-        xlabel=f"old tasks at the end: {SCORE_NAMES[score]}, dB (stability)",
-        ylabel=f"new tasks when learned: {SCORE_NAMES[score]}, dB (plasticity)",
+        xlabel=f"old tasks at the end: {TITLES[score]}, dB (stability)",
+        ylabel=f"new tasks when learned: {TITLES[score]}, dB (plasticity)",
     )
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -75,7 +76,7 @@ def against_memory(
             values = [np.array([run.summary()[score] for run in by_size[size]]) for size in at]
             line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], marker="o", label=name)
         ax.set_xticks(range(len(sizes)), sizes)
-        ax.set(xlabel="exemplars a class", ylabel=f"{SCORE_NAMES[score]} over all classes, dB")
+        ax.set(xlabel="exemplars a class", ylabel=f"{TITLES[score]} over all classes, dB")
         ax.grid(alpha=0.3)
     axes[0, 0].legend(frameon=False)
     return figure

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import variant_of
 from contav_lib.methods import method_class
@@ -18,7 +19,6 @@ from contav_lib.plots.signals import LINE_COLOURS
 
 Results = Mapping[str, Sequence[Result]]  # experiments by method, one a seed
 _MARKERS = "osD^vPX"
-SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
 _NOTHING = "#E4E4E4"  # grey, where nothing was measured
 _A_ROW = 5  # matrices side by side that can still be read
@@ -101,7 +101,7 @@ def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", 
     for ax, score in zip(axes[0], scores, strict=True):
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, drawn)
-        ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
+        ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} over all seen classes, dB")
     if len(results) > 5:  # a long legend has no room among the lines
         axes[0, -1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
     else:
@@ -115,7 +115,7 @@ def course_of_task(results: Results, task: int = 0, score: str = "sdr") -> Figur
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
     _lines(ax, columns, row_styles(results))
     ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
-    ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} on task {task + 1}, dB")
+    ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} on task {task + 1}, dB")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -137,7 +137,7 @@ def seeds_side_by_side(results: Results, scores: Sequence[str] = ("sdr", "forget
             ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
             ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
         ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
-        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{SCORE_NAMES.get(score, score)}, dB")
+        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{TITLES.get(score, score)}, dB")
         ax.grid(axis="y", alpha=0.3)
     return figure
 
