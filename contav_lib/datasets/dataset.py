@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from contav_lib.datasets.clip import Clip
 from contav_lib.utils import paths
+from contav_lib.utils.registry import CLIPS_PER_CLASS
 
 
 class Dataset(ABC):
@@ -28,7 +29,7 @@ class Dataset(ABC):
     name: ClassVar[str]
     classes: Sequence[str] | None = None
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         training, validation, test = clips_per_class
         self.place, self.clips_per_class = place, (training, validation, test)
 

@@ -16,7 +16,7 @@ from unicodedata import normalize
 from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
 from contav_lib.datasets.folder import Folder
 from contav_lib.datasets.lists import Entry, at, check_label, read_lines
-from contav_lib.utils.registry import did_you_mean
+from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean
 
 _HELD_OUT = 100 / 1040  # of a class's videos, for validation and again for test: the paper's 840 / 100 / 100
 _DEPTH = 3  # folders below the data set's in which videos are looked for
@@ -55,7 +55,7 @@ class ListedVideos(Folder):
     order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
     on_youtube: ClassVar[bool] = False  # whether the missing videos can be had there
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         if not place.strip():
             raise ValueError(f"data='{self.name}': say where its lists and videos lie, as in '{self.name}:~/videos'.")
         super().__init__(place, clips_per_class)

@@ -138,7 +138,10 @@ def encoder_with_versions(encoder: str) -> str:
     )
 
 
-def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) -> Any:
+CLIPS_PER_CLASS = (36, 6, 8)  # training, validation and test clips that are generated, where nothing else is asked for
+
+
+def open_dataset(data: str, clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS) -> Any:
     """The `Dataset` that `data` means: a registered name ("mini"), "name:place", or the path of a folder of videos.
 
     Raises:
