@@ -48,7 +48,7 @@ class Recipe:
 
     @property
     def maker(self) -> str:
-        """What made the features, as `Encoder.maker` says it."""
+        """Name of what made the features, as `Encoder.maker` says it."""
         return maker(self.encoder, self.encoder_version, self.weights_hash)
 
 
@@ -87,7 +87,7 @@ class Corpus:
 
     @property
     def widths(self) -> dict[str, int]:
-        """How many values the features have: `object_dim`, `motion_dim`."""
+        """Number of values that the features have: `object_dim`, `motion_dim`."""
         return {"object_dim": self.clips[0].object.shape[1], "motion_dim": self.clips[0].motion.shape[1]}
 
     def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
