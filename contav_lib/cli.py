@@ -163,7 +163,7 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run a study of what a comparison of methods leaves open, or fetch its results where they are stored."""
     from contav_lib.experiments.plans import over_seeds, run_plan
     from contav_lib.experiments.results_file import command, require_writable, save_results, save_table
-    from contav_lib.experiments.studies.questions import MEASUREMENTS, METHODS, STUDIES
+    from contav_lib.experiments.studies.questions import FOUR_METHODS, MEASUREMENTS, STUDIES
 
     parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
     add_options(parser, "profile", "seeds", "save")
@@ -174,7 +174,7 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     require_writable(chosen.save)
     seeds, made_by = seeds_given(chosen.seeds), command("study", arguments)
     if measure := MEASUREMENTS.get(chosen.study):
-        table = measure(run_plan(over_seeds(chosen.profile, seeds, METHODS)))
+        table = measure(run_plan(over_seeds(chosen.profile, seeds, FOUR_METHODS)))
         print(table.round(3).to_string())
         if chosen.save:
             save_table(chosen.save, made_by, table.reset_index())
@@ -194,11 +194,12 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
     add_options(parser, "profile", "separator", "save")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
+    parser.add_argument("--data", default="", help="what to learn from, as a folder of videos (default: the profile's)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
-    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars).round(2)
+    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars, chosen.data).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))

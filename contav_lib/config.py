@@ -46,7 +46,7 @@ class Settings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings(Settings):
-    """What there is to learn, in which order, and what of it is remembered.
+    """Data to learn from, the order of learning, and what of it is remembered.
 
     Attributes:
         data: name of a data set: "mini" for the embedded one, or a folder of videos laid out `<class>/<name>.mp4`.
@@ -87,7 +87,7 @@ class DataSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureSettings(Settings):
-    """How clips are mixed, heard and seen.
+    """Ways in which clips are mixed, heard and seen.
 
     Attributes:
         num_sources: N, sources in a mixture: 2, 3 or 4.
@@ -129,7 +129,7 @@ class MixtureSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Settings):
-    """How weights are learned.
+    """Ways in which weights are learned.
 
     Attributes:
         batch_size: mixtures a step.
@@ -178,7 +178,7 @@ class TrainingSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(Settings):
-    """How what was learned is judged.
+    """Ways in which what was learned is judged.
 
     Attributes:
         validations: how often a task's weights are validated.
@@ -287,7 +287,7 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         return self.epochs * max(clips // self.batch_size, 1)
 
     def starts_fresh(self, task: "Task") -> bool:
-        """Whether a task begins with new weights: the first one does, others where the method or `joint_from_scratch` asks."""
+        """Return whether a task begins with new weights: the first, and others if the method or `joint_from_scratch` asks."""
         method = METHODS.find(self.method)
         return task.index == 0 or method.fresh_start or (method.joint and self.joint_from_scratch)
 

@@ -46,8 +46,8 @@ def _what_a_test_registers_is_forgotten():
 
 
 @pytest.fixture
-def make_bank() -> Callable[..., ClipStore]:
-    """`make_bank(clips_per_class, classes)`: a bank of small prepared clips, class after class."""
+def make_store() -> Callable[..., ClipStore]:
+    """`make_store(clips_per_class, classes)`: a store of small prepared clips, class after class."""
 
     def make(count: int = 3, classes: int = 4, seconds: float = 4.0, motion: str = "aligned") -> ClipStore:
         labels = [f"class{number}" for number in range(classes)]

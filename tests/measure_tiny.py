@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 from contav_lib.encoders.tiny import MOTION_SIZE, OBJECT_SIZE, TinyEncoder, TinyNetwork, shrink
 from contav_lib.minimusic.composition import INSTRUMENTS, compose
 from contav_lib.minimusic.drawing import draw
-from contav_lib.minimusic.train_tiny import moments
+from contav_lib.minimusic.train_tiny import music_of
 
 _APART = 611_953  # part of every seed here, so that no clip of the data set is drawn
 _FRAME_RATE, _SECONDS, _PENALTY = 8, 4.0, 300.0
@@ -60,7 +60,7 @@ def draw_class_clip(label: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw a clip of a class: frames `[n, 120, 160, 3]` uint8, and onset and loudness a step, `[n / 2, 2]`."""
     rng = np.random.default_rng([_APART, seed, list(INSTRUMENTS).index(label)])
     score = compose(label, rng, _SECONDS)
-    music = moments(score, _FRAME_RATE)[:2].reshape(2, -1, 2).max(2)
+    music = music_of(score, _FRAME_RATE)[:2].reshape(2, -1, 2).max(2)
     return draw(score, rng, _FRAME_RATE), music.T
 
 

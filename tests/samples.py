@@ -39,11 +39,11 @@ def make_prepared(number: int, label: str, seconds: float = 4.0, split: str = "t
     )
 
 
-def make_sampler(bank, memory=(), **options) -> Sampler:
-    """A sampler of mixtures of two clips of a bank, of which those at the places in `memory` are remembered ones."""
-    clips = [place for place in range(len(bank)) if place not in memory]
+def make_sampler(store, memory=(), **options) -> Sampler:
+    """A sampler of mixtures of two clips of a store, of which those at the places in `memory` are remembered ones."""
+    clips = [place for place in range(len(store)) if place not in memory]
     settings = dict(num_sources=2, memory_share=None, same_class_share=0.0, gain=0.5, seed=0) | options
-    return Sampler(bank, clips, memory, **settings)
+    return Sampler(store, clips, memory, **settings)
 
 
 def write_tone(path: Path, pitch: float, rng: np.random.Generator, seconds: float = 2.5) -> None:

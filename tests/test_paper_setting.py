@@ -72,15 +72,15 @@ def test_the_steps_are_those_of_the_authors_code():
     assert [steps_in_all / config.validations for steps_in_all in steps] == [262, 387, 512, 637]  # one an epoch
 
 
-def test_the_shares_on_the_page_are_what_is_drawn(make_bank):
-    bank = make_bank(count=42, classes=20, seconds=0.1)
+def test_the_shares_on_the_page_are_what_is_drawn(make_store):
+    store = make_store(count=42, classes=20, seconds=0.1)
     for task, row in zip(schedule(42, exemplars=1), table("task"), strict=True):
         assert (len(task.clips), len(task.memory)) == (int(row["clips"]), int(row["exemplars"]))
         config = Config.profile("paper")
-        sampler = Sampler(bank, task.clips, task.memory, 2, config.memory_share, config.same_class_share, config.gain, seed=0,
+        sampler = Sampler(store, task.clips, task.memory, 2, config.memory_share, config.same_class_share, config.gain, seed=0,
                           clip_repeats=config.clip_repeats, exemplar_repeats=config.exemplar_repeats)  # fmt: skip
         drawn = sampler.spec(0, 20_000)
-        first, second = bank.classes[drawn.clips].T
+        first, second = store.classes[drawn.clips].T
         assert drawn.is_old_class.float().mean().item() == pytest.approx(float(row["share of memory"]), abs=0.015)
         assert (first == second).float().mean().item() == pytest.approx(float(row["same class by chance"]), abs=0.01)
 

@@ -1,1 +1,1 @@
-"""What makes learning continual: tasks, the clips remembered from earlier ones, and prototypes of their classes."""
+"""Parts that make learning continual: tasks, the clips remembered from earlier ones, and prototypes of their classes."""

@@ -18,7 +18,7 @@ def choose_exemplars(
         features: of one class's clips, `[clips, D]`.
         random: for "random" only.
         sound_values: for "audiovisual" only: how many of the D values, the last ones, describe the sound; those before
-            describe the picture (`ClipStore.describe`).
+            describe the picture (`ClipStore.clip_descriptors`).
 
     Raises:
         ValueError: an unknown choice.

@@ -1,4 +1,4 @@
-"""Which class is it? One vector a class, kept with the model: a video is of the class whose vector it is most like.
+"""Prototypes: one vector a class, kept with the model; a video is of the class whose vector it is most like.
 
 The vectors lie where the frozen picture encoder puts what it sees. Those of a task are made when the task ends, from its
 training videos, and never change again. What can go wrong later is crowding: more classes stand near an old one.
@@ -19,7 +19,7 @@ TEMPERATURE = 0.07  # of the confidence: 0.94 on average on MiniMUSIC's validati
 
 
 class Recognition(NamedTuple):
-    """What videos show, each of the shape of the question.
+    """Classes recognised in videos, each array of the shape of the question.
 
     Attributes:
         classes: class numbers; `UNKNOWN` (-1) for a video that is less like its nearest class than nearly all of that
@@ -36,7 +36,7 @@ class Recognition(NamedTuple):
 
 @dataclass(frozen=True)
 class Prototypes:
-    """What the classes learned so far look like.
+    """Looks of the classes learned so far.
 
     Attributes:
         vectors: `[C, D]`, of unit length: the mean look of a class's training videos.
@@ -85,7 +85,7 @@ class Prototypes:
         return Recognition(nearest.where(best >= self.thresholds[nearest], UNKNOWN), confidence, nearest)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What a checkpoint keeps; `load_prototypes` reads it."""
+        """Return what a checkpoint keeps; `load_prototypes` reads it."""
         return {"vectors": self.vectors, "thresholds": self.thresholds}
 
 

@@ -1,4 +1,4 @@
-"""What videos hold: a hash of each, worked out once and kept until the file is another."""
+"""Contents of videos: a hash of each, worked out once and kept until the file is another."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from contav_lib.utils.storage import StorageError, file_errors, read_json, sweep
 
 
 def source_of(path: Path) -> dict[str, int]:
-    """What tells a changed file from the one it was, without reading it."""
+    """Return what tells a changed file from the one it was, without reading it."""
     state = path.stat()
     return {"bytes": state.st_size, "modified": state.st_mtime_ns}
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from contav_lib.datasets.clip import Clip
 from contav_lib.utils import paths
+from contav_lib.utils.registry import CLIPS_PER_CLASS
 
 
 class Dataset(ABC):
@@ -28,7 +29,7 @@ class Dataset(ABC):
     name: ClassVar[str]
     classes: Sequence[str] | None = None
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         training, validation, test = clips_per_class
         self.place, self.clips_per_class = place, (training, validation, test)
 
@@ -59,7 +60,7 @@ class Dataset(ABC):
         return ""
 
     def report(self, most: int | None = 20) -> str:
-        """What became of each video that it should hold, at most so many named a class; "" where no lists say which these are.
+        """Tell what became of each video that it should hold, at most so many named a class; "" where no lists say which.
 
         Raises:
             ValueError: its folder or its lists are not as they should be.

@@ -9,14 +9,14 @@ from contav_lib.datasets.clip import Clip, find_clips, read_folder
 from contav_lib.datasets.contents import content_hashes
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
-from contav_lib.utils.registry import DATASETS
+from contav_lib.utils.registry import CLIPS_PER_CLASS, DATASETS
 
 
 @DATASETS.register("folder")
 class Folder(Dataset):
     """A folder of videos laid out as `find_clips` reads it; `data` is its path."""
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         if not place.strip():
             raise ValueError(f"data={place!r}: give 'mini' or a folder of videos, <class>/<name>.mp4.")
         super().__init__(str(Path(place).expanduser().resolve()), clips_per_class)

@@ -16,7 +16,7 @@ from unicodedata import normalize
 from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
 from contav_lib.datasets.folder import Folder
 from contav_lib.datasets.lists import Entry, at, check_label, read_lines
-from contav_lib.utils.registry import did_you_mean
+from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean
 
 _HELD_OUT = 100 / 1040  # of a class's videos, for validation and again for test: the paper's 840 / 100 / 100
 _DEPTH = 3  # folders below the data set's in which videos are looked for
@@ -25,7 +25,7 @@ _NEEDED = ("train", "validation", "test")
 
 @dataclass
 class Listed:
-    """What became of the entries of one class.
+    """Fate of the entries of one class.
 
     Attributes:
         count: how many there are.
@@ -55,14 +55,14 @@ class ListedVideos(Folder):
     order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
     on_youtube: ClassVar[bool] = False  # whether the missing videos can be had there
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         if not place.strip():
             raise ValueError(f"data='{self.name}': say where its lists and videos lie, as in '{self.name}:~/videos'.")
         super().__init__(place, clips_per_class)
 
     @abstractmethod
     def entries(self) -> list[Entry]:
-        """What the lists say.
+        """Return what the lists say.
 
         Raises:
             ValueError: a list is not there, or not as it should be; the message gives file, line and value.
@@ -93,7 +93,7 @@ class ListedVideos(Folder):
 
     @cached_property
     def listed(self) -> dict[str, Listed]:
-        """What became of the entries, by class: those that are learned, in order, then the others.
+        """Return what became of the entries, by class: those that are learned, in order, then the others.
 
         Raises:
             ValueError: as `entries`; no folder, lists without an entry, classes that differ only in upper and lower case.

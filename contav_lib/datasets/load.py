@@ -9,13 +9,13 @@ from pathlib import Path
 from contav_lib.datasets.clip import SPLITS
 from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
 from contav_lib.encoders.encoder import make_encoder
-from contav_lib.utils.registry import did_you_mean, encoder_parts, encoder_with_versions, open_dataset
+from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean, encoder_parts, encoder_with_versions, open_dataset
 from contav_lib.utils.storage import StorageError
 
 
 def load_data(
     data: str = "mini",
-    clips_per_class: tuple[int, int, int] = (36, 6, 8),
+    clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS,
     encoder: str = "tiny",
     digest: str = "",
     on_unusable: str = "skip",

@@ -5,7 +5,7 @@ from pathlib import Path
 from contav_lib.datasets.clip import Clip, find_clips
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
-from contav_lib.utils.registry import DATASETS
+from contav_lib.utils.registry import CLIPS_PER_CLASS, DATASETS
 
 # The order in which the authors' code learns the 20 classes of MUSIC-21 that it uses, five a task.
 MUSIC_ORDER = (
@@ -22,7 +22,7 @@ class MiniMusic(Dataset):
 
     classes = MUSIC_ORDER
 
-    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = (36, 6, 8)):
+    def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         if place:
             raise ValueError(f"data='mini:{place}': 'mini' takes no place; it lies where the kit generates it.")
         super().__init__(place, clips_per_class)

@@ -26,13 +26,13 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 
 
 class _Name(NamedTuple):
-    """What a pickle asks for by name."""
+    """Stand-in for what a pickle asks for by name."""
 
     name: str
 
 
 class _Made:
-    """What a pickle would make by a call, and the state that it would give it."""
+    """Stand-in for what a pickle would make by a call, and the state that it would give it."""
 
     def __init__(self, maker: str):
         self.maker = maker
@@ -65,7 +65,7 @@ def read_pickled_lists(path: Path) -> dict[str, list[str]]:
 
 
 def _run(program: bytes) -> Any:
-    """What a pickle builds, with names in place of what it would import. Only the steps named here are taken."""
+    """Return what a pickle builds, with names in place of what it would import. Only the steps named here are taken."""
     stack: list[Any] = []
     memo: dict[int, Any] = {}
 

@@ -48,7 +48,7 @@ class Recipe:
 
     @property
     def maker(self) -> str:
-        """What made the features, as `Encoder.maker` says it."""
+        """Name of what made the features, as `Encoder.maker` says it."""
         return maker(self.encoder, self.encoder_version, self.weights_hash)
 
 
@@ -76,6 +76,10 @@ class Corpus:
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
     maker: str = ""  # of the features: `Encoder.maker`
 
+    def __repr__(self) -> str:
+        counts = f"clips={len(self.clips)}, classes={len(self.classes)}, unusable={len(self.unusable)}"
+        return f"Corpus({counts}, audio_rate={self.audio_rate})"
+
     @property
     def classes(self) -> list[str]:
         """The labels, in the order of the clips."""
@@ -83,7 +87,7 @@ class Corpus:
 
     @property
     def widths(self) -> dict[str, int]:
-        """How many values the features have: `object_dim`, `motion_dim`."""
+        """Number of values that the features have: `object_dim`, `motion_dim`."""
         return {"object_dim": self.clips[0].object.shape[1], "motion_dim": self.clips[0].motion.shape[1]}
 
     def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
@@ -193,7 +197,7 @@ def load_corpus(cache: str | Path) -> Corpus:
 
 
 def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
-    """What clips were prepared for, and what is known of each.
+    """Return what clips were prepared for, and what is known of each.
 
     Raises:
         StorageError: there is no manifest, or it holds something else.
@@ -271,7 +275,7 @@ def _make(
 
 
 def _what_is_wrong(clip: Clip, error: Exception) -> str:
-    """What makes one clip unusable, in words. An error that has nothing to do with the clip is raised again."""
+    """Say what makes one clip unusable. An error that has nothing to do with the clip is raised again."""
     if isinstance(error, MediaError):
         return str(error)
     if isinstance(error, StorageError | ImportError):
@@ -317,7 +321,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
 
 
 def _seconds(entry: dict, recipe: Recipe) -> float:
-    """How long a clip of the manifest is: its sound or its pictures, the shorter."""
+    """Length of a clip of the manifest in seconds: its sound or its pictures, the shorter."""
     samples, steps = entry["shapes"]["waveform"][0], entry["shapes"]["dense_motion"][0]
     return min(samples / recipe.audio_rate, 2 * steps / recipe.frame_rate)
 
@@ -329,7 +333,7 @@ def look(
     span: tuple[float, float] | None = None,
     label: str = "",
 ) -> dict[str, torch.Tensor]:
-    """What a video shows, as `PreparedClip` has it, in half precision: `object`, `motion`, `dense_motion`.
+    """Features of a video, as `PreparedClip` has them, in half precision: `object`, `motion`, `dense_motion`.
 
     `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before. A
     detector, where the encoder has one, looks for `label`.
@@ -366,14 +370,14 @@ def look(
 
 
 def seconds_of(seen: dict[str, torch.Tensor], frame_rate: float = FRAME_RATE) -> float:
-    """How long the video was that `look` saw, in seconds."""
+    """Length in seconds of the video that `look` saw."""
     return 2 * len(seen["dense_motion"]) / frame_rate
 
 
 def first_seconds(
     seen: dict[str, torch.Tensor], seconds: float, frame_rate: float = FRAME_RATE
 ) -> dict[str, torch.Tensor]:
-    """What `look` saw in the first seconds; `motion` stays that of the whole video."""
+    """Features that `look` found in the first seconds; `motion` stays that of the whole video."""
     return {
         "object": seen["object"][: ceil(seconds)],
         "motion": seen["motion"],
@@ -382,7 +386,7 @@ def first_seconds(
 
 
 def _places(span: tuple[float, float] | None, rate: float) -> slice:
-    """Where those of `rate` values a second lie that belong to a span of seconds; all where it is None."""
+    """Slice of those of `rate` values a second that belong to a span of seconds; all where it is None."""
     return slice(None) if span is None else slice(round(span[0] * rate), round(span[1] * rate))
 
 

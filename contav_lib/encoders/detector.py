@@ -48,7 +48,7 @@ class Owlv2(Pretrained):
         return torch.cat(crops).permute(0, 2, 3, 1)
 
     def boxes(self, frames: torch.Tensor, label: str) -> torch.Tensor:
-        """Where to look in pictures `[n, height, width, 3]` uint8 for what `label` names: `[n, 4]` int64.
+        """Boxes to look at in pictures `[n, height, width, 3]` uint8 for what `label` names: `[n, 4]` int64.
 
         Left, top, right and bottom, in pixels.
         """

@@ -1,4 +1,4 @@
-"""What a frozen picture encoder must offer, so that all that follows is the same code whichever one is used."""
+"""Contract of a frozen picture encoder, so that all that follows is the same code whichever one is used."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -58,11 +58,11 @@ class Encoder(ABC):
 
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
-        """What each picture shows: `[n, height, width, 3]`, uint8 RGB -> `[n, object_dim]`, float32."""
+        """Features of what each picture shows: `[n, height, width, 3]`, uint8 RGB -> `[n, object_dim]`, float32."""
 
     @abstractmethod
     def motion(self, frames: torch.Tensor) -> torch.Tensor:
-        """How the pictures move: one feature for every 2 frames, as VideoMAE gives.
+        """Features of how the pictures move, one for every 2 frames, as VideoMAE gives.
 
         Args:
             frames: `[n, height, width, 3]`, uint8 RGB in the order of time, n even. Of a long video they come in pieces, each

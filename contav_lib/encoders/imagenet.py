@@ -64,6 +64,6 @@ class ImageNet(Encoder):
         return changes.unflatten(0, (-1, 2)).amax(1)
 
     def _maps(self, frames: torch.Tensor, side: int) -> torch.Tensor:
-        """What is seen where in pictures `[n, height, width, 3]` uint8: `[n, 1280, side / 32, side / 32]`."""
+        """Maps of what is seen where in pictures `[n, height, width, 3]` uint8: `[n, 1280, side / 32, side / 32]`."""
         frozen = self._networks[side]
         return frozen(fit(frames, side, cut=False), frozen.network.extract_features)

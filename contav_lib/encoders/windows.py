@@ -1,4 +1,4 @@
-"""What a picture encoder sees in each place of a picture: it is asked about one window after another."""
+"""Features of each place of a picture: a picture encoder is asked about one window after another."""
 
 import torch
 

@@ -1,1 +1,1 @@
-"""How good a separator is: metrics, the task matrix, intervals."""
+"""Measures of how good a separator is: metrics, the task matrix, intervals."""

@@ -39,7 +39,7 @@ class Interval:
 
 
 def clip_weights(clips: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
-    """How often each mixture counts when the test clips are drawn with replacement.
+    """Number of times that each mixture counts when the test clips are drawn with replacement.
 
     Args:
         clips: ids of the clips in M mixtures of N sources, `[M, N]`; or several such lists, `[..., M, N]`, which share the

@@ -13,13 +13,13 @@ from contav_lib.methods.contav import WITHOUT_CROSSSDC
 Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
 Seeds = int | Sequence[int]  # how many (0, 1, ...), or which
-Rows = dict[str, dict[str, Any]]  # settings by what a reader calls them
+NamedSettings = dict[str, dict[str, Any]]  # settings by what a reader calls them
 
 DISTILLATION: dict[str, Any] = dict(method="contav", **WITHOUT_CROSSSDC)
 FIRST_TASK = tuple(MUSIC_ORDER[:5])
-SEPARATORS = ("iquery", "coseparation", "soundofpixels")
+THREE_SEPARATORS = ("iquery", "coseparation", "soundofpixels")
 # Notebooks 03 and 04: with no help, with a small memory, with what ContAV-Sep adds to it, and with all old clips kept.
-FOUR_TASKS: Rows = {
+FOUR_TASKS: NamedSettings = {
     "fine-tuning": dict(method="finetune"),
     "replay": dict(method="replay"),
     "distillation only": DISTILLATION,
@@ -33,14 +33,14 @@ def single_task(profile: str, seeds: Seeds) -> Plan:
 
     On `lab` longer than a task among four: here nothing else is to be learned in the time.
     """
-    rows: Rows = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
+    rows: NamedSettings = {"aligned motion": dict(motion="aligned"), "whole-video motion": dict(motion="whole")}
     longer = dict(steps=1000) if profile == "lab" else {}
     return over_seeds(profile, seeds, rows, method="finetune", classes=FIRST_TASK, tasks=1, **longer)
 
 
 def other_separators(profile: str) -> Plan:
     """Notebook 05: ContAV-Sep in each separator, once each; what seeds decide is read from `contav compare`."""
-    return over_seeds(profile, 1, {name: dict(separator=name) for name in SEPARATORS}, method="contav")
+    return over_seeds(profile, 1, {name: dict(separator=name) for name in THREE_SEPARATORS}, method="contav")
 
 
 def of_notebooks(profile: str, seeds: Seeds) -> list[Config]:

@@ -126,7 +126,7 @@ class Result:
         return load_separator(self._checkpoint(task), device)
 
     def prototypes(self, task: int = -1, device: torch.device | str = "cpu") -> Prototypes:
-        """What the classes learned up to a task (the last one by default) look like.
+        """Prototypes of the classes learned up to a task (the last one by default).
 
         Raises:
             StorageError: the checkpoint is missing, damaged, or from a version that kept none.
@@ -154,7 +154,7 @@ class Result:
 
 
 def checkpoint_file(folder: Path, task: int) -> Path:
-    """Where a result's folder holds the separator after a task (from 0)."""
+    """Path in a result's folder of the separator after a task (from 0)."""
     return folder / "checkpoints" / f"task_{task + 1}.safetensors"
 
 

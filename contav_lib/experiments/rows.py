@@ -9,7 +9,7 @@ from contav_lib.config import Config
 from contav_lib.methods import Variant, all_methods, method_class
 from contav_lib.separators import separator_class
 
-Settings = tuple[tuple[str, Any], ...]
+Pairs = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Row:
 
     method: str
     exemplars: int
-    settings: Settings = ()
+    settings: Pairs = ()
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Row:
         return ", ".join([method.title + memory, *(f"{name}={value}" for name, value in self.settings)])
 
 
-def as_pairs(settings: Mapping[str, Any]) -> Settings:
+def as_pairs(settings: Mapping[str, Any]) -> Pairs:
     """Settings as a `Row` has them."""
     return tuple(sorted((name, tuple(value) if isinstance(value, list) else value) for name, value in settings.items()))
 

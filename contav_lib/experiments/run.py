@@ -93,7 +93,7 @@ def experiment_lock(folder: Path) -> Iterator[None]:
 
 
 def is_finished(config: Config) -> bool:
-    """Whether the result of these settings is stored, whole and readable."""
+    """Return whether the result of these settings is stored, whole and readable."""
     folder = paths.runs() / config.name
     try:
         scores = read_scores(folder / "matrix.json")
@@ -116,7 +116,7 @@ def _stored_settings(folder: Path) -> dict:
 
 
 def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:
-    """How many tasks, from the first on, have a whole checkpoint of the separator that is meant, with their classes."""
+    """Number of tasks, from the first on, that have a whole checkpoint of the separator that is meant, with their classes."""
     settings = _without_widths({**settings_of(separator_class(config.separator)), **config.separator_settings})
     classes: list[str] = []
     for number, task in enumerate(tasks):
@@ -193,7 +193,7 @@ class Experiment:
             return make_separator(self.config, len(task.seen), self.setup.corpus), method
 
     def _prototypes(self, task: Task) -> Prototypes:
-        """What the classes look like: the new ones by this task's training clips, the old ones as they were."""
+        """Prototypes of the classes: the new ones by this task's training clips, the old ones as they were."""
         first = len(task.seen) - len(task.classes)
         train = self.setup.train
         new = [clip for clip in task.clips if train.classes[clip] >= first]  # joint training has old clips, too
@@ -235,7 +235,7 @@ class Experiment:
         write_json(self.folder / "matrix.json", self.scores)  # last: it says how many tasks are measured
 
     def _memory_bytes(self, task: Task) -> int:
-        """What is kept from the past when a task begins: remembered clips with their features, and the method's state."""
+        """Bytes kept from the past when a task begins: remembered clips with their features, and the method's state."""
         store = self.setup.train
         old = [clip for clip in task.clips if store.classes[clip] not in task.classes]  # joint training keeps all
         state: dict[str, torch.Tensor] = {}
@@ -244,7 +244,7 @@ class Experiment:
         return sum(map(store.nbytes, [*task.memory, *old])) + sum(tensor.nbytes for tensor in state.values())
 
     def _stored_scores(self) -> tuple[dict, dict]:
-        """What an interrupted run measured of the tasks whose checkpoints are there; nothing, for a new one."""
+        """Scores that an interrupted run measured of the tasks whose checkpoints are there; none, for a new one."""
         nothing = (
             no_scores(self.tasks),
             mixture_scores.no_mixture_scores([self._named(mixtures) for mixtures in self.setup.task_mixtures]),

@@ -2,12 +2,12 @@
 
 contav search --profile lab
 
-Every try learns the first two tasks twice, with a memory of one clip a class and two seeds that no reported result uses; its
-score is the SDR on validation mixtures over all 10 classes after the last task, mean of the two. (One run alone may be dB off:
-it would choose luck.) What is chosen stands on the profile's page (`contav_lib/profiles`); rows without memory use it, too
-(`--exemplars 0` searches without). Methods without `tries` have no settings of their own. "distillation only" is ContAV-Sep
-without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep fares with the weights of its paper:
-`contav study terms`.
+Every try learns the first ten classes of the data twice, in two tasks, with a memory of one clip a class and two seeds that no
+reported result uses; its score is the SDR on validation mixtures over all of these classes after the last task, mean of the
+two. (One run alone may be dB off: it would choose luck.) What is chosen stands on the profile's page (`contav_lib/profiles`);
+rows without memory use it, too (`--exemplars 0` searches without). Methods without `tries` have no settings of their own.
+"distillation only" is ContAV-Sep without CrossSDC: the control has as many tries as what it is held against. How ContAV-Sep
+fares with the weights of its paper: `contav study terms`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from contav_lib.config import Config
-from contav_lib.datasets.minimusic import MUSIC_ORDER
+from contav_lib.datasets.load import load_data
 from contav_lib.evaluation.evaluate import validation_sdr
 from contav_lib.experiments.plans import over_seeds, run_plan
 from contav_lib.experiments.result import Result
@@ -25,10 +25,11 @@ from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.devices import cpu_threads
-from contav_lib.utils.registry import find_by_name
+from contav_lib.utils.registry import find_by_name, open_dataset
 
 SEEDS = (100, 101)
-COMMON = dict(tasks=2, classes=tuple(MUSIC_ORDER[:10]), test_mixtures=1)
+COMMON: dict[str, Any] = dict(tasks=2, test_mixtures=1)
+CLASSES = 10  # that are learned, at most
 MIXTURES = 200  # validation mixtures a score is the mean of
 
 NOISE = 0.5  # dB within which two tries are taken as equal: luck moves a score by that much, and at times by more
@@ -55,24 +56,44 @@ def search_grid(with_memory: bool = True) -> Tries:
     return grid
 
 
-def search(rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1) -> pd.DataFrame:
+def search(
+    rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1, data: str = ""
+) -> pd.DataFrame:
     """One line a try, the best of each row of `search_grid` first: `method`, `validation_sdr` in dB, `chosen`, `settings`.
 
     Chosen is a row's first try, in the order of the grid, whose score is within `NOISE` of the row's best.
 
+    Args:
+        rows: names in `search_grid`.
+        profile: whose settings the tries change.
+        separator: which separator learns.
+        exemplars: remembered clips a class.
+        data: as `Config.data`; "" for the profile's.
+
     Raises:
-        ValueError: a name with no tries.
+        ValueError: a name with no tries, or a setting or data that `Config.profile` or `load_data` refuse.
     """
     grid = search_grid()
     tries = [(name, settings) for name in rows for settings in find_by_name(grid, name, "search for method")]
     of_tries = {place: {"method": name, **settings} for place, (name, settings) in enumerate(tries)}
-    results = run_plan(over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **COMMON))
+    common = COMMON | ({"data": data} if data else {})
+    common["classes"] = first_classes(Config.profile(profile, **common))
+    results = run_plan(over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **common))
     means = [np.mean([score(run) for run in runs]) for runs in results.values()]
     table = pd.DataFrame({"method": [name for name, _ in tries], "validation_sdr": means})
     near = table["validation_sdr"] >= table.groupby("method")["validation_sdr"].transform("max") - NOISE
     table["chosen"] = near & ~table[near].duplicated("method").reindex(table.index, fill_value=True)
     table["settings"] = [settings for _, settings in tries]
     return table.sort_values(["method", "validation_sdr"], ascending=[True, False], ignore_index=True)
+
+
+def first_classes(config: Config) -> tuple[str, ...]:
+    """First `CLASSES` classes of a config's data, in the order of learning."""
+    classes = open_dataset(config.data).classes
+    if not classes:  # only the clips tell
+        corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
+        classes = corpus.classes
+    return tuple(classes[:CLASSES])
 
 
 def score(result: Result) -> float:

@@ -1,4 +1,4 @@
-"""All that follows from an experiment's settings before anything is learned: data, order, tasks, banks, fixed mixtures."""
+"""All that follows from an experiment's settings before anything is learned: data, order, tasks, stores, fixed mixtures."""
 
 import sys
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ TEST_SEED = 1_000_003  # fixed mixtures depend on this and their classes, never 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """An experiment made ready, derived once; make one with `Setup.build`. Banks and mixtures are made when first asked for.
+    """An experiment made ready, derived once; make one with `Setup.build`. Stores and mixtures are made when first asked for.
 
     Attributes:
         config: the settings.
@@ -34,7 +34,7 @@ class Setup:
         listed: the classes in the order of the data or of `Config.classes`, whatever the order of learning.
         classes: the classes in the order of learning; a class's number is its place here.
         tasks: labels by task.
-        device: where the banks lie.
+        device: where the stores lie.
     """
 
     config: Config
@@ -44,13 +44,17 @@ class Setup:
     tasks: list[list[str]]
     device: torch.device | str
 
+    def __repr__(self) -> str:
+        sizes = [len(task) for task in self.tasks]
+        return f"Setup({self.config.name!r}, {self.corpus}, classes={len(self.classes)}, tasks={sizes}, device='{self.device}')"
+
     @classmethod
     def build(cls, config: Config, device: torch.device | str = "cpu", corpus: Corpus | None = None) -> "Setup":
         """Load the data of an experiment and order them.
 
         Args:
             config: the settings.
-            device: for the banks of clips.
+            device: for the stores of clips.
             corpus: its data, where they are loaded already.
 
         Raises:
@@ -70,20 +74,20 @@ class Setup:
     @cached_property
     def train(self) -> ClipStore:
         """The training clips."""
-        return self.bank("train")
+        return self.store("train")
 
     @cached_property
     def validation(self) -> ClipStore:
         """The validation clips."""
-        return self.bank("validation")
+        return self.store("validation")
 
     @cached_property
     def test(self) -> ClipStore:
         """The test clips."""
-        return self.bank("test")
+        return self.store("test")
 
-    def bank(self, split: str) -> ClipStore:
-        """A new bank of the clips of a split (one of `SPLITS`)."""
+    def store(self, split: str) -> ClipStore:
+        """A new store of the clips of a split (one of `SPLITS`)."""
         numbers = {label: number for number, label in enumerate(self.classes)}
         clips = with_visual_noise(self.corpus.select(split, self.listed), self.config.visual_noise)
         if not clips:
@@ -95,7 +99,7 @@ class Setup:
 
     @cached_property
     def schedule(self) -> list[Task]:
-        """The tasks; their clips are places in the bank of training clips."""
+        """The tasks; their clips are places in the store of training clips."""
         choice = self.config.exemplar_choice
         return self._schedule(choice, None if choice == "random" else self.train.clip_descriptors().numpy())
 
@@ -121,19 +125,19 @@ class Setup:
         mix = self.mix_task if self.config.select_on == "new" else self.mix_seen
         return [mix(self.validation, task, self.config.validation_mixtures) for task in range(len(self.tasks))]
 
-    def mix_task(self, bank: ClipStore, task: int, count: int) -> MixtureSpec:
-        """Fixed mixtures of one task's own classes, from a bank of any split."""
-        return self._mix(bank, self.tasks[task], count, TEST_SEED + task)
+    def mix_task(self, store: ClipStore, task: int, count: int) -> MixtureSpec:
+        """Fixed mixtures of one task's own classes, from a store of any split."""
+        return self._mix(store, self.tasks[task], count, TEST_SEED + task)
 
-    def mix_seen(self, bank: ClipStore, task: int, count: int) -> MixtureSpec:
-        """Fixed mixtures across all classes seen up to a task, from a bank of any split."""
+    def mix_seen(self, store: ClipStore, task: int, count: int) -> MixtureSpec:
+        """Fixed mixtures across all classes seen up to a task, from a store of any split."""
         seen = [label for part in self.tasks[: task + 1] for label in part]
-        return self._mix(bank, seen, count, TEST_SEED + 100 + task)
+        return self._mix(store, seen, count, TEST_SEED + 100 + task)
 
-    def _mix(self, bank: ClipStore, labels: Sequence[str], count: int, seed: int) -> MixtureSpec:
+    def _mix(self, store: ClipStore, labels: Sequence[str], count: int, seed: int) -> MixtureSpec:
         # In the order of the list: the same classes make the same mixtures in any order of learning.
         numbers = [self.classes.index(label) for label in sorted(labels, key=self.listed.index)]
-        return fixed_mixtures(bank, numbers, count, seed, self.config.num_sources)
+        return fixed_mixtures(store, numbers, count, seed, self.config.num_sources)
 
     def _schedule(self, choice: str, features: np.ndarray | None = None) -> list[Task]:
         config = self.config

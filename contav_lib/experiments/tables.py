@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from contav_lib.evaluation.intervals import SIGNIFICANCE, Interval, clip_weights, holm, interval, resampled_means
-from contav_lib.evaluation.metrics import SCORES
+from contav_lib.evaluation.metrics import SCORES, TITLES
 from contav_lib.evaluation.mixture_scores import MixtureScores
 from contav_lib.evaluation.task_matrix import backward_transfer, forgetting
 from contav_lib.experiments.result import Result
@@ -16,16 +16,10 @@ from contav_lib.experiments.rows import paper_scores
 
 Name = TypeVar("Name", bound=Hashable)  # what a method is called in a table
 
-SUMMARY = {
-    "sdr": "SDR",
-    "sir": "SIR",
-    "sar": "SAR",
-    "sdr_improvement": "SDR improvement",
-    "forgetting": "forgetting",
-    "backward_transfer": "backward transfer",
-}
-
 MATRIX_MEASURES = {"forgetting": forgetting, "backward_transfer": backward_transfer}
+
+SUMMARY = {name: TITLES[name] for name in ("sdr", "sir", "sar", "sdr_improvement")}
+SUMMARY |= {name: name.replace("_", " ") for name in MATRIX_MEASURES}
 
 PAPER = "paper, MUSIC-21: SDR / SIR / SAR"  # other data, other sizes: for orientation only
 

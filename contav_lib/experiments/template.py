@@ -103,7 +103,7 @@ class ClassSpectrum(torch.nn.Module):
 
 
 def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides: Any) -> pd.DataFrame:
-    """What class spectra score on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
+    """Scores of class spectra on the mixtures that methods are tested on, after the last task: the rows of `TEMPLATES`.
 
     Args:
         profile, overrides: as for `Config.profile`: whose data and mixtures.
@@ -116,7 +116,7 @@ def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides
     scores: dict[str, list[dict[str, float]]] = {name: [] for name in TEMPLATES}
     for number, seed in enumerate(which_seeds(seeds)):
         setup = Setup.build(config := Config.profile(profile, **overrides, method="replay", seed=seed))
-        store = setup.bank(split)
+        store = setup.store(split)
         mixtures = setup.mix_seen(store, config.tasks - 1, config.test_mixtures * config.tasks)
         for name, (others, of_exemplars) in TEMPLATES.items():
             if of_exemplars or number == 0:  # all other spectra are the same for every seed

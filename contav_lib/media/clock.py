@@ -40,7 +40,7 @@ class Clock:
         return max(time, 0.0)
 
     def _is_filled(self, start: float, end: float) -> bool:
-        """Whether the other stream goes on between two time stamps."""
+        """Return whether the other stream goes on between two time stamps."""
         with opened(self._path) as container:
             others = [stream for stream in container.streams if stream.type == self._other]
             packets = container.demux(others[0]) if others else ()

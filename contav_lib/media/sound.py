@@ -111,7 +111,7 @@ def _blocks(path: str | Path, stream, rate: int) -> Iterator[np.ndarray]:
 
 
 def _converted(resampler, frame) -> list[np.ndarray]:
-    """What comes out when `frame` goes in; None brings the rest. Without a resampler, nothing does."""
+    """Return what comes out when `frame` goes in; None brings the rest. Without a resampler, nothing does."""
     blocks = resampler.resample(frame) if resampler else []
     return [block.to_ndarray() for block in blocks if block is not None]
 

@@ -1,7 +1,7 @@
 """The frozen old model that many methods listen to."""
 
 import copy
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 
@@ -9,9 +9,11 @@ from contav_lib.losses import mask_distillation
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput
 from contav_lib.utils.devices import mixed_precision
+from contav_lib.utils.shapes import repr_with_shapes
 
 
-class TeacherOutput(NamedTuple):
+@dataclass
+class TeacherOutput:
     """Teacher outputs for the K old-class sources of a batch."""
 
     places: torch.Tensor  # [K], where these sources are among the B * N
@@ -19,6 +21,9 @@ class TeacherOutput(NamedTuple):
     features: dict[str, torch.Tensor]  # [K, D] by name
     attention: list[torch.Tensor]  # [K, heads, L] each
     intermediate: list[torch.Tensor]  # [R, ...] each, of the R mixtures that hold such a source
+
+    def __repr__(self) -> str:
+        return repr_with_shapes(self)
 
 
 class Teacher:

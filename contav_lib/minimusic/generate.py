@@ -25,6 +25,7 @@ from contav_lib.minimusic.composition import INSTRUMENTS, Score, compose
 from contav_lib.minimusic.drawing import draw
 from contav_lib.minimusic.specimen import Specimen, draw_specimen
 from contav_lib.minimusic.synth import RATE, render
+from contav_lib.utils.registry import CLIPS_PER_CLASS
 from contav_lib.utils.storage import StorageError, read_json, sweep, write_json
 from contav_lib.utils.workers import sigterm_as_interrupt
 
@@ -39,7 +40,7 @@ TRAINING_SPECIMENS = 12  # specimens of a class in training: three clips each of
 
 def make_mini(
     root: Path,
-    counts: tuple[int, int, int] = (36, 6, 8),
+    counts: tuple[int, int, int] = CLIPS_PER_CLASS,
     seed: int = 0,
     workers: int | None = None,
     progress: bool = True,
@@ -189,7 +190,7 @@ def _card(root: Path, counts: tuple[int, int, int], seed: int) -> dict:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make MiniMUSIC, the embedded data set.")
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--counts", type=int, nargs=3, default=(36, 6, 8), metavar=("TRAIN", "VALIDATION", "TEST"))
+    parser.add_argument("--counts", type=int, nargs=3, default=CLIPS_PER_CLASS, metavar=("TRAIN", "VALIDATION", "TEST"))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     try:

@@ -77,7 +77,7 @@ class Toy(Player):
         )
 
     def _place(self, own: np.random.Generator) -> tuple[float, float, float]:
-        """Where the toy's middle is, and its angle."""
+        """Place of the toy's middle, and its angle."""
         x = own.uniform(68, 92)
         if self.pose == "table":
             return 80, own.uniform(84, 100), own.uniform(-5, 5)

@@ -41,7 +41,7 @@ class Drawings:
     pitch: torch.Tensor  # [K, n]: mean pitch of what sounds, in octaves from middle C; NaN in silence
 
 
-def moments(score: Score, frame_rate: float) -> np.ndarray:
+def music_of(score: Score, frame_rate: float) -> np.ndarray:
     """Music of a score from one picture to the next: `[3, n]`, onset and loudness (0 to 1) and pitch (octaves)."""
     end = np.arange(round(score.duration * frame_rate))[:, None] / frame_rate
     notes = np.array([(note.start, note.start + note.duration, note.pitch, note.velocity) for note in score.notes]).T
@@ -54,10 +54,10 @@ def moments(score: Score, frame_rate: float) -> np.ndarray:
 
 
 def draw_clip(toy: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one clip of a toy: small pictures `[n, 60, 80, 3]` uint8, and its moments `[3, n]`."""
+    """Draw one clip of a toy: small pictures `[n, 60, 80, 3]` uint8, and its music `[3, n]`."""
     frames, score = draw_toy(toy, seed, _SECONDS, _FRAME_RATE)
     pictures = tiny.shrink(torch.from_numpy(frames)) * 255
-    return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), moments(score, _FRAME_RATE)
+    return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).numpy(), music_of(score, _FRAME_RATE)
 
 
 def draw_clips(toys: int, per_toy: int) -> Drawings:

@@ -1,4 +1,4 @@
-"""What a separator is given: spectrogram sizes, a batch of mixtures, and the specification of what is mixed."""
+"""Input of a separator: spectrogram sizes, a batch of mixtures, and the specification of what is mixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -120,7 +120,7 @@ class ClipStore:
             yield self.batch(spec[first : first + size], keep_waveforms=keep_waveforms)
 
     def clip_descriptors(self) -> torch.Tensor:
-        """How each clip looks and sounds, `[clips, D]`, for choosing exemplars; no separator is asked.
+        """Describe how each clip looks and sounds, `[clips, D]`, for choosing exemplars; no separator is asked.
 
         The mean object feature and the mean log-frequency spectrum of a few random crops, each of unit length.
         """

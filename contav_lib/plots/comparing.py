@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import SCORE_NAMES, Results, line_with_band, looks
+from contav_lib.plots.learning import Results, line_with_band, row_styles
 from contav_lib.plots.signals import BLUE
 
 
@@ -34,13 +35,13 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
 
 
 def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
-    """How well old tasks are kept (across) against how well new ones are learned (up): a small dot a seed, a large mean.
+    """Plot how well old tasks are kept (across) and new ones are learned (up): a small dot a seed, a large mean.
 
     Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
     there most methods have nothing to add yet. Experiments have two tasks or more.
     """
     figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    drawn = looks(results)
+    drawn = row_styles(results)
     for name, runs in results.items():
         matrices = [run.matrix(score) for run in runs]
         old = np.array([matrix[-1, :-1].mean() for matrix in matrices])
@@ -49,8 +50,8 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
         ax.scatter(old, new, s=12, color=colour, alpha=0.5, marker=marker)
         ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
     ax.set(
-        xlabel=f"old tasks at the end: {SCORE_NAMES[score]}, dB (stability)",
-        ylabel=f"new tasks when learned: {SCORE_NAMES[score]}, dB (plasticity)",
+        xlabel=f"old tasks at the end: {TITLES[score]}, dB (stability)",
+        ylabel=f"new tasks when learned: {TITLES[score]}, dB (plasticity)",
     )
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -67,7 +68,7 @@ def against_memory(
         scores: one panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
-    drawn = looks({name: next(iter(by_size.values())) for name, by_size in results.items()})
+    drawn = row_styles({name: next(iter(by_size.values())) for name, by_size in results.items()})
     sizes = sorted({size for by_size in results.values() for size in by_size})
     for ax, score in zip(axes[0], scores, strict=True):
         for name, by_size in results.items():
@@ -75,7 +76,7 @@ def against_memory(
             values = [np.array([run.summary()[score] for run in by_size[size]]) for size in at]
             line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], marker="o", label=name)
         ax.set_xticks(range(len(sizes)), sizes)
-        ax.set(xlabel="exemplars a class", ylabel=f"{SCORE_NAMES[score]} over all classes, dB")
+        ax.set(xlabel="exemplars a class", ylabel=f"{TITLES[score]} over all classes, dB")
         ax.grid(alpha=0.3)
     axes[0, 0].legend(frameon=False)
     return figure

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import variant_of
 from contav_lib.methods import method_class
@@ -18,15 +19,14 @@ from contav_lib.plots.signals import LINE_COLOURS
 
 Results = Mapping[str, Sequence[Result]]  # experiments by method, one a seed
 _MARKERS = "osD^vPX"
-SCORE_NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
 _NOTHING = "#E4E4E4"  # grey, where nothing was measured
 _A_ROW = 5  # matrices side by side that can still be read
 _MANY = 8  # more classes at an axis need small letters and thin lines
 
 
-class Look(NamedTuple):
-    """How a row of results is drawn.
+class RowStyle(NamedTuple):
+    """Style of a row of results.
 
     Attributes:
         colour: of its method, or of the control that it is.
@@ -96,12 +96,12 @@ def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
 
 def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", "sar")) -> Figure:
     """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3), a panel a score."""
-    drawn = looks(results)
+    drawn = row_styles(results)
     figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, drawn)
-        ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} over all seen classes, dB")
+        ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} over all seen classes, dB")
     if len(results) > 5:  # a long legend has no room among the lines
         axes[0, -1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
     else:
@@ -113,9 +113,9 @@ def course_of_task(results: Results, task: int = 0, score: str = "sdr") -> Figur
     """Scores of a task's own test mixtures after it and each later task: a column, from 0, of the task matrix."""
     figure, ax = plt.subplots(figsize=(6.4, 3.3), layout="constrained")
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
-    _lines(ax, columns, looks(results))
+    _lines(ax, columns, row_styles(results))
     ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
-    ax.set(xlabel="tasks learned", ylabel=f"{SCORE_NAMES[score]} on task {task + 1}, dB")
+    ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} on task {task + 1}, dB")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
@@ -128,7 +128,7 @@ def seeds_side_by_side(results: Results, scores: Sequence[str] = ("sdr", "forget
         scores: keys of `Result.summary()`, a panel each.
     """
     figure, axes = plt.subplots(1, len(scores), figsize=(4.6 * len(scores), 3.4), layout="constrained", squeeze=False)
-    places, drawn = np.arange(len(results)), looks(results)
+    places, drawn = np.arange(len(results)), row_styles(results)
     for ax, score in zip(axes[0], scores, strict=True):
         values = np.array([[run.summary()[score] for run in runs] for runs in results.values()])
         ax.plot(places, values, color="#BBBBBB", linewidth=0.8, zorder=1)
@@ -137,7 +137,7 @@ def seeds_side_by_side(results: Results, scores: Sequence[str] = ("sdr", "forget
             ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
             ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
         ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
-        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{SCORE_NAMES.get(score, score)}, dB")
+        ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{TITLES.get(score, score)}, dB")
         ax.grid(axis="y", alpha=0.3)
     return figure
 
@@ -176,7 +176,7 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
 
 
 def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figure:
-    """Which rows count as positives for which: one panel a rule, a filled square for a positive.
+    """Plot which rows count as positives for which: one panel a rule, a filled square for a positive.
 
     Args:
         matrices: by title, bool `[R, R]`.
@@ -221,7 +221,7 @@ def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] =
     return figure
 
 
-def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look]) -> None:
+def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, RowStyle]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
     for marker, (name, values) in zip(cycle(_MARKERS), columns.items(), strict=False):
         learned = range(1, values.shape[1] + 1)
@@ -230,15 +230,15 @@ def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, Look
     ax.grid(alpha=0.3)
 
 
-def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], look: Look, **style) -> None:
+def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], row: RowStyle, **style) -> None:
     """A line over the means at the places `at`, a band over all; `values`: those of the seeds, by place."""
     mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
-    ax.plot(at, mean, "--" if look.memory else "-", color=look.colour, **style)
-    ax.fill_between(at, low, high, color=look.colour, alpha=0.12, linewidth=0)
+    ax.plot(at, mean, "--" if row.memory else "-", color=row.colour, **style)
+    ax.fill_between(at, low, high, color=row.colour, alpha=0.12, linewidth=0)
 
 
-def looks(results: Results) -> dict[str, Look]:
-    """Look of every row: a method keeps its colour in every figure; where all would look the same, colours tell rows apart.
+def row_styles(results: Results) -> dict[str, RowStyle]:
+    """Styles of all rows: a method keeps its colour in every figure; where all would look the same, colours tell rows apart.
 
     The methods' colours can be told apart with any kind of colour vision as far as so many can be.
     """
@@ -247,8 +247,8 @@ def looks(results: Results) -> dict[str, Look]:
         config = runs[0].config
         method, variant = method_class(config["method"]), variant_of(config)
         colour = (variant.colour if variant else "") or method.colour
-        found[name] = Look(colour, config["exemplars"] > method.exemplars)
+        found[name] = RowStyle(colour, config["exemplars"] > method.exemplars)
     if len(found) > 1 and len(set(found.values())) == 1:
         colours = cycle(LINE_COLOURS + OTHER_COLOURS)
-        found = {name: look._replace(colour=next(colours)) for name, look in found.items()}
+        found = {name: row._replace(colour=next(colours)) for name, row in found.items()}
     return found

@@ -46,7 +46,7 @@ def film_strip(frames: torch.Tensor, frame_rate: float, count: int = 8) -> Figur
 
 
 def heat_over_frames(heat: Mapping[str, torch.Tensor], frames: torch.Tensor, window: tuple[int, int]) -> Figure:
-    """Where a sound comes from, laid over the pictures: one row a sound, one column a moment, in the same colours.
+    """Plot where a sound comes from, over the pictures: one row a sound, one column a moment, in the same colours.
 
     Args:
         heat: by row title, `[n, rows, columns]` in 0 .. 1, as `SoundOfPixels.where` gives it.
@@ -74,7 +74,7 @@ def heat_over_frames(heat: Mapping[str, torch.Tensor], frames: torch.Tensor, win
 
 
 def _edges(length: int, window: int, places: int) -> tuple[float, float]:
-    """Where the first cell begins and the last one ends, so that each has its window's middle in its own middle."""
+    """Places where the first cell begins and the last one ends, so that each has its window's middle in its own middle."""
     half = (length - window) / (places - 1) / 2 if places > 1 else window / 2
     return window / 2 - half, length - window / 2 + half
 
@@ -182,7 +182,7 @@ def maps(channels: torch.Tensor, columns: int = 8) -> Figure:
 
 
 def schedule(tasks: Sequence[Task], labels: Sequence[str]) -> Figure:
-    """What is trained on at each task: all clips of the new classes, exemplars of the old ones, nothing of the rest.
+    """Plot what each task is trained on: all clips of the new classes, exemplars of the old ones, none of the rest.
 
     Args:
         tasks: from `make_schedule`.

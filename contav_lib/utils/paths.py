@@ -1,4 +1,4 @@
-"""Where generated data and results lie; what comes with the kit lies beside the code that reads it."""
+"""Places of generated data and results; what comes with the kit lies beside the code that reads it."""
 
 import os
 from pathlib import Path

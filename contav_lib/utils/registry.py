@@ -90,7 +90,7 @@ METHODS = Registry("method", "contav_lib.methods")
 
 
 def encoder_parts(encoder: str) -> dict[str, tuple[Any, str]]:
-    """Which class does which of an encoder's jobs, `crop`, `objects` and `motion`, and the place that it is told; as written.
+    """Classes that do an encoder's jobs, `crop`, `objects` and `motion`, each with the place that it is told; as written.
 
     The name is that of one encoder, "tiny", or of parts that share the jobs: "clip+videomae", "owlv2+clip+videomae". Behind a
     colon stands a place, where a part must be told where its weights lie: "clip:<folder>+videomae". Of several parts that can
@@ -119,7 +119,7 @@ def encoder_parts(encoder: str) -> dict[str, tuple[Any, str]]:
 
 
 def encoder_widths(encoder: str) -> dict[str, int]:
-    """How many values the features have, as far as the classes of an encoder's parts say: `object_dim`, `motion_dim`."""
+    """Number of values that the features have, as far as the classes of an encoder's parts say: `object_dim`, `motion_dim`."""
     parts = encoder_parts(encoder)
     named = {"object_dim": parts["objects"][0], "motion_dim": parts["motion"][0]}
     return {name: getattr(part, name) for name, part in named.items() if hasattr(part, name)}
@@ -138,7 +138,10 @@ def encoder_with_versions(encoder: str) -> str:
     )
 
 
-def open_dataset(data: str, clips_per_class: tuple[int, int, int] = (36, 6, 8)) -> Any:
+CLIPS_PER_CLASS = (36, 6, 8)  # training, validation and test clips that are generated, where nothing else is asked for
+
+
+def open_dataset(data: str, clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS) -> Any:
     """The `Dataset` that `data` means: a registered name ("mini"), "name:place", or the path of a folder of videos.
 
     Raises:

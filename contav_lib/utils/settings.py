@@ -1,4 +1,4 @@
-"""What a setting may be: one vocabulary for the settings of experiments, of methods and of separators."""
+"""Rules of what a setting may be: one vocabulary for the settings of experiments, of methods and of separators."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields

@@ -41,7 +41,7 @@ class Workers(ProcessPoolExecutor):
         return job
 
     def reports(self) -> Iterator[Any]:
-        """What jobs have said by `report` since the last call."""
+        """Return what jobs have said by `report` since the last call."""
         while not self._from_workers.empty():
             yield self._from_workers.get()
 

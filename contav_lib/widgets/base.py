@@ -1,4 +1,4 @@
-"""What all widgets share: the files in `static/`, results or their folders, and a base class that trusts no page."""
+"""Common parts of all widgets: the files in `static/`, results or their folders, a base class that trusts no page."""
 
 import logging
 from collections.abc import Callable
@@ -92,7 +92,7 @@ class PageWidget(anywidget.AnyWidget):
         _LOG.warning("%s ignored what its page sent: %s (%s)", type(self).__name__, shortened(message), why)
 
     def _fallback(self) -> dict[str, Any]:
-        """What is shown where no widget can live, such as a notebook on the web, by mime type."""
+        """Return what is shown where no widget can live, such as a notebook on the web, by mime type."""
         return {}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:

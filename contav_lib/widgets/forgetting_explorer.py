@@ -13,11 +13,10 @@ from contav_lib.experiments.result import Result
 from contav_lib.training.history import Callback, Record
 from contav_lib.widgets.base import PageWidget, as_result, png, read
 
-NAMES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 LIVE = "this run"  # what a run is called that was not given a name
 
 
-class Player(Protocol):
+class ResultPlayer(Protocol):
     """Player of an example of a result, such as a `StemPlayer`."""
 
     def load_result(self, result: Result, example: int = 0, after: int | None = None) -> None:
@@ -66,9 +65,9 @@ class ForgettingExplorer(PageWidget):
     def __init__(
         self,
         results: Mapping[str, Result | Path | str] | Result | Path | str | None = None,
-        player: Player | None = None,
+        player: ResultPlayer | None = None,
     ):
-        super().__init__(_scores={name: NAMES[name] for name in metrics.SCORES})
+        super().__init__(_scores=dict(metrics.TITLES))
         self.player = player
         self._results: dict[str, Result] = {}
         named = {} if results is None else results if isinstance(results, Mapping) else {LIVE: results}
@@ -176,7 +175,11 @@ class ForgettingExplorer(PageWidget):
         from contav_lib import plots
 
         matrices = {name: self.matrix(name) for name in self._measured()}
-        return {"image/png": png(lambda: plots.task_matrices(matrices, NAMES[self.score]), dpi=80)} if matrices else {}
+        return (
+            {"image/png": png(lambda: plots.task_matrices(matrices, metrics.TITLES[self.score]), dpi=80)}
+            if matrices
+            else {}
+        )
 
 
 def _json(matrix: np.ndarray) -> list[list[float | None]]:

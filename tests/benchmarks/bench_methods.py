@@ -32,16 +32,16 @@ def training_step(name: str, profile: str, **settings: str) -> Callable[[], None
     """One step after another of task 4, as the trainer takes them; batches are made before."""
     config = Config.profile(profile, method=name, exemplars=int(name != "finetune"), device="cpu", **settings)
     setup = Setup.build(config)
-    bank, (*_, before, task) = setup.train, setup.schedule
+    store, (*_, before, task) = setup.train, setup.schedule
     torch.manual_seed(0)
     separator, method = make_separator(config, len(before.seen)), make_method(config)
     sampler, earlier = (
-        Sampler(bank, t.clips, t.memory, config.num_sources, config.memory_share, 0.0, config.gain, seed=t.index)
+        Sampler(store, t.clips, t.memory, config.num_sources, config.memory_share, 0.0, config.gain, seed=t.index)
         for t in (task, before)
     )
     method.begin_task(replace(before, index=0), separator)
     method.on_batch(earlier.batch(0, config.batch_size))
-    keeping = Sampler(bank, (), before.kept or before.clips, config.num_sources, None, 0.0, config.gain, seed=9)
+    keeping = Sampler(store, (), before.kept or before.clips, config.num_sources, None, 0.0, config.gain, seed=9)
 
     def remembered(number: int) -> Batch:
         return keeping.batch(number, config.batch_size)

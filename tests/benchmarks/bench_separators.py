@@ -18,11 +18,11 @@ import torch
 from yardstick import Yardstick, seconds
 
 from contav_lib.audio import loss_weights, ratio_masks
+from contav_lib.experiments.plans import THREE_SEPARATORS
 from contav_lib.mixtures.batch import Batch, SpectrogramSize
 from contav_lib.separators import separator_class
 
 MIXTURES, THREADS = 1, 1
-SEPARATORS = ("iquery", "coseparation", "soundofpixels")
 CLASSES, SOURCES = (5, 20, 100, 300), (2, 3, 4)
 Setting = tuple[str, int, int]  # separator, sources, classes
 TARGET = 1.3
@@ -106,7 +106,7 @@ def main() -> int:
     titles = [f"{classes} classes" for classes in CLASSES] + [f"{sources} sources" for sources in SOURCES[1:]]
     print(f"{'fastest of ' + str(options.rounds) + ' rounds':36}" + "".join(f"{title:>13}" for title in titles))
     grown = {}
-    for name in SEPARATORS:
+    for name in THREE_SEPARATORS:
         columns, yardstick = times(name, options.rounds)
         rows = {
             "seconds a step": [f"{column:.2f}" for column in columns],

@@ -69,10 +69,10 @@ def test_what_is_no_number_is_refused(four_directions):
         Prototypes.learn(*four_directions).recognise(torch.full((1, 6), float("nan")))
 
 
-def test_looks_are_means_of_unit_pictures(make_bank):
-    bank = make_bank(count=2, classes=2)
-    expected = [normalize(bank._objects.take(torch.tensor(k), torch.tensor(0), 4), dim=1).mean(0) for k in range(4)]
-    assert torch.allclose(bank.object_embeddings(), torch.stack(expected), atol=1e-6)
+def test_looks_are_means_of_unit_pictures(make_store):
+    store = make_store(count=2, classes=2)
+    expected = [normalize(store._objects.take(torch.tensor(k), torch.tensor(0), 4), dim=1).mean(0) for k in range(4)]
+    assert torch.allclose(store.object_embeddings(), torch.stack(expected), atol=1e-6)
 
 
 def test_a_result_keeps_them_unchanged_from_task_to_task(reference):

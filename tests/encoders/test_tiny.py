@@ -15,7 +15,7 @@ from contav_lib.encoders import tiny
 from contav_lib.media import read_frames, write_video
 from contav_lib.minimusic.composition import INSTRUMENTS, compose
 from contav_lib.minimusic.drawing import draw
-from contav_lib.minimusic.train_tiny import moments
+from contav_lib.minimusic.train_tiny import music_of
 from contav_lib.utils.storage import load_tensors
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def ways(encoder, tmp_path_factory) -> dict[str, list[list[Seen]]]:
         score = compose(label, rng, 4.0)
         write_video(path, np.zeros(11025), 11025, draw(score, rng), 8.0)
         frames = read_frames(path, 8.0)
-        music = torch.from_numpy(moments(score, 8.0)).float().unflatten(1, (-1, 2)).amax(2)
+        music = torch.from_numpy(music_of(score, 8.0)).float().unflatten(1, (-1, 2)).amax(2)
         return [Seen(sight.objects(frames[::8]), sight.motion(frames), music) for sight in sights.values()]
 
     ways = {name: [] for name in sights}

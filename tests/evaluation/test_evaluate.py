@@ -29,52 +29,52 @@ class Oracle(torch.nn.Module):
         return SeparatorOutput(self.masks[rows], {})
 
 
-def test_scores_of_all_mixtures_whatever_the_chunks(make_bank, monkeypatch):
-    bank = make_bank()
-    drawn = fixed_mixtures(bank, (0, 1, 2, 3), 5, seed=0)
-    masks = bank.batch(drawn).ratio_masks
-    scores = evaluate(Oracle(masks), bank, drawn)
+def test_scores_of_all_mixtures_whatever_the_chunks(make_store, monkeypatch):
+    store = make_store()
+    drawn = fixed_mixtures(store, (0, 1, 2, 3), 5, seed=0)
+    masks = store.batch(drawn).ratio_masks
+    scores = evaluate(Oracle(masks), store, drawn)
     assert tuple(scores) == SCORES and all(value.shape == (5, 2) for value in scores.values())
-    assert (scores["sdr"] > evaluate(Oracle(masks.flip(1)), bank, drawn)["sdr"]).all()
+    assert (scores["sdr"] > evaluate(Oracle(masks.flip(1)), store, drawn)["sdr"]).all()
     monkeypatch.setattr(ClipStore, "batches", partialmethod(ClipStore.batches, size=2))
-    again = evaluate(Oracle(masks), bank, drawn)
+    again = evaluate(Oracle(masks), store, drawn)
     assert all(torch.allclose(again[name], value, atol=1e-3) for name, value in scores.items())
-    assert validation_sdr(Oracle(masks), bank, drawn) == pytest.approx(scores["sdr"].mean().item(), abs=1e-3)
+    assert validation_sdr(Oracle(masks), store, drawn) == pytest.approx(scores["sdr"].mean().item(), abs=1e-3)
 
 
-def test_separated_waveforms_have_the_length_of_the_reconstruction(make_bank):
-    bank = make_bank()
-    batch = bank.batch(fixed_mixtures(bank, (0, 1), 2, seed=0), keep_waveforms=True)
-    heard = separate_batch(Oracle(batch.ratio_masks), batch, bank)
-    assert heard.shape == (2, 2, bank.spectrogram.hop * (bank.spectrogram.frames - 1))
+def test_separated_waveforms_have_the_length_of_the_reconstruction(make_store):
+    store = make_store()
+    batch = store.batch(fixed_mixtures(store, (0, 1), 2, seed=0), keep_waveforms=True)
+    heard = separate_batch(Oracle(batch.ratio_masks), batch, store)
+    assert heard.shape == (2, 2, store.spectrogram.hop * (store.spectrogram.frames - 1))
 
 
-def test_a_silent_crop_has_no_score(make_bank):
+def test_a_silent_crop_has_no_score(make_store):
     clips = [make_prepared(number, "banjo") for number in range(2)]
     clips[1].waveform.zero_()
-    bank = ClipStore(clips, {"banjo": 0}, SMALL)
-    drawn = fixed_mixtures(bank, (0,), 2, seed=0)
-    assert evaluate(Oracle(bank.batch(drawn).ratio_masks), bank, drawn)["sdr"].isnan().all()
+    store = ClipStore(clips, {"banjo": 0}, SMALL)
+    drawn = fixed_mixtures(store, (0,), 2, seed=0)
+    assert evaluate(Oracle(store.batch(drawn).ratio_masks), store, drawn)["sdr"].isnan().all()
 
 
-def test_validation_leaves_silence_out(make_bank, monkeypatch):
+def test_validation_leaves_silence_out(make_store, monkeypatch):
     """Also where all of a chunk is silent; where all of all is, there is no score."""
     clips = [make_prepared(number, f"class{number // 2}") for number in range(8)]
     for clip in clips[:4]:
         clip.waveform.zero_()
-    bank = ClipStore(clips, {f"class{number}": number for number in range(4)}, SMALL)
-    silent, loud = (fixed_mixtures(bank, classes, 2, seed=0) for classes in ((0, 1), (2, 3)))
+    store = ClipStore(clips, {f"class{number}": number for number in range(4)}, SMALL)
+    silent, loud = (fixed_mixtures(store, classes, 2, seed=0) for classes in ((0, 1), (2, 3)))
     both = MixtureSpec(*(torch.cat([vars(silent)[name], vars(loud)[name]]) for name in vars(silent)))
     monkeypatch.setattr(ClipStore, "batches", partialmethod(ClipStore.batches, size=2))
     alone, mixed, nothing = (
-        validation_sdr(Oracle(bank.batch(spec).ratio_masks), bank, spec) for spec in (loud, both, silent)
+        validation_sdr(Oracle(store.batch(spec).ratio_masks), store, spec) for spec in (loud, both, silent)
     )
     assert mixed == alone and isnan(nothing)
 
 
-def test_ablations_change_the_picture_and_nothing_else(make_bank):
-    bank = make_bank()
-    batch = bank.batch(fixed_mixtures(bank, (0, 1, 2), 3, seed=0))
+def test_ablations_change_the_picture_and_nothing_else(make_store):
+    store = make_store()
+    batch = store.batch(fixed_mixtures(store, (0, 1, 2), 3, seed=0))
     assert VISUAL_ABLATIONS["everything given"] is None
     changed = {
         "object swapped": ["object"],

@@ -330,3 +330,10 @@ def test_only_what_is_asked_for_is_made(home, tiny):
     assert not {"train", "validation", "task_mixtures", "selection_mixtures"} & vars(setup).keys()
     with pytest.raises(FrozenInstanceError):
         setup.tasks = []
+
+
+def test_a_setup_and_its_corpus_are_shown_in_one_line(home, tiny):
+    setup = Setup.build(tiny())
+    corpus = "Corpus(clips=28, classes=4, unusable=0, audio_rate=11025)"
+    assert repr(setup.corpus) == corpus
+    assert repr(setup) == f"Setup({tiny().name!r}, {corpus}, classes=4, tasks=[2, 2], device='cpu')"

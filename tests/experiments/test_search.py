@@ -4,6 +4,7 @@ import pytest
 
 from contav_lib import Config
 from contav_lib.cli import main
+from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.experiments import search as searching
 from contav_lib.mixtures.clip_store import ClipStore
 
@@ -15,8 +16,9 @@ SIZES = dict(frames=16, bins=64, width=4, mask_dim=8, hidden=16, heads=2, feed_f
 @pytest.fixture
 def small(home, video_folder, monkeypatch):
     counts = dict(tasks=2, steps=4, batch_size=2, test_mixtures=1, validation_mixtures=1)
-    monkeypatch.setattr(searching, "COMMON", dict(data=str(video_folder), **SIZES, **counts))
+    monkeypatch.setattr(searching, "COMMON", dict(**SIZES, **counts))
     monkeypatch.setattr(searching, "MIXTURES", 4)
+    return str(video_folder)
 
 
 def test_every_method_has_as_many_tries_and_all_are_sound():
@@ -30,7 +32,7 @@ def test_every_method_has_as_many_tries_and_all_are_sound():
 
 
 def test_the_best_try_comes_first_and_is_scored_on_validation_clips(small, monkeypatch):
-    table = searching.search(["lwf"], "smoke")
+    table = searching.search(["lwf"], "smoke", data=small)
     assert table["method"].tolist() == ["lwf"] * 4 and table["validation_sdr"].is_monotonic_decreasing
     assert sorted(map(str, table["settings"])) == sorted(map(str, searching.search_grid()["lwf"]))
     assert (
@@ -44,7 +46,7 @@ def test_the_best_try_comes_first_and_is_scored_on_validation_clips(small, monke
         return batch(self, draw, **options)
 
     monkeypatch.setattr(ClipStore, "batch", watched)
-    assert searching.search(["lwf"], "smoke").equals(table)  # stored results are scored again, the same
+    assert searching.search(["lwf"], "smoke", data=small).equals(table)  # stored results are scored again, the same
     assert seen == {"val"}
 
 
@@ -61,6 +63,7 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
     monkeypatch.setattr(searching, "score", lambda result: next(scores))
     table = searching.search(["lwf", "ewc"], "lab").set_index("method")
     assert [config.seed for config in asked] == [100, 101] * 8  # no seed that a reported result uses
+    assert {config.classes for config in asked} == {tuple(MUSIC_ORDER[:10])}
     chosen = table[table["chosen"]]
     assert chosen.loc["lwf", "validation_sdr"] == pytest.approx(6.6)
     assert chosen.loc["lwf", "settings"] == dict(
@@ -70,13 +73,21 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
 
 
 def test_a_control_has_a_name_and_as_many_tries_of_its_own(small):
-    table = searching.search(["distillation only"], "smoke")
+    table = searching.search(["distillation only"], "smoke", data=small)
     assert table["method"].tolist() == ["distillation only"] * 4 and table["chosen"].sum() == 1
     weights = [settings.pop("distillation") for settings in table["settings"]]
     assert len(set(weights)) == 4 and 0.3 in weights
     assert all(
         settings == dict(method="contav", instance_weight=0.0, class_weight=0.0) for settings in table["settings"]
     )
+
+
+@pytest.mark.parametrize(
+    ("most", "learned"), [(3, ("banjo", "cello", "drum")), (10, ("banjo", "cello", "drum", "flute"))]
+)
+def test_the_first_classes_of_any_data_are_learned(small, most, learned, monkeypatch):
+    monkeypatch.setattr(searching, "CLASSES", most)
+    assert searching.first_classes(Config.profile("smoke", data=small, tasks=2)) == learned
 
 
 def test_what_is_chosen_may_only_be_one_of_the_tries():

@@ -43,18 +43,18 @@ def test_three_sources():
         assert masks(others, [[0, 1, 2]]).shape == (1, 3, 4, 2)
 
 
-def test_spectra_are_means_over_clips_of_sum_1(make_bank):
-    bank = make_bank(count=3, classes=2, seconds=0.5)  # shorter than a crop: every crop is the whole clip
-    spectra = class_spectra(bank)
-    assert spectra.shape == (2, bank.spectrogram.bins)
+def test_spectra_are_means_over_clips_of_sum_1(make_store):
+    store = make_store(count=3, classes=2, seconds=0.5)  # shorter than a crop: every crop is the whole clip
+    spectra = class_spectra(store)
+    assert spectra.shape == (2, store.spectrogram.bins)
     assert torch.allclose(spectra.sum(1), torch.ones(2))
-    single = torch.stack([class_spectra(bank, [clip, 3])[0] for clip in range(3)])
+    single = torch.stack([class_spectra(store, [clip, 3])[0] for clip in range(3)])
     assert torch.allclose(spectra[0], single.mean(0), atol=1e-6)
 
 
-def test_a_class_without_a_clip_is_named(make_bank):
+def test_a_class_without_a_clip_is_named(make_store):
     with pytest.raises(ValueError, match="Class number 1 has no clip"):
-        class_spectra(make_bank(count=3, classes=2), [0, 1])
+        class_spectra(make_store(count=3, classes=2), [0, 1])
 
 
 def test_an_unknown_word_is_refused():
@@ -67,9 +67,9 @@ def test_tones_apart_are_separated_by_their_spectra():
     time = torch.arange(len(clips[0].waveform)) / 11_025
     for number, clip in enumerate(clips):
         clip.waveform.copy_(0.3 * torch.sin(2 * torch.pi * (200, 3000)[number // 3] * (1 + 0.02 * number) * time))
-    bank = ClipStore(clips, {"low": 0, "high": 1}, SMALL)
-    mixtures = fixed_mixtures(bank, [0, 1], 8, seed=0)
-    told = mean_scores(evaluate(ClassSpectrum(class_spectra(bank)), bank, mixtures))
+    store = ClipStore(clips, {"low": 0, "high": 1}, SMALL)
+    mixtures = fixed_mixtures(store, [0, 1], 8, seed=0)
+    told = mean_scores(evaluate(ClassSpectrum(class_spectra(store)), store, mixtures))
     assert told["sdr_improvement"] > 6
-    swapped = mean_scores(evaluate(ClassSpectrum(class_spectra(bank).flip(0)), bank, mixtures))
+    swapped = mean_scores(evaluate(ClassSpectrum(class_spectra(store).flip(0)), store, mixtures))
     assert swapped["sdr_improvement"] < 0

@@ -11,7 +11,7 @@ def make_separator(num_classes: int = 2) -> IQuery:
     return IQuery(num_classes, IQueryConfig(**sizes))
 
 
-def second_task(bank, memory=(0, 4)) -> Task:
+def second_task(store, memory=(0, 4)) -> Task:
     """Classes 2 and 3 are new; one clip each of classes 0 and 1 is remembered."""
     return Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
 
@@ -21,13 +21,13 @@ def first_task() -> Task:
     return Task(0, (0, 1), (0, 1), tuple(range(6)), (), kept=(0, 4))
 
 
-def old_batch(bank, size: int = 12):
+def old_batch(store, size: int = 12):
     """Mixtures of old classes only."""
-    return Sampler(bank, (), (0, 1, 4, 5), 2, 1.0, 0.0, 0.0, seed=0).batch(0, size)
+    return Sampler(store, (), (0, 1, 4, 5), 2, 1.0, 0.0, 0.0, seed=0).batch(0, size)
 
 
-def batch_of(bank, task: Task, share: float = 0.4, size: int = 12):
-    return Sampler(bank, task.clips, task.memory, 2, share, 0.0, 0.0, seed=0).batch(0, size)
+def batch_of(store, task: Task, share: float = 0.4, size: int = 12):
+    return Sampler(store, task.clips, task.memory, 2, share, 0.0, 0.0, seed=0).batch(0, size)
 
 
 def learning(name: str, task: Task, grow: bool = True, **settings):

@@ -8,11 +8,11 @@ from torch.nn.functional import normalize
 from contav_lib.methods.avcil import attention_distance
 
 
-def test_instance_and_class_terms_equal_a_plain_loop(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_instance_and_class_terms_equal_a_plain_loop(make_store):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("avcil", task, instance_weight=1, class_weight=1, temperature=0.1)
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     separator.eval()
     features = separator(batch.mixture, batch.visual, batch.classes).features
     unit = {name: normalize(value.flatten(0, 1), dim=1) for name, value in features.items()}
@@ -28,10 +28,10 @@ def test_instance_and_class_terms_equal_a_plain_loop(make_bank):
         assert terms[name].item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-4)
 
 
-def test_attention_is_distilled_on_memory_and_free_while_nothing_has_changed(make_bank):
-    bank = make_bank()
-    chosen, separator = learning("avcil", second_task(bank), grow=False)
-    batch = old_batch(bank)
+def test_attention_is_distilled_on_memory_and_free_while_nothing_has_changed(make_store):
+    store = make_store()
+    chosen, separator = learning("avcil", second_task(store), grow=False)
+    batch = old_batch(store)
     separator.eval()
     terms = losses(chosen, separator, batch)
     assert terms.keys() == {"instance_aware", "class_aware", "distillation", "attention"}
@@ -44,11 +44,11 @@ def test_attention_is_distilled_on_memory_and_free_while_nothing_has_changed(mak
     assert moved["attention"] > 1e-6 and moved["distillation"] > 1e-6
 
 
-def test_attention_maps_are_the_wanted_querys_probabilities(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_attention_maps_are_the_wanted_querys_probabilities(make_store):
+    store = make_store()
+    task = second_task(store)
     _, separator = learning("avcil", task)
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     to_motion, to_audio = separator.eval()(batch.mixture, batch.visual, batch.classes).attention
     assert to_motion.shape == (12, 2, 2, 8) and to_audio.shape == (12, 2, 2, 16)  # heads, then motion steps or tokens
     for map in (to_motion, to_audio):
@@ -64,9 +64,9 @@ def test_the_distance_is_the_kullback_leibler_divergence():
     assert attention_distance(old, old) == 0
 
 
-def test_without_attention_there_is_no_such_term(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_without_attention_there_is_no_such_term(make_store):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("avcil", task)
     separator.keep_attention = chosen.teacher.separator.keep_attention = False
-    assert losses(chosen, separator, batch_of(bank, task)).keys() == {"instance_aware", "class_aware", "distillation"}
+    assert losses(chosen, separator, batch_of(store, task)).keys() == {"instance_aware", "class_aware", "distillation"}

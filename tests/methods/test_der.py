@@ -12,9 +12,9 @@ from contav_lib.mixtures.sampler import Sampler
 FIRST = first_task()
 
 
-def kept_batch(bank, number=0):
+def kept_batch(store, number=0):
     """Mixtures of the first task's exemplars."""
-    return Sampler(bank, (), FIRST.kept, 2, None, 0.0, 0.0, seed=0).batch(number, 3)
+    return Sampler(store, (), FIRST.kept, 2, None, 0.0, 0.0, seed=0).batch(number, 3)
 
 
 @pytest.fixture
@@ -23,26 +23,26 @@ def eight(monkeypatch):
     monkeypatch.setattr(der, "STORED", 8)
 
 
-def after_first_task(bank, steps=30, **settings):
+def after_first_task(store, steps=30, **settings):
     """Method and separator after steps of the first task, in each of which all weights grow by 0.001."""
     separator, chosen = make_separator(), DER(**settings)
     chosen.begin_task(FIRST, separator)
     for _ in range(steps):
-        chosen.on_batch(batch_of(bank, FIRST))
+        chosen.on_batch(batch_of(store, FIRST))
         with torch.no_grad():
             for parameter in separator.parameters():
                 parameter += 0.001
-        chosen.after_step(separator, lambda number: kept_batch(bank, number))
+        chosen.after_step(separator, lambda number: kept_batch(store, number))
     chosen.end_task(FIRST, separator, None, None)
     return chosen, separator
 
 
-def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(make_bank, eight):
-    bank = make_bank()
+def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(make_store, eight):
+    store = make_store()
     torch.manual_seed(0)
     start = {name: value.clone() for name, value in make_separator().state_dict().items()}
     torch.manual_seed(0)
-    chosen, _ = after_first_task(bank, steps=30)
+    chosen, _ = after_first_task(store, steps=30)
     assert chosen.masks.shape == (8, 2, 32, 32) and len(chosen.mixtures.mixture) == 8
     assert set(chosen.mixtures.videos.flatten().tolist()) == set(FIRST.kept) and not chosen.masks.requires_grad
     # Each row's masks are those that the separator gave at a step in which this row's mixture was offered.
@@ -52,7 +52,7 @@ def test_what_is_stored_are_mixtures_of_exemplars_with_the_masks_of_their_time(m
         with torch.no_grad():
             for parameter in separator.parameters():
                 parameter += 0.001
-        offered = kept_batch(bank, step)[:1]
+        offered = kept_batch(store, step)[:1]
         masks = separator.eval()(offered.mixture, offered.visual, offered.classes).masks
         for row in range(8):
             same = torch.equal(chosen.mixtures.mixture[row], offered.mixture[0])
@@ -89,12 +89,12 @@ class Offered:
         return self.number
 
 
-def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank, eight):
-    bank = make_bank()
-    chosen, separator = after_first_task(bank)
-    task = second_task(bank)
+def test_a_batch_has_as_many_old_sources_as_replay_has(make_store, eight):
+    store = make_store()
+    chosen, separator = after_first_task(store)
+    task = second_task(store)
     chosen.begin_task(task, separator)
-    sampler = Sampler(bank, task.clips, task.memory, 2, 0.4, 0.0, 0.0, seed=0)
+    sampler = Sampler(store, task.clips, task.memory, 2, 0.4, 0.0, 0.0, seed=0)
     counts, replaced = [], 0
     for number in range(100):
         batch = sampler.batch(number, 12)
@@ -104,51 +104,51 @@ def test_a_batch_has_as_many_old_sources_as_replay_has(make_bank, eight):
         stored, replaced = mixed[12 - len(chosen.chosen) :], replaced + len(chosen.chosen)
         assert torch.equal(stored.ratio_masks, chosen.mixtures[chosen.chosen].ratio_masks)
         assert not mixed[: 12 - len(chosen.chosen)].is_old_class.all(1).any()  # all others hold something new
-        chosen.after_step(separator, lambda number: kept_batch(bank))
+        chosen.after_step(separator, lambda number: kept_batch(store))
     replay, own = torch.tensor(counts).sum(0).tolist()
     assert replay == own and replay == pytest.approx(0.4 * 100 * 24, rel=0.1) and replaced > 50
 
 
-def test_stored_mixtures_are_drawn_anew_every_step(make_bank):
-    bank = make_bank()
-    chosen, separator = after_first_task(bank)
-    chosen.begin_task(second_task(bank), separator)
+def test_stored_mixtures_are_drawn_anew_every_step(make_store):
+    store = make_store()
+    chosen, separator = after_first_task(store)
+    chosen.begin_task(second_task(store), separator)
     draws = []
     for _ in range(5):
-        chosen.on_batch(old_batch(bank))
+        chosen.on_batch(old_batch(store))
         draws.append(tuple(chosen.chosen.tolist()))
-        chosen.after_step(separator, lambda number: kept_batch(bank))
+        chosen.after_step(separator, lambda number: kept_batch(store))
     assert len(set(draws)) > 1 and len(draws[0]) == 12
 
 
-def test_what_this_task_stores_is_not_replayed_in_it(make_bank):
-    bank = make_bank()
+def test_what_this_task_stores_is_not_replayed_in_it(make_store):
+    store = make_store()
     chosen, separator = DER(), make_separator()
     chosen.begin_task(FIRST, separator)
-    batch = old_batch(bank)
+    batch = old_batch(store)
     for _ in range(3):
         assert chosen.on_batch(batch) is batch and chosen.losses(batch, None) == {}
-        chosen.after_step(separator, lambda number: kept_batch(bank))
+        chosen.after_step(separator, lambda number: kept_batch(store))
     assert len(chosen.masks) == 3
 
 
-def test_with_too_few_exemplars_to_mix_nothing_is_stored(make_bank):
-    bank = make_bank()
+def test_with_too_few_exemplars_to_mix_nothing_is_stored(make_store):
+    store = make_store()
     chosen, separator = DER(), make_separator()
     chosen.begin_task(Task(0, (0,), (0,), (0, 1, 2), (), kept=(0,)), separator)
-    chosen.on_batch(batch_of(bank, FIRST))
+    chosen.on_batch(batch_of(store, FIRST))
     chosen.after_step(separator, None)
     assert chosen.mixtures is None
 
 
-def test_the_term_is_the_weighted_distance_from_the_stored_masks(make_bank):
-    bank = make_bank()
-    chosen, separator = after_first_task(bank, distillation=0.5)
-    task = second_task(bank)
+def test_the_term_is_the_weighted_distance_from_the_stored_masks(make_store):
+    store = make_store()
+    chosen, separator = after_first_task(store, distillation=0.5)
+    task = second_task(store)
     chosen.begin_task(task, separator)
     separator.grow(4)
     separator.eval()
-    batch = batch_of(bank, task, share=0.7)
+    batch = batch_of(store, task, share=0.7)
     mixed = chosen.on_batch(batch)
     count = len(chosen.chosen)
     masks = separator(mixed.mixture, mixed.visual, mixed.classes).masks[-count:]

@@ -39,9 +39,9 @@ class Stop(Exception):
     """Stands for a crash in the middle of training."""
 
 
-def go_through(chosen, task, separator, bank):
+def go_through(chosen, task, separator, store):
     """Three steps of a task that has begun, which change nothing, and its end."""
-    batch, remembered = batch_of(bank, task), lambda number: old_batch(bank)
+    batch, remembered = batch_of(store, task), lambda number: old_batch(store)
     for _ in range(3):
         chosen.on_batch(batch)
         chosen.after_step(separator, remembered)
@@ -67,17 +67,17 @@ def test_with_one_task_every_method_is_fine_tuning(home, tiny, name):
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_without_weight_no_term_is_added_and_nobody_is_asked(make_bank, name):
-    bank, first = make_bank(), first_task()
-    task, terms = second_task(bank), []
+def test_without_weight_no_term_is_added_and_nobody_is_asked(make_store, name):
+    store, first = make_store(), first_task()
+    task, terms = second_task(store), []
     for weight in (0, 1):
         chosen, separator = method_class(name)(**dict.fromkeys(WEIGHTS[name], weight)), make_separator()
         chosen.begin_task(first, separator)
-        go_through(chosen, first, separator, bank)
+        go_through(chosen, first, separator, store)
         chosen.begin_task(task, separator)
         separator.grow(len(task.seen))
         chosen.after_growing(task, separator)
-        batch = batch_of(bank, task, share=0.7)
+        batch = batch_of(store, task, share=0.7)
         terms.append(losses(chosen, separator, batch))
         assert (chosen.on_batch(batch) is batch) or weight
     assert terms[0] == {} and terms[1]
@@ -112,17 +112,17 @@ def test_stopped_and_resumed_it_learns_the_same_bit_for_bit(home, tiny, name, se
 
 
 @pytest.mark.parametrize(("name", "settings"), ALL, ids=str)
-def test_the_state_is_all_there_is_to_keep(make_bank, name, settings):
+def test_the_state_is_all_there_is_to_keep(make_store, name, settings):
     """A fresh method that was given the state says the same as the one that has been through the first task."""
-    bank, separator = make_bank(), make_separator()
+    store, separator = make_store(), make_separator()
     first = first_task()
     old = method_class(name)(**settings)
     old.begin_task(first, separator)
-    go_through(old, first, separator, bank)
+    go_through(old, first, separator, store)
     new = method_class(name)(**settings)
     new.load_state_dict({key: value.clone() for key, value in old.state_dict().items()})
 
-    task, terms = second_task(bank), []
+    task, terms = second_task(store), []
     weights = {key: value.clone() for key, value in separator.state_dict().items()}
     for chosen in (old, new):
         fresh = make_separator()
@@ -133,7 +133,7 @@ def test_the_state_is_all_there_is_to_keep(make_bank, name, settings):
         with torch.no_grad():
             for parameter in fresh.parameters():
                 parameter += 0.01
-        terms.append(losses(chosen, fresh.eval(), batch_of(bank, task, share=0.7)))
+        terms.append(losses(chosen, fresh.eval(), batch_of(store, task, share=0.7)))
     assert terms[0].keys() == terms[1].keys()
     assert bool(terms[0]) == (name in WEIGHTS) or name not in OF_KIT
     assert all(torch.equal(value, terms[1][key]) for key, value in terms[0].items())

@@ -65,7 +65,7 @@ def test_rows_that_were_added_are_free():
     assert torch.equal(grown.grad[2], torch.zeros(3)) and torch.equal(grown.grad[0], torch.full((3,), 2.0))
 
 
-def test_several_penalties_are_one(make_bank, monkeypatch):
+def test_several_penalties_are_one(make_store, monkeypatch):
     """`sum of F_k (w - a_k)^2` and the one that is kept have the same gradient everywhere."""
     tables = [{"w": torch.tensor([1.0, 3.0])}, {"w": torch.tensor([2.0, 0.0])}]
     given = iter([{"w": table["w"].clone()} for table in tables])
@@ -81,19 +81,19 @@ def test_several_penalties_are_one(make_bank, monkeypatch):
     assert torch.allclose(w.grad, expected)
 
 
-def test_it_holds_the_weights_that_mattered(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_it_holds_the_weights_that_mattered(make_store):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("ewc", task, strength=2.0, mixtures=4)
-    assert losses(chosen, separator, batch_of(bank, task)) == {}  # nothing to hold on to yet
-    chosen.end_task(first_task(), separator, lambda number: batch_of(bank, first_task()), None)
-    assert losses(chosen, separator, batch_of(bank, task))["anchor"] == 0
+    assert losses(chosen, separator, batch_of(store, task)) == {}  # nothing to hold on to yet
+    chosen.end_task(first_task(), separator, lambda number: batch_of(store, first_task()), None)
+    assert losses(chosen, separator, batch_of(store, task))["anchor"] == 0
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.5
     # strength / 2 x mean F (which is 1) x 0.25 a weight
     expected = 0.25 * sum(parameter.numel() for parameter in separator.parameters())
-    assert losses(chosen, separator, batch_of(bank, task))["anchor"].item() == pytest.approx(expected, rel=1e-4)
+    assert losses(chosen, separator, batch_of(store, task))["anchor"].item() == pytest.approx(expected, rel=1e-4)
     assert separator.training
 
 

@@ -27,9 +27,9 @@ def test_weights_and_statistics_are_fused_and_new_rows_and_counters_kept():
 
 
 @pytest.mark.parametrize("share", [0, 1])
-def test_at_the_ends_the_outputs_are_the_old_or_the_new_ones(make_bank, share):
-    bank, old = make_bank(), make_separator()
-    batch = batch_of(bank, second_task(bank))
+def test_at_the_ends_the_outputs_are_the_old_or_the_new_ones(make_store, share):
+    store, old = make_store(), make_separator()
+    batch = batch_of(store, second_task(store))
     for _ in range(3):  # running statistics other than the first ones
         old.train()(batch.mixture, batch.visual, batch.classes.clamp(max=1))
     new = make_separator()
@@ -47,9 +47,9 @@ def test_at_the_ends_the_outputs_are_the_old_or_the_new_ones(make_bank, share):
 
 
 @pytest.mark.parametrize("old_queries", ["plain", "new_picture"])
-def test_the_fusion_comes_after_the_task(make_bank, old_queries):
-    bank = make_bank()
-    task = second_task(bank)
+def test_the_fusion_comes_after_the_task(make_store, old_queries):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("ewf", task, old_queries=old_queries)
     with torch.no_grad():
         for parameter in separator.parameters():
@@ -63,11 +63,11 @@ def test_the_fusion_comes_after_the_task(make_bank, old_queries):
         assert (value[len(old[name]) :] == 1).all()
 
 
-def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_when_it_had_just_grown(make_bank, monkeypatch):
-    bank = make_bank()
-    task = second_task(bank)
+def test_with_nothing_of_the_new_weights_a_grown_separator_answers_as_when_it_had_just_grown(make_store, monkeypatch):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("ewf", task)
-    batch, old = batch_of(bank, task), chosen.endpoint
+    batch, old = batch_of(store, task), chosen.endpoint
     before = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
     with torch.no_grad():
         for name, parameter in separator.named_parameters():  # not the rows that growing added

@@ -10,7 +10,7 @@ from contav_lib.methods.adapters import Adapters, LowRank
 from contav_lib.methods.freeze import Freeze
 
 
-def train(chosen, separator, bank, task, steps=3):
+def train(chosen, separator, store, task, steps=3):
     """The task up to its end, by AdamW with a weight decay that would shrink all it holds."""
     chosen.begin_task(task, separator)
     separator.grow(len(task.seen), torch.Generator().manual_seed(0))
@@ -18,7 +18,7 @@ def train(chosen, separator, bank, task, steps=3):
     optimizer = torch.optim.AdamW(separator.parameters(), lr=0.01, weight_decay=0.5)
     for _ in range(steps):
         separator.train()
-        batch = chosen.on_batch(batch_of(bank, task))
+        batch = chosen.on_batch(batch_of(store, task))
         separation = separator(batch.mixture, batch.visual, batch.classes)
         terms = separator.losses(batch, separation) | chosen.losses(batch, separation)
         optimizer.zero_grad()
@@ -36,11 +36,11 @@ def third_task():
     return Task(2, (4, 5), (0, 1, 2, 3, 4, 5), tuple(range(12, 18)), ())
 
 
-def test_only_the_new_queries_are_trained(make_bank):
-    bank, separator, chosen = make_bank(), make_separator(), Freeze()
+def test_only_the_new_queries_are_trained(make_store):
+    store, separator, chosen = make_store(), make_separator(), Freeze()
     before = state(separator)
-    task = second_task(bank)
-    train(chosen, separator, bank, task)
+    task = second_task(store)
+    train(chosen, separator, store, task)
     grown = make_separator()
     grown.load_state_dict(before)
     grown.grow(4, torch.Generator().manual_seed(0))
@@ -53,16 +53,16 @@ def test_only_the_new_queries_are_trained(make_bank):
     chosen.end_task(task, separator, None, None)
     assert all(parameter.requires_grad for parameter in separator.parameters())
     separator.train()
-    batch = chosen.on_batch(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(store, task))
     separator(batch.mixture, batch.visual, batch.classes)
     norm = "unet.input_norm.running_mean"
     assert not torch.equal(separator.state_dict()[norm], before[norm])  # free again
 
 
-def test_the_first_task_trains_everything(make_bank):
-    bank, separator = make_bank(), make_separator()
+def test_the_first_task_trains_everything(make_store):
+    store, separator = make_store(), make_separator()
     before = state(separator)
-    train(Freeze(), separator, bank, first_task())
+    train(Freeze(), separator, store, first_task())
     assert not any(torch.equal(value, before[name]) for name, value in separator.named_parameters())
 
 
@@ -72,11 +72,11 @@ def test_a_separator_without_queries_is_refused_before_anything_is_trained(separ
         Config.profile("smoke", method="freeze", separator=separator)
 
 
-def test_adapters_change_weights_by_a_low_rank_update_that_is_merged_at_the_end(make_bank):
-    bank, separator, chosen = make_bank(), make_separator(), Adapters(rank=2)
-    before, task = state(separator), second_task(bank)
-    train(chosen, separator, bank, task)
-    batch = batch_of(bank, task)
+def test_adapters_change_weights_by_a_low_rank_update_that_is_merged_at_the_end(make_store):
+    store, separator, chosen = make_store(), make_separator(), Adapters(rank=2)
+    before, task = state(separator), second_task(store)
+    train(chosen, separator, store, task)
+    batch = batch_of(store, task)
     masks = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
     chosen.end_task(task, separator, None, None)
     assert (
@@ -98,9 +98,9 @@ def test_adapters_change_weights_by_a_low_rank_update_that_is_merged_at_the_end(
     assert changed > 20 and all(parameter.requires_grad for parameter in separator.parameters())
 
 
-def test_a_task_with_adapters_begins_with_the_old_separator(make_bank):
-    bank, separator, task = make_bank(), make_separator(), second_task(make_bank())
-    batch = batch_of(bank, task)
+def test_a_task_with_adapters_begins_with_the_old_separator(make_store):
+    store, separator, task = make_store(), make_separator(), second_task(make_store())
+    batch = batch_of(store, task)
     chosen = Adapters()
     chosen.begin_task(task, separator)
     separator.grow(4, torch.Generator().manual_seed(0))
@@ -110,15 +110,15 @@ def test_a_task_with_adapters_begins_with_the_old_separator(make_bank):
     assert torch.allclose(separator(batch.mixture, batch.visual, batch.classes).masks, before, atol=1e-6)
 
 
-def test_later_updates_are_held_orthogonal_to_earlier_ones(make_bank):
-    bank, separator, chosen = make_bank(classes=6), make_separator(), Adapters(rank=2, orthogonality=0.7)
-    task = second_task(bank)
-    assert "orthogonality" not in train(chosen, separator, bank, task)  # there is nothing earlier
+def test_later_updates_are_held_orthogonal_to_earlier_ones(make_store):
+    store, separator, chosen = make_store(classes=6), make_separator(), Adapters(rank=2, orthogonality=0.7)
+    task = second_task(store)
+    assert "orthogonality" not in train(chosen, separator, store, task)  # there is nothing earlier
     second = {name: adapter.down.detach().clone() for name, (_, _, adapter) in chosen.adapters.items()}
     chosen.end_task(task, separator, None, None)
     restored = Adapters(rank=2, orthogonality=0.7)
     restored.load_state_dict(chosen.state_dict())
-    terms = train(restored, separator, bank, third_task(), steps=1)
+    terms = train(restored, separator, store, third_task(), steps=1)
     fresh, other = Adapters(rank=2), make_separator(4)
     fresh.begin_task(third_task(), other)
     other.grow(6)

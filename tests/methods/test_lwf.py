@@ -8,11 +8,11 @@ from contav_lib.continual.tasks import Task
 from contav_lib.methods.lwf import LwF, mean_looks
 
 
-def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_every_mixture_gets_one_question_about_an_old_class(make_store):
+    store = make_store()
+    task = second_task(store)
     chosen, _ = learning("lwf", task, old_queries="new_picture")
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     asked = chosen.on_batch(batch)
     assert asked.num_sources == batch.num_sources == 2 and asked.classes.shape == (12, 3)
     assert torch.equal(asked.classes[:, :2], batch.classes)
@@ -23,15 +23,15 @@ def test_every_mixture_gets_one_question_about_an_old_class(make_bank):
 
 
 @pytest.mark.parametrize("memory", [(), (0, 4)])
-def test_the_term_is_the_weighted_distance_from_the_old_masks(make_bank, memory):
-    bank = make_bank()
+def test_the_term_is_the_weighted_distance_from_the_old_masks(make_store, memory):
+    store = make_store()
     task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
     chosen, separator = learning("lwf", task, old_queries="new_picture", distillation=0.7)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
     separator.eval()
-    batch = chosen.on_batch(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(store, task))
     new = separator(batch.mixture, batch.visual, batch.classes).masks
     old = chosen.teacher.separator(batch.mixture, batch.visual, batch.classes.clamp(max=1)).masks
     apart = [
@@ -39,22 +39,22 @@ def test_the_term_is_the_weighted_distance_from_the_old_masks(make_bank, memory)
         for b, n in batch.is_old_class.nonzero().tolist()  # remembered sources and questions
     ]
     assert len(apart) == 12 + int(batch.is_old_class[:, :2].sum()) and (len(apart) > 12) == bool(memory)
-    term = losses(chosen, separator, batch_of(bank, task))["distillation"]
+    term = losses(chosen, separator, batch_of(store, task))["distillation"]
     assert term.item() == pytest.approx(0.7 * torch.stack(apart).mean().item(), rel=1e-5) and term > 0
 
 
-def test_nothing_is_lost_while_nothing_has_changed(make_bank):
-    bank = make_bank()
-    chosen, separator = learning("lwf", second_task(bank), grow=False)
-    assert losses(chosen, separator.eval(), old_batch(bank))["distillation"].item() == pytest.approx(0, abs=1e-6)
+def test_nothing_is_lost_while_nothing_has_changed(make_store):
+    store = make_store()
+    chosen, separator = learning("lwf", second_task(store), grow=False)
+    assert losses(chosen, separator.eval(), old_batch(store))["distillation"].item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("memory", [(), (0, 4)])
-def test_plain_holds_all_masks_of_the_batch_to_those_of_the_separator_before_its_first_step(make_bank, memory):
-    bank = make_bank()
+def test_plain_holds_all_masks_of_the_batch_to_those_of_the_separator_before_its_first_step(make_store, memory):
+    store = make_store()
     task = Task(1, (2, 3), (0, 1, 2, 3), tuple(range(6, 12)), memory)
     chosen, separator = learning("lwf", task, distillation=0.7)
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     asked = chosen.on_batch(batch)
     assert torch.equal(asked.classes, batch.classes) and asked.is_old_class.all()
     separator.eval()
@@ -68,9 +68,9 @@ def test_plain_holds_all_masks_of_the_batch_to_those_of_the_separator_before_its
     assert losses(chosen, separator, batch)["distillation"].item() == pytest.approx(expected, rel=1e-5) and expected > 0
 
 
-def test_mean_looks_are_means_over_sources_of_a_class_and_over_time(make_bank):
-    bank = make_bank()
-    batch = batch_of(bank, second_task(bank))
+def test_mean_looks_are_means_over_sources_of_a_class_and_over_time(make_store):
+    store = make_store()
+    batch = batch_of(store, second_task(store))
     batch.visual["motion_mask"][:, :, 5:] = True  # padding
     looks = mean_looks([batch[:5], batch[5:]], (2, 3, 4))
     for row, number in enumerate((2, 3)):
@@ -81,14 +81,14 @@ def test_mean_looks_are_means_over_sources_of_a_class_and_over_time(make_bank):
     assert not looks["object"][2].any() and not looks["motion"][2].any()  # class 4 does not occur
 
 
-def test_prototype_asks_with_what_the_old_class_looked_like(make_bank):
-    bank, separator, chosen = make_bank(), make_separator(), LwF(old_queries="prototype")
-    first, task = first_task(), second_task(bank)
+def test_prototype_asks_with_what_the_old_class_looked_like(make_store):
+    store, separator, chosen = make_store(), make_separator(), LwF(old_queries="prototype")
+    first, task = first_task(), second_task(store)
     chosen.begin_task(first, separator)
-    chosen.end_task(first, separator, lambda number: batch_of(bank, first), None)
+    chosen.end_task(first, separator, lambda number: batch_of(store, first), None)
     assert chosen.looks["object"].shape == (2, 512) and chosen.looks["motion"].shape == (2, 768)
     chosen.begin_task(task, separator)
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     asked = chosen.on_batch(batch)
     old = asked.classes[:, 2]
     assert set(old.tolist()) == {0, 1} and torch.equal(asked.visual["object"][:, 2], chosen.looks["object"][old])

@@ -37,39 +37,39 @@ def test_the_distance_is_zero_for_the_same_and_for_scaled_maps_only():
     assert pod_distance(maps, turned).item() == pytest.approx(4, abs=1e-5)  # opposite unit vectors
 
 
-def test_nothing_is_lost_while_nothing_has_changed(make_bank):
-    bank = make_bank()
-    chosen, separator = learning("plop", second_task(bank), grow=False, confidence=0)
-    terms = losses(chosen, separator.eval(), old_batch(bank))
+def test_nothing_is_lost_while_nothing_has_changed(make_store):
+    store = make_store()
+    chosen, separator = learning("plop", second_task(store), grow=False, confidence=0)
+    terms = losses(chosen, separator.eval(), old_batch(store))
     assert terms.keys() == {"pod", "pseudo"}
     assert all(term.item() == pytest.approx(0, abs=1e-6) for term in terms.values())
 
 
 @pytest.mark.parametrize("confidence", [0.0, 0.01, 1.0])
-def test_only_sure_pixels_are_targets(make_bank, confidence):
-    bank = make_bank()
-    task = second_task(bank)
+def test_only_sure_pixels_are_targets(make_store, confidence):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("plop", task, old_queries="new_picture", distillation=1.0, confidence=confidence)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
-    batch = chosen.on_batch(batch_of(bank, task))
+    batch = chosen.on_batch(batch_of(store, task))
     new = separator.eval()(batch.mixture, batch.visual, batch.classes).masks
     old = chosen.teacher.separator(batch.mixture, batch.visual, batch.classes.clamp(max=1)).masks
     apart = batch.weights * (new - old).abs() * ((2 * old - 1).abs() >= confidence)
     expected = apart[batch.is_old_class].mean().item()
-    pseudo = losses(chosen, separator, batch_of(bank, task))["pseudo"].item()
+    pseudo = losses(chosen, separator, batch_of(store, task))["pseudo"].item()
     assert pseudo == pytest.approx(expected, rel=1e-4) and (pseudo > 0) == (confidence < 1)
 
 
-def test_all_sources_are_pseudo_targets_where_the_old_model_answers_for_the_batch_as_it_is(make_bank):
-    bank = make_bank()
-    task = second_task(bank)
+def test_all_sources_are_pseudo_targets_where_the_old_model_answers_for_the_batch_as_it_is(make_store):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("plop", task, distillation=1.0, confidence=0)
     with torch.no_grad():
         for parameter in separator.parameters():
             parameter += 0.05
-    batch = batch_of(bank, task)
+    batch = batch_of(store, task)
     new, old = (
         one.eval()(batch.mixture, batch.visual, batch.classes).masks for one in (separator, chosen.teacher.separator)
     )
@@ -77,13 +77,13 @@ def test_all_sources_are_pseudo_targets_where_the_old_model_answers_for_the_batc
     assert losses(chosen, separator, batch)["pseudo"].item() == pytest.approx(expected, rel=1e-5) and expected > 0
 
 
-def test_the_old_model_is_asked_once_about_all_mixtures(make_bank, monkeypatch):
-    bank = make_bank()
-    task = second_task(bank)
+def test_the_old_model_is_asked_once_about_all_mixtures(make_store, monkeypatch):
+    store = make_store()
+    task = second_task(store)
     chosen, separator = learning("plop", task)
     sizes = []
     chosen.teacher.separator.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
-    losses(chosen, separator, batch_of(bank, task))
+    losses(chosen, separator, batch_of(store, task))
     assert sizes == [12]
 
 

@@ -52,7 +52,7 @@ def test_pictures_move_with_the_music():
     for number in range(24):
         pictures, music = draw_toy(number, 0, 4.0)
         change = np.abs(np.diff(pictures[:, ::4, ::4].astype(float), axis=0)).mean((1, 2, 3))
-        begins = train_tiny.moments(music, 8.0)[0, 1:] > 0
+        begins = train_tiny.music_of(music, 8.0)[0, 1:] > 0
         if 0 < begins.sum() < len(begins):
             more.append(change[begins].mean() > change[~begins].mean())
     assert len(more) > 12 and np.mean(more) > 0.9

@@ -13,9 +13,9 @@ from contav_lib.minimusic.composition import Note, Score
 pytestmark = pytest.mark.slow
 
 
-def test_moments_are_what_happened_since_the_picture_before():
+def test_music_is_what_happened_since_the_picture_before():
     notes = (Note(0.1, 0.3, 60, 127), Note(0.5, 0.2, 72, 64))
-    onset, loudness, pitch = train_tiny.moments(Score("violin", 40, notes, 1.0), 4.0)  # at 0, 0.25, 0.5, 0.75 s
+    onset, loudness, pitch = train_tiny.music_of(Score("violin", 40, notes, 1.0), 4.0)  # at 0, 0.25, 0.5, 0.75 s
     assert onset == pytest.approx([0, 1, 64 / 127, 0])
     assert loudness == pytest.approx([0, 1, 1, 64 / 127])
     assert np.isnan(pitch[0]) and pitch[1] == 0 and pitch[2] == pytest.approx(64 / (127 + 64)) and pitch[3] == 1

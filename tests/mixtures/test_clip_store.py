@@ -15,8 +15,8 @@ def spec_of(clips, starts, gains=1.0):
 
 
 @pytest.mark.parametrize("sources", [2, 3, 4])
-def test_shapes(make_bank, sources):
-    batch = make_sampler(make_bank(), memory=(0, 1), num_sources=sources).batch(0, 5)
+def test_shapes(make_store, sources):
+    batch = make_sampler(make_store(), memory=(0, 1), num_sources=sources).batch(0, 5)
     assert batch.mixture.shape == batch.weights.shape == (5, 1, SMALL.bins, SMALL.frames)
     assert batch.ratio_masks.shape == (5, sources, SMALL.bins, SMALL.frames)
     assert {name: value.shape for name, value in batch.visual.items()} == {
@@ -26,14 +26,14 @@ def test_shapes(make_bank, sources):
     }
     assert batch.classes.shape == batch.videos.shape == batch.is_old_class.shape == (5, sources)
     assert batch.num_sources == sources and batch.spectrogram is None and batch.sources is None
-    kept = make_bank().batch(make_sampler(make_bank(), num_sources=sources).spec(0, 5), keep_waveforms=True)
+    kept = make_store().batch(make_sampler(make_store(), num_sources=sources).spec(0, 5), keep_waveforms=True)
     assert kept.sources.shape == (5, sources, SMALL.samples) and kept.spectrogram.shape == (5, 257, SMALL.frames)
 
 
-def test_the_mixture_is_the_sum_of_its_cropped_and_scaled_sources(make_bank):
-    bank = make_bank()
+def test_the_mixture_is_the_sum_of_its_cropped_and_scaled_sources(make_store):
+    store = make_store()
     waveforms = [make_prepared(number, "any").waveform for number in range(12)]
-    batch = bank.batch(spec_of([[2, 7], [11, 0]], [[100, 2000], [0, 30_000]], gains=0.5), keep_waveforms=True)
+    batch = store.batch(spec_of([[2, 7], [11, 0]], [[100, 2000], [0, 30_000]], gains=0.5), keep_waveforms=True)
     for b, n, clip, start in [(0, 0, 2, 100), (0, 1, 7, 2000), (1, 0, 11, 0), (1, 1, 0, 30_000)]:
         assert torch.allclose(batch.sources[b, n], waveforms[clip][start : start + SMALL.samples] * 0.5 / 2)
     spectrogram = audio.stft(batch.sources.sum(1), SMALL.window, SMALL.hop)
@@ -44,17 +44,17 @@ def test_the_mixture_is_the_sum_of_its_cropped_and_scaled_sources(make_bank):
     assert torch.allclose(batch.ratio_masks, (sources / warped).clamp(max=5), rtol=1e-2, atol=1e-3)
 
 
-def test_what_is_too_loud_is_clipped(make_bank):
-    batch = make_bank().batch(spec_of([[0, 1]], [[0, 0]], gains=4.0), keep_waveforms=True)
+def test_what_is_too_loud_is_clipped(make_store):
+    batch = make_store().batch(spec_of([[0, 1]], [[0, 0]], gains=4.0), keep_waveforms=True)
     assert batch.sources.abs().max() == 0.5
 
 
 def test_crops_are_what_was_recorded_up_to_the_last_sample():
     clips = [make_prepared(0, "banjo", seconds=3), make_prepared(1, "cello", seconds=2)]
-    bank = ClipStore(clips, {"banjo": 0, "cello": 1}, SMALL)
+    store = ClipStore(clips, {"banjo": 0, "cello": 1}, SMALL)
     starts = [len(clips[0].waveform) - SMALL.samples, 7]
-    inside = bank.batch(spec_of([[0, 1]], [starts]), keep_waveforms=True).sources[0]
-    over = bank.batch(spec_of([[0, 1]], [[starts[0] + 1, 7]]), keep_waveforms=True).sources[0]  # one sample is tiled
+    inside = store.batch(spec_of([[0, 1]], [starts]), keep_waveforms=True).sources[0]
+    over = store.batch(spec_of([[0, 1]], [[starts[0] + 1, 7]]), keep_waveforms=True).sources[0]  # one sample is tiled
     for heard, clip, start in zip(inside, clips, starts, strict=True):
         assert torch.equal(2 * heard, clip.waveform[start : start + SMALL.samples])
     assert torch.equal(over[0, :-1], inside[0, 1:]) and 2 * over[0, -1] == clips[0].waveform[0]
@@ -63,16 +63,16 @@ def test_crops_are_what_was_recorded_up_to_the_last_sample():
 
 def test_short_clips_are_tiled():
     short = make_prepared(0, "banjo", seconds=0.3)
-    bank = ClipStore([short, make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL)
-    drawn = bank.spec(torch.tensor([[0, 1]]), torch.Generator().manual_seed(0))
+    store = ClipStore([short, make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL)
+    drawn = store.spec(torch.tensor([[0, 1]]), torch.Generator().manual_seed(0))
     assert drawn.starts[0, 0] == 0
-    heard = bank.batch(drawn, keep_waveforms=True).sources[0, 0] * 2
+    heard = store.batch(drawn, keep_waveforms=True).sources[0, 0] * 2
     assert torch.allclose(heard, short.waveform.repeat(10)[: SMALL.samples])
 
 
-def test_aligned_motion_is_the_motion_of_the_crop(make_bank):
+def test_aligned_motion_is_the_motion_of_the_crop(make_store):
     starts = [[0, 5000], [20_000, 4 * RATE - SMALL.samples]]
-    motion = make_bank(motion="aligned").batch(spec_of([[0, 1], [5, 9]], starts)).visual["motion"]
+    motion = make_store(motion="aligned").batch(spec_of([[0, 1], [5, 9]], starts)).visual["motion"]
     middles = (torch.arange(8) + 0.5) * SMALL.samples / RATE / 8
     expected = torch.tensor(starts)[..., None] / RATE + middles
     # The clips' first motion value is its time; before the first and after the last step the nearest one stands.
@@ -80,10 +80,10 @@ def test_aligned_motion_is_the_motion_of_the_crop(make_bank):
 
 
 def test_aligned_motion_of_a_tiled_clip_starts_again_with_the_sound():
-    bank = ClipStore(
+    store = ClipStore(
         [make_prepared(0, "banjo", seconds=0.5), make_prepared(1, "cello")], {"banjo": 0, "cello": 1}, SMALL
     )
-    motion = bank.batch(spec_of([[0, 1]], [[0, 0]])).visual["motion"][0, 0, 0]
+    motion = store.batch(spec_of([[0, 1]], [[0, 0]])).visual["motion"][0, 0, 0]
     middles = (torch.arange(8) + 0.5) * SMALL.samples / RATE / 8
     assert torch.allclose(motion, (middles % 0.5).clamp(0.125, 0.375), atol=1e-3)
 
@@ -103,21 +103,21 @@ def test_noise_in_the_pictures_is_as_large_as_asked_and_always_the_same():
     assert torch.equal(with_visual_noise(clips[:1] * 2, 2.0)[0].object, with_visual_noise(clips[:1] * 2, 2.0)[1].object)
 
 
-def test_whole_motion_is_the_videos(make_bank):
-    batch = make_bank(motion="whole").batch(spec_of([[3, 4]], [[0, 9000]]))
+def test_whole_motion_is_the_videos(make_store):
+    batch = make_store(motion="whole").batch(spec_of([[3, 4]], [[0, 9000]]))
     for n, clip in enumerate((3, 4)):
         assert torch.equal(batch.visual["motion"][0, n].T, make_prepared(clip, "any").motion)
 
 
-def test_the_object_is_the_strongest_of_three_pictures_round_the_middle(make_bank):
-    batch = make_bank().batch(spec_of([[3, 4]], [[0, 2 * RATE]]))
+def test_the_object_is_the_strongest_of_three_pictures_round_the_middle(make_store):
+    batch = make_store().batch(spec_of([[3, 4]], [[0, 2 * RATE]]))
     first, second = (make_prepared(clip, "any").object for clip in (3, 4))
     assert torch.equal(batch.visual["object"][0, 0], first[:2].amax(0))  # middle at 0.4 s: pictures -1, 0, 1
     assert torch.equal(batch.visual["object"][0, 1], second[1:].amax(0))  # at 2.4 s: pictures 1, 2, 3
 
 
-def test_memory_is_marked_and_picked(make_bank):
-    batch = make_sampler(make_bank(), memory=(0, 1), memory_share=0.3).batch(0, 40)
+def test_memory_is_marked_and_picked(make_store):
+    batch = make_sampler(make_store(), memory=(0, 1), memory_share=0.3).batch(0, 40)
     assert torch.equal(batch.is_old_class, batch.videos < 2)
     assert torch.equal(batch.videos.flatten()[batch.memory_index()], batch.videos[batch.is_old_class])
     part = batch[batch.is_old_class.any(1).nonzero().squeeze(1)]
@@ -128,31 +128,31 @@ def test_memory_is_marked_and_picked(make_bank):
     assert torch.equal(part.videos, batch.videos[chosen]) and part.is_old_class.any(1).all()
 
 
-def test_a_specification_can_be_sliced(make_bank):
-    bank = make_bank()
-    drawn = make_sampler(bank).spec(0, 6)
+def test_a_specification_can_be_sliced(make_store):
+    store = make_store()
+    drawn = make_sampler(store).spec(0, 6)
     assert len(drawn) == 6 and len(drawn[2:4]) == 2
-    assert torch.allclose(bank.batch(drawn[2:4]).mixture, bank.batch(drawn).mixture[2:4], atol=1e-5)
+    assert torch.allclose(store.batch(drawn[2:4]).mixture, store.batch(drawn).mixture[2:4], atol=1e-5)
 
 
-def test_bad_banks_are_refused():
+def test_bad_stores_are_refused():
     with pytest.raises(ValueError, match="at least one clip"):
         ClipStore([], {}, SMALL)
     with pytest.raises(ValueError, match="'aligned' or 'whole', not 'none'"):
         ClipStore([make_prepared(0, CLASSES[0])], {CLASSES[0]: 0}, SMALL, motion="none")
 
 
-def test_batches_are_the_mixtures_a_few_at_a_time(make_bank):
-    bank = make_bank()
-    spec = make_sampler(bank).spec(0, 5)
-    whole, parts = bank.batch(spec, keep_waveforms=True), list(bank.batches(spec, 2, keep_waveforms=True))
+def test_batches_are_the_mixtures_a_few_at_a_time(make_store):
+    store = make_store()
+    spec = make_sampler(store).spec(0, 5)
+    whole, parts = store.batch(spec, keep_waveforms=True), list(store.batches(spec, 2, keep_waveforms=True))
     assert [len(part.classes) for part in parts] == [2, 2, 1]
     assert torch.equal(torch.cat([part.sources for part in parts]), whole.sources)
-    assert all(part.sources is None for part in bank.batches(spec))
+    assert all(part.sources is None for part in store.batches(spec))
 
 
-def test_a_store_is_shown_in_one_line(make_bank):
-    assert repr(make_bank(count=3, classes=4)) == (
+def test_a_store_is_shown_in_one_line(make_store):
+    assert repr(make_store(count=3, classes=4)) == (
         "ClipStore(clips=12, classes=4, seconds=48, object=[48, 512], dense_motion=[192, 768], "
         "whole_motion=[12, 8, 768], motion='aligned', device='cpu')"
     )

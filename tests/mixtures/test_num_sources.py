@@ -42,10 +42,10 @@ def test_an_experiment_with_more_sources(home, video_folder, separator, sources)
 
 
 @pytest.mark.parametrize("sources", [2, 3, 4])
-def test_sources_sum_to_the_mixture_and_masks_share_it(make_bank, sources):
-    bank = make_bank(classes=4)
+def test_sources_sum_to_the_mixture_and_masks_share_it(make_store, sources):
+    store = make_store(classes=4)
     clips = torch.stack([torch.randperm(12)[:sources] for _ in range(3)])
-    batch = bank.batch(bank.spec(clips, torch.Generator().manual_seed(0)), keep_waveforms=True)
+    batch = store.batch(store.spec(clips, torch.Generator().manual_seed(0)), keep_waveforms=True)
     assert batch.num_sources == sources == batch.sources.shape[1]
     loudest = batch.sources.abs().amax()
     assert loudest <= 1 / sources + 1e-6  # each is divided by their number

@@ -7,7 +7,7 @@ import pandas as pd
 
 from contav_lib import Config
 from contav_lib.plots import comparing
-from contav_lib.plots.learning import looks
+from contav_lib.plots.learning import row_styles
 
 NAN = float("nan")
 MATRIX = np.array([[6.0, NAN, NAN], [-2.0, 7.0, NAN], [1.0, 3.0, 8.0]])
@@ -58,18 +58,18 @@ def test_a_method_keeps_its_colour_with_and_without_memory():
         "c": dict(method="ewc"),
         "d": dict(method="replay"),
     }
-    found = looks({name: [result(**settings)] for name, settings in rows.items()})
+    found = row_styles({name: [result(**settings)] for name, settings in rows.items()})
     assert found["a"].colour == found["b"].colour != found["c"].colour
     assert [look.memory for look in found.values()] == [False, True, False, False]  # replay has its own
 
 
 def test_a_control_has_a_colour_of_its_own():
     rows = {"a": dict(), "b": dict(instance_weight=0.0, class_weight=0.0), "c": dict(temperature=0.2)}
-    found = looks({name: [result(**settings)] for name, settings in rows.items()})
+    found = row_styles({name: [result(**settings)] for name, settings in rows.items()})
     assert found["b"].colour != found["a"].colour == found["c"].colour
 
 
 def test_rows_of_one_method_are_told_apart_by_colour():
     names = ("iquery", "coseparation", "soundofpixels")
-    found = looks({name: [result(separator=name)] for name in names})
+    found = row_styles({name: [result(separator=name)] for name in names})
     assert len({look.colour for look in found.values()}) == 3

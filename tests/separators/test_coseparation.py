@@ -12,9 +12,9 @@ from contav_lib.separators.coseparation import CoSeparation, Up
 
 
 def some_batch(sources: int = 2):
-    bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
+    store = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
     clips = torch.stack([torch.randperm(4)[:sources] for _ in range(3)])
-    return bank.batch(bank.spec(clips, torch.Generator().manual_seed(0)))
+    return store.batch(store.spec(clips, torch.Generator().manual_seed(0)))
 
 
 def test_the_full_size_is_the_papers():

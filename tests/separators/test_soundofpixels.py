@@ -13,8 +13,8 @@ from contav_lib.separators.soundofpixels import SoundOfPixels
 
 @pytest.fixture
 def batch():
-    bank = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
-    return bank.batch(bank.spec(torch.tensor([[0, 1], [2, 3]]), torch.Generator().manual_seed(0)))
+    store = ClipStore([make_prepared(i, f"class{i}") for i in range(4)], {f"class{i}": i for i in range(4)}, SMALL)
+    return store.batch(store.spec(torch.tensor([[0, 1], [2, 3]]), torch.Generator().manual_seed(0)))
 
 
 def test_the_full_size_is_the_papers():

@@ -199,7 +199,7 @@ def test_the_best_weights_on_validation_are_kept_or_the_last(home, tiny, monkeyp
     scores = iter([5.0, 1.0, 2.0, 2.0])
     seen = []
 
-    def validated(separator, bank, draw):
+    def validated(separator, store, draw):
         seen.append({key: value.clone() for key, value in separator.state_dict().items()})
         return next(scores)
 
@@ -216,8 +216,8 @@ def test_weights_are_chosen_on_mixtures_of_all_classes_seen_or_of_the_new_ones(
 ):
     classes = []
 
-    def validated(separator, bank, draw):
-        classes.append(set(bank.classes[draw.clips].flatten().tolist()))
+    def validated(separator, store, draw):
+        classes.append(set(store.classes[draw.clips].flatten().tolist()))
         return 0.0
 
     monkeypatch.setattr("contav_lib.training.trainer.validation_sdr", validated)

@@ -1,4 +1,4 @@
-"""Which class is forgotten, and which later class steals its sound."""
+"""Forgetting by class: which one is forgotten, and which later class steals its sound."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -67,7 +67,7 @@ def class_forgetting(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
 
 @torch.inference_mode()
 def energy_taken(result: Result) -> EnergyTaken:
-    """What the final separator lets through when each class's query is asked in place of a source's own.
+    """Energy that the final separator lets through when each class's query is asked in place of a source's own.
 
     The pictures stay those of the source: only the number in `Batch.classes` changes. Energies are those of the
     log-frequency spectrogram, on the fixed test mixtures of each old class's task.

@@ -74,7 +74,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
         scores[name] = {}
         for run in runs:
             setup = setup_of(run)
-            store = setup.bank(split)
+            store = setup.store(split)
             spec = setup.mix_seen(store, len(run.tasks) - 1, mixtures)  # drawn as those of the final test are
             own = np.array(store.ids)[spec.clips.numpy()]
             ids = own if ids is None else ids

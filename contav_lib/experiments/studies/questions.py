@@ -1,27 +1,27 @@
-"""What each study runs and compares: `contav study <name> --profile lab --seeds 3`."""
+"""Studies, and what each runs and compares: `contav study <name> --profile lab --seeds 3`."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from contav_lib.experiments.plans import DISTILLATION, FIRST_TASK, FOUR_TASKS, SEPARATORS, Rows
+from contav_lib.experiments.plans import DISTILLATION, FIRST_TASK, FOUR_TASKS, THREE_SEPARATORS, NamedSettings
 from contav_lib.experiments.studies.class_forgetting import class_forgetting
 from contav_lib.experiments.studies.generalisation import generalisation
 from contav_lib.experiments.studies.representations import representations
 from contav_lib.experiments.studies.study import Family, Results, Study, against
 from contav_lib.methods.contav import ContAV
 
-METHODS: Rows = {name: settings for name, settings in FOUR_TASKS.items() if name != "distillation only"}
+FOUR_METHODS: NamedSettings = {name: settings for name, settings in FOUR_TASKS.items() if name != "distillation only"}
 AGAINST_REPLAY = {"vs_replay": against("replay")}
 
 # Which terms of CrossSDC help: the rows of the paper's Table 2, before them replay.
-TABLE_2: Rows = {each.title or ContAV.title: {"method": "contav", **each.settings} for each in ContAV.variants}
+TABLE_2: NamedSettings = {each.title or ContAV.title: {"method": "contav", **each.settings} for each in ContAV.variants}
 
 # What might let CrossSDC show, and the settings that differ from those of `lab`.
 UNCHANGED = "as it is"
 SAME_CLASS = "30 % same-class mixtures"
-CONDITIONS: Rows = {
+CONDITIONS: NamedSettings = {
     UNCHANGED: {},
     "a third of the paper's weights": dict(instance_weight=0.03, class_weight=0.1),
     "three times the paper's weights": dict(instance_weight=0.3, class_weight=0.9),
@@ -42,9 +42,9 @@ OTHER_TESTS = {
 }
 
 
-def with_and_without(conditions: Rows) -> Rows:
+def with_and_without(conditions: NamedSettings) -> NamedSettings:
     """Each condition without CrossSDC ("<condition>, without") and with it; without, its own settings mean nothing."""
-    rows: Rows = {}
+    rows: NamedSettings = {}
     for name, settings in conditions.items():
         rest = {key: settings[key] for key in settings if key not in ("instance_weight", "class_weight", "temperature")}
         rows |= {f"{name}, without": {**rest, **DISTILLATION}, name: {"method": "contav", **settings}}
@@ -54,7 +54,7 @@ def with_and_without(conditions: Rows) -> Rows:
 ADDED = {"added": Family("the same without CrossSDC", lambda name: f"{name}, without")}
 
 USUAL: dict[str, Any] = dict(memory_share=0.25, select_on="seen")  # as in the profile `lab`
-CHANGES: Rows = {
+CHANGES: NamedSettings = {
     # 0.36, 0.53 and 0.63 of the sources in tasks 2 to 4 with 36 clips and one exemplar a class.
     "memory as often as the authors repeat it": dict(memory_share=None),
     "weights selected on new classes": dict(select_on="new"),
@@ -62,14 +62,14 @@ CHANGES: Rows = {
 }
 
 
-def protocols() -> Rows:
+def protocols() -> NamedSettings:
     """Fine-tuning, replay and ContAV-Sep with the `USUAL` protocol, and with one of the `CHANGES` at a time."""
-    rows: Rows = {}
+    rows: NamedSettings = {}
     for name in ("fine-tuning", "replay", "ContAV-Sep"):
-        rows[name] = METHODS[name] | USUAL
+        rows[name] = FOUR_METHODS[name] | USUAL
         for change, settings in CHANGES.items():
             if name != "fine-tuning" or "memory_share" not in settings:  # it has no memory: the same run again
-                rows[f"{name}, {change}"] = METHODS[name] | USUAL | settings
+                rows[f"{name}, {change}"] = FOUR_METHODS[name] | USUAL | settings
     return rows
 
 
@@ -82,11 +82,13 @@ STUDIES: dict[str, Study] = {
     "needs": Study(with_and_without(CONDITIONS), ADDED, profiles=("lab", "smoke"), other_tests=OTHER_TESTS),
     # What CrossSDC adds where nothing can be forgotten: one task of five classes in every separator.
     "learning": Study(
-        with_and_without({name: dict(separator=name) for name in SEPARATORS}), ADDED, dict(classes=FIRST_TASK, tasks=1)
+        with_and_without({name: dict(separator=name) for name in THREE_SEPARATORS}),
+        ADDED,
+        dict(classes=FIRST_TASK, tasks=1),
     ),
     # Do the methods keep their order with three sources; with the classes in another order for each seed?
-    "sources": Study(METHODS, AGAINST_REPLAY, dict(num_sources=3)),
-    "order": Study(METHODS, AGAINST_REPLAY, dict(shuffle_classes=True)),
+    "sources": Study(FOUR_METHODS, AGAINST_REPLAY, dict(num_sources=3)),
+    "order": Study(FOUR_METHODS, AGAINST_REPLAY, dict(shuffle_classes=True)),
     "protocol": Study(
         protocols(),
         {
@@ -106,7 +108,7 @@ STUDIES: dict[str, Study] = {
         {"vs_distillation": against("distillation only")},
     ),
 }
-# Measurements of the stored separators of `METHODS`, each a table.
+# Measurements of the stored separators of `FOUR_METHODS`, each a table.
 MEASUREMENTS: dict[str, Callable[[Results], pd.DataFrame]] = {
     "generalisation": generalisation,
     "classes": class_forgetting,

@@ -1,4 +1,4 @@
-"""What becomes of old representations: are they still alike (CKA), and do they still tell the classes apart (linear probes)?"""
+"""Fate of old representations: are they still alike (CKA), do they still tell the classes apart (linear probes)?"""
 
 from collections.abc import Mapping, Sequence
 

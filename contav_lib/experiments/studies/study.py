@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from contav_lib.experiments.plans import Plan, Rows, Seeds, over_seeds
+from contav_lib.experiments.plans import NamedSettings, Plan, Seeds, over_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.retest import added_in_another_test
 from contav_lib.experiments.tables import as_sentences, measures_table, paired_differences, results_table, with_verdicts
@@ -55,7 +55,7 @@ def against(row: str) -> Family:
 
 @dataclass(frozen=True)
 class Study:
-    """What is run, and what is compared.
+    """Question with an answer in numbers: what is run, and what is compared.
 
     Attributes:
         rows: settings by name.
@@ -67,7 +67,7 @@ class Study:
         other_tests: by condition, another test of its separators, with and without: its name, settings of `scored_again`.
     """
 
-    rows: Rows
+    rows: NamedSettings
     families: Mapping[str, Family]
     common: Mapping[str, Any] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()

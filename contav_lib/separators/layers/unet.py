@@ -132,7 +132,7 @@ class UNet(nn.Module):
         return UNetMaps(torch.cat([downs[0], x], 1), ups[-LATENT_LEVEL], downs + ups)
 
     def mask_features(self, maps: UNetMaps) -> torch.Tensor:
-        """What comes out of the outermost level, `[B, mask_dim, F, T]`."""
+        """Return what comes out of the outermost level, `[B, mask_dim, F, T]`."""
         return self.up[-1](maps.before_last)
 
     def mix(self, maps: UNetMaps, weights: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 
+from contav_lib.experiments.plans import THREE_SEPARATORS
 from contav_lib.teaching.check import NotYet, exercise
 from contav_lib.utils.registry import did_you_mean
-
-SEPARATORS = ("iquery", "coseparation", "soundofpixels")
 
 
 @exercise("who needs the class")
@@ -15,8 +14,8 @@ def check_class(answer: object) -> str:
     if not isinstance(names, list | tuple | set):
         raise NotYet('answer with a list of names, such as ["iquery", "soundofpixels"].')
     for name in names:
-        if name not in SEPARATORS:
-            raise NotYet(f"there is no separator called {name!r} here; {did_you_mean(str(name), SEPARATORS)}")
+        if name not in THREE_SEPARATORS:
+            raise NotYet(f"there is no separator called {name!r} here; {did_you_mean(str(name), THREE_SEPARATORS)}")
     if set(names) == {"iquery"}:
         return (
             "iQuery's class picks the query that asks. The other two are told by the picture alone what to listen for; "

@@ -57,7 +57,7 @@ def test_a_study_of_conditions_prints_and_saves_its_families(home, small, tmp_pa
 
 @pytest.mark.parametrize("study", ["generalisation", "classes", "representations"])
 def test_measurements_of_stored_separators_are_saved(study, home, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(questions, "METHODS", {"fine-tuning": dict(method="finetune")})
+    monkeypatch.setattr(questions, "FOUR_METHODS", {"fine-tuning": dict(method="finetune")})
     kinds = {"melody": "validation", "instrument": "test"}  # these data have no melody split
     monkeypatch.setitem(questions.MEASUREMENTS, "generalisation", lambda results: generalisation(results, 4, kinds))
     path = tmp_path / "table.csv"

@@ -3,7 +3,7 @@
 import pytest
 
 from contav_lib.experiments.plans import FOUR_TASKS, over_seeds
-from contav_lib.experiments.studies.questions import CHANGES, METHODS, STUDIES
+from contav_lib.experiments.studies.questions import CHANGES, FOUR_METHODS, STUDIES
 
 
 def changed(config, usual):
@@ -14,7 +14,7 @@ def changed(config, usual):
 
 @pytest.mark.parametrize(("study", "change"), [("sources", dict(num_sources=3)), ("order", dict(shuffle_classes=True))])
 def test_sources_and_order_change_one_setting_of_all_methods(study, change):
-    usual, other = over_seeds("lab", 2, METHODS), STUDIES[study].plan("lab", 2)
+    usual, other = over_seeds("lab", 2, FOUR_METHODS), STUDIES[study].plan("lab", 2)
     assert list(usual) == list(other) == ["fine-tuning", "replay", "ContAV-Sep", "upper bound"]
     for name, configs in other.items():
         for config, own in zip(configs, usual[name], strict=True):
@@ -22,11 +22,11 @@ def test_sources_and_order_change_one_setting_of_all_methods(study, change):
 
 
 def test_the_usual_methods_are_those_of_the_notebooks():
-    assert METHODS.items() < FOUR_TASKS.items()
+    assert FOUR_METHODS.items() < FOUR_TASKS.items()
 
 
 def test_the_protocol_changes_one_setting_at_a_time():
-    plan, usual = STUDIES["protocol"].plan("lab", 1), over_seeds("lab", 1, METHODS)
+    plan, usual = STUDIES["protocol"].plan("lab", 1), over_seeds("lab", 1, FOUR_METHODS)
     for name in ("fine-tuning", "replay", "ContAV-Sep"):
         assert plan[name] == usual[name]  # the profile `lab` has the usual protocol: stored results serve
         for change, settings in CHANGES.items():
@@ -49,7 +49,7 @@ def test_protocols_are_compared_within_a_method_and_between_methods():
 def test_the_study_of_the_start_moves_the_contrastive_terms_only():
     plan = STUDIES["start"].plan("lab", 1)
     always = plan["contrast always (ContAV-Sep)"][0]
-    assert always == over_seeds("lab", 1, METHODS)["ContAV-Sep"][0]
+    assert always == over_seeds("lab", 1, FOUR_METHODS)["ContAV-Sep"][0]
     assert changed(plan["contrast in the first task only"][0], always) == dict(contrast_when="first")
     assert changed(plan["contrast in later tasks only"][0], always) == dict(contrast_when="later")
     assert changed(plan["distillation only"][0], always) == dict(instance_weight=0.0, class_weight=0.0)

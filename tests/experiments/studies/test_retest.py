@@ -28,4 +28,4 @@ def test_what_a_clip_looks_like_takes_the_place_of_its_class(reference, home):
 
 def test_a_split_that_is_not_there_is_named(reference, home):
     with pytest.raises(ValueError, match="no clip of the split 'melody'.*MiniMUSIC has it"):
-        setup_of(reference).bank("melody")
+        setup_of(reference).store("melody")
