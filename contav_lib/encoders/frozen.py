@@ -1,4 +1,4 @@
-"""Common parts of encoders with a large network: pictures of its size, and one pass after another, on a GPU where there is one."""
+"""Common parts of encoders with a large network: pictures of its size, pass after pass, on a GPU where there is one."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ class Frozen:
 
     @torch.no_grad()
     def __call__(self, pictures: torch.Tensor, answer: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """Return what `answer` makes of pictures `[n, ..., 3, side, side]` uint8, piece by piece: `[n, ...]` float32 on the CPU."""
+        """Return what `answer` makes of pictures `[n, ..., 3, side, side]` uint8, piece by piece: `[n, ...]` float32, CPU."""
         return torch.cat([answer(self.standardised(piece)).float().cpu() for piece in pictures.split(self.at_once)])
 
     def standardised(self, pictures: torch.Tensor) -> torch.Tensor:
