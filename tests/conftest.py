@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from samples import CLASSES, SMALL, make_prepared, write_tone
+from samples import CLASSES, SMALL, make_prepared, new_home, write_tone
 
 from contav_lib import Config, Result, run
 from contav_lib.datasets.load import load_data
@@ -84,13 +84,6 @@ def _prepared(video_folder, tmp_path_factory) -> Path:
         patch.setenv("CONTAV_HOME", str(home))
         load_data(str(video_folder))
     return home
-
-
-def new_home(prepared: Path, folder: Path) -> Path:
-    """A home without runs; the prepared clips are there already."""
-    folder.mkdir()
-    (folder / "data").symlink_to(prepared / "data")
-    return folder
 
 
 @pytest.fixture

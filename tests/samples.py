@@ -94,3 +94,10 @@ def read_results(path: Path) -> tuple[str, pd.DataFrame]:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# contav "), first
     return first[2:], pd.read_csv(path, skiprows=1, index_col="name")
+
+
+def new_home(prepared: Path, folder: Path) -> Path:
+    """A home without runs; the prepared clips are there already."""
+    folder.mkdir()
+    (folder / "data").symlink_to(prepared / "data")
+    return folder

@@ -29,6 +29,9 @@ class NotebookFailed(RuntimeError):
     """A notebook did not run to its end; the message names the notebook, the cell and the error."""
 
 
+_STARTS = 3  # attempts to start a kernel
+
+
 def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[str, object]) -> dict[Path, float]:
     """Execute copies of notebooks with papermill, one a core, in a folder; how many seconds each copy took.
 
@@ -77,23 +80,31 @@ def _execute(
     start = time.perf_counter()
     for name, value in environment.items():
         os.environ.setdefault(name, value)
-    try:
-        own = papermill.inspect_notebook(source)
-        papermill.execute_notebook(
-            source,
-            target,
-            {name: value for name, value in parameters.items() if name in own},
-            kernel_name="python3",
-            progress_bar=False,
-            store_widget_state=False,  # what a widget shows without a kernel is stored as a static picture
-            cwd=source.parent,
-            config=JupyterConfig(KernelManager={"transport_encryption": "auto"}),  # a kernel warns of open connections
-        )
-    except papermill.PapermillExecutionError as error:
-        return 0.0, (
-            f"{source.name} failed in code cell [{error.exec_count}] with {error.ename}: {error.evalue}\n"
-            f"  Open {target} to see it in its place."
-        )
+    own = papermill.inspect_notebook(source)
+    # Kernels choose their ports before they take them: of two that start at the same moment, one may find its own taken.
+    for attempt in range(_STARTS):
+        try:
+            papermill.execute_notebook(
+                source,
+                target,
+                {name: value for name, value in parameters.items() if name in own},
+                kernel_name="python3",
+                progress_bar=False,
+                store_widget_state=False,  # what a widget shows without a kernel is stored as a static picture
+                cwd=source.parent,
+                config=JupyterConfig(
+                    KernelManager={"transport_encryption": "auto"}
+                ),  # a kernel warns of open connections
+            )
+            break
+        except RuntimeError as error:
+            if "Kernel died before replying" not in str(error) or attempt == _STARTS - 1:
+                raise
+        except papermill.PapermillExecutionError as error:
+            return 0.0, (
+                f"{source.name} failed in code cell [{error.exec_count}] with {error.ename}: {error.evalue}\n"
+                f"  Open {target} to see it in its place."
+            )
     return time.perf_counter() - start, None
 
 

@@ -10,8 +10,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 import torch
-from conftest import new_home
-from samples import CLASSES, RATE, assert_equal_weights
+from samples import CLASSES, RATE, assert_equal_weights, new_home
 
 from contav_lib import run, run_all
 from contav_lib.continual import exemplars
