@@ -223,6 +223,10 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         method, separator = METHODS.find(self.method), SEPARATORS.find(self.separator)
         for name, part in (("method_settings", method), ("separator_settings", separator)):
             object.__setattr__(self, name, settings_for(part, getattr(self, name)))
+        sides = 2 ** self.separator_settings.get("levels", 0)
+        for name in ("frames", "bins"):
+            halves = f"must be a multiple of {sides}: levels={self.separator_settings.get('levels')} halve it so often"
+            self.require(name, getattr(self, name) % sides == 0, halves)
         for name in ("exemplars", "memory_share"):
             if method.needs_memory and getattr(self, name) == 0:
                 raise ValueError(f"{name}=0: method {self.method!r} makes no sense without a memory; give it more.")

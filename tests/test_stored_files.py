@@ -73,8 +73,14 @@ def nested(path: Path) -> None:
     save_file(load_file(path), path, metadata={"contav": '{"classes":' + "[" * 100_000})
 
 
+def with_nan(path: Path) -> None:
+    tensors, metadata = load_tensors(path)
+    save_tensors(path, {name: tensor * float("nan") for name, tensor in tensors.items()}, metadata)
+
+
 DAMAGES = {
     "a flipped bit": lambda path: flip(path, path.stat().st_size * 8 - 1001),
+    "weights that are not numbers": with_nan,
     "settings that ask for 200 GB": with_settings(width=4000),
     "settings that ask for thousands of layers": with_settings(decoder_layers=10**9),
     "settings of no kind": with_settings(width="wide"),

@@ -31,6 +31,8 @@ def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
     entries: dict[str, dict[str, Any]] = {}
     for clip in clips:
         with suppress(OSError):  # lost, or a link to nothing
+            if not clip.path.is_file():  # a pipe or a device may be read for ever
+                continue
             source, entry = source_of(clip.path), known.get(clip.id, {})
             entries[clip.id] = entry if source.items() <= entry.items() else source
             if entries[clip.id] is source:

@@ -25,7 +25,7 @@ from contav_lib.experiments.setup import Setup, check_machine, make_method, make
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.separators import load_separator, save_separator, separator_class
 from contav_lib.training.history import Callback, History, StepCounter
-from contav_lib.training.trainer import Trainer
+from contav_lib.training.trainer import DamagedProgress, Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads, pick_device
 from contav_lib.utils.settings import settings_of
@@ -35,7 +35,6 @@ from contav_lib.utils.storage import (
     file_errors,
     load_tensors,
     read_json,
-    read_metadata,
     sweep,
     without_prefix,
     write_json,
@@ -124,7 +123,7 @@ def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) 
         path = checkpoint_file(folder, number)
         try:
             with file_errors(path):
-                stored = read_metadata(path)
+                _, stored = load_tensors(path)
                 own = _without_widths(stored["config"])
                 fits = (stored["separator"], own, stored["classes"]) == (config.separator, settings, classes)
         except StorageError:
@@ -171,14 +170,23 @@ class Experiment:
         return sum(map(self.config.steps_in_task, self.schedule[self.learned :]))
 
     def _learn(self, task: Task) -> None:
-        separator, method = self._before(task)
-        setup = self.setup
-        trainer = Trainer(self.config, separator, method, setup.train, setup.validation, self.folder, self.history)
-        trainer.learn(task, setup.selection_mixtures[task.index])
+        trainer = self._trainer(task)
+        try:
+            trainer.learn(task, self.setup.selection_mixtures[task.index])
+        except DamagedProgress as error:
+            tqdm.write(f"{error} Task {task.index + 1} begins anew.")
+            trainer.progress_file.unlink()
+            trainer = self._trainer(task)
+            trainer.learn(task, self.setup.selection_mixtures[task.index])
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
         path, prototypes = checkpoint_file(self.folder, task.index), self._prototypes(task)
-        save_separator(path, separator, classes, method.state_dict(), prototypes.tensors())
+        save_separator(path, trainer.separator, classes, trainer.method.state_dict(), prototypes.tensors())
         trainer.progress_file.unlink(missing_ok=True)
+
+    def _trainer(self, task: Task) -> Trainer:
+        separator, method = self._before(task)
+        train, validation = self.setup.train, self.setup.validation
+        return Trainer(self.config, separator, method, train, validation, self.folder, self.history)
 
     def _before(self, task: Task):
         """Separator and method as they are when a task begins: from the seed, or from the last task's checkpoint."""

@@ -45,7 +45,8 @@ def opened(path: str | Path) -> Iterator:
 
     path = Path(path)
     if not path.is_file():
-        raise MediaError(f"{path}: does not exist." if not path.exists() else f"{path}: is a folder, not a media file.")
+        kind = "is a folder, not a media file" if path.is_dir() else "is a pipe or a device, not a media file"
+        raise MediaError(f"{path}: {kind if path.exists() else 'does not exist'}.")
     if not path.stat().st_size:
         raise MediaError(f"{path}: is empty (0 bytes). {_AGAIN}")
     try:

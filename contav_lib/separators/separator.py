@@ -54,7 +54,7 @@ class Separator(nn.Module):
     U-Net is not called `unet`. `contav_lib.separators.contract.check_separator` looks whether it keeps the contract.
 
     Settings named `object_dim` and `motion_dim` say how wide the visual features are that it needs: what it is given is
-    held against them.
+    held against them. One named `levels` says how often both sides of a spectrogram are halved.
 
     Class attributes:
         name: the registered name.

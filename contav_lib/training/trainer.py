@@ -24,7 +24,7 @@ from contav_lib.separators import Separator, SeparatorOutput, load_weights
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.utils.devices import mixed_precision
-from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.storage import StorageError, file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from contav_lib.config import Config
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 class NonFiniteLoss(FloatingPointError):
     """A loss term or a gradient became infinite or NaN; the message names step, term and clips."""
+
+
+class DamagedProgress(StorageError):
+    """What was kept of the task at hand can't be read; the task must begin anew, with a new separator and method."""
 
 
 @dataclass
@@ -70,7 +74,8 @@ class Trainer:
 
         Raises:
             NonFiniteLoss: a loss term or a gradient is infinite or NaN.
-            StorageError: a checkpoint can't be written (the one before is whole), or the last one is damaged.
+            StorageError: a checkpoint can't be written (the one before is whole).
+            DamagedProgress: the last one is damaged.
         """
         config = self.config
         self.method.begin_task(task, self.separator)
@@ -169,15 +174,20 @@ class Trainer:
         """Steps done and the best weights so far, after loading the last checkpoint if it is of this task."""
         if not self.progress_file.exists():
             return 0, Best()
-        tensors, at = load_tensors(self.progress_file, self.train.device)
-        with file_errors(self.progress_file, "Remove it and run again: the task at hand begins anew."):
-            if at["task"] != task.index:
-                return 0, Best()
-            load_weights(self.separator, without_prefix("separator.", tensors), self.progress_file)
-            optimizers.load_state_dict(without_prefix("optimizers.", tensors))
-            self.method.load_state_dict(without_prefix("method.", tensors))
-            best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
-            return at["step"], best
+        try:
+            with file_errors(self.progress_file):
+                tensors, at = load_tensors(self.progress_file, self.train.device)
+                if at["task"] != task.index:
+                    return 0, Best()
+                load_weights(self.separator, without_prefix("separator.", tensors), self.progress_file)
+                optimizers.load_state_dict(without_prefix("optimizers.", tensors))
+                self.method.load_state_dict(without_prefix("method.", tensors))
+                best = Best() if at["best_sdr"] is None else Best(at["best_sdr"], without_prefix("best.", tensors))
+                return at["step"], best
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError | torch.OutOfMemoryError):  # no fault of its content
+                raise
+            raise DamagedProgress(f"{self.progress_file} is damaged: {error.__cause__}.") from error
 
     def _weights_are_finite(self) -> bool:
         largest = [parameter.detach().abs().max() for parameter in self.separator.parameters()]

@@ -154,6 +154,7 @@ UNUSABLE = {
     "no video": (no_video, r"b\.mp4: is not a media file"),
     "empty": (lambda path: path.write_bytes(b""), r"b\.mp4: is empty"),
     "a folder": (lambda path: (path.unlink(), path.mkdir()), r"b\.mp4: is a folder"),
+    "a pipe": (lambda path: (path.unlink(), os.mkfifo(path)), r"b\.mp4: is a pipe or a device"),
     "a link to nothing": (link_to_nothing, r"b\.mp4: is a link to \.\./annex/SHA256-123, and there is no file"),
     "no permission": (reading_fails(PermissionError(errno.EACCES, "no")), r"b\.mp4: may not be read"),
     "too large": (reading_fails(MemoryError()), r"b\.mp4: does not fit into memory"),

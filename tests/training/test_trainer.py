@@ -97,12 +97,41 @@ def test_stopped_by_hand_at_any_point_and_resumed(home, tiny, reference, point):
 @pytest.mark.parametrize(
     "metadata", [{"task": 0}, {"classes": ["tuba"]}, {"task": 0, "step": 2, "best_sdr": None}, [], 3]
 )
-def test_progress_of_something_else_is_refused_with_its_name(home, tiny, metadata):
+def test_progress_of_something_else_is_named_and_made_anew(home, tiny, reference, metadata, capsys):
     path = paths.runs() / tiny().name / "progress.safetensors"
     storage.save_tensors(path, {"separator.weight": torch.zeros(3)}, metadata)
-    with pytest.raises(StorageError, match=r"progress\.safetensors is missing, damaged.*the task at hand begins anew"):
+    assert_same(run(tiny(), progress=False).folder, reference.folder)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path} is damaged: ") and line.endswith("Task 1 begins anew.")
+
+
+def spoilt(tensors: dict, part: str) -> dict:
+    """A progress file's tensors, one of which fits nowhere: found when all before it is loaded."""
+    return {name: value.flatten()[:0] if name.startswith(part) else value for name, value in tensors.items()}
+
+
+@pytest.mark.parametrize("part", ["a bit", "separator.", "optimizers.", "a nan"])
+def test_damaged_progress_is_named_and_the_task_begins_anew(home, tiny, reference, part, capsys):
+    killed(tiny(), "validation", 1, 6)
+    path = paths.runs() / tiny().name / "progress.safetensors"
+    tensors, metadata = load_tensors(path)
+    if part == "a bit":
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    elif part == "a nan":
+        storage.save_tensors(path, tensors | {"best.nothing": torch.tensor(float("nan"))}, metadata)
+    else:
+        storage.save_tensors(path, spoilt(tensors, part), metadata)
+    capsys.readouterr()
+    assert_same(run(tiny(), progress=False).folder, reference.folder)
+    assert capsys.readouterr().out.endswith("Task 2 begins anew.\n")
+
+
+def test_progress_that_cannot_be_opened_is_left_alone(home, tiny):
+    path = paths.runs() / tiny().name / "progress.safetensors"
+    path.mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"progress\.safetensors is missing, damaged"):
         run(tiny(), progress=False)
-    path.unlink()
+    assert path.is_dir()
 
 
 @pytest.mark.parametrize("which", [1, 4])

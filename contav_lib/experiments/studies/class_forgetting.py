@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies.retest import require_old_tasks, setup_of
+from contav_lib.experiments.studies.retest import require_old_tasks, setup_of, with_its_threads
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
@@ -65,6 +65,7 @@ def class_forgetting(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
     return pd.concat(tables, names=["name", "class"])
 
 
+@with_its_threads
 @torch.inference_mode()
 def energy_taken(result: Result) -> EnergyTaken:
     """Energy that the final separator lets through when each class's query is asked in place of a source's own.

@@ -13,7 +13,7 @@ import torch
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.intervals import clip_weights, resampled_means
 from contav_lib.experiments.result import Result
-from contav_lib.experiments.studies.retest import setup_of
+from contav_lib.experiments.studies.retest import evaluated, setup_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
 
@@ -80,7 +80,7 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
             ids = own if ids is None else ids
             if not np.array_equal(own, ids):
                 raise ValueError(f"{name!r} has other data, classes or num_sources than {next(iter(results))!r}.")
-            scores[name][run.config["seed"]] = evaluate(run.separator(device=store.device), store, spec)
+            scores[name][run.config["seed"]] = evaluated(run, store, spec)
     spectra, seeds = class_spectra(setup.train), next(iter(scores.values()))
     for name, (others, of_exemplars) in TEMPLATES.items():
         if not of_exemplars:

@@ -11,7 +11,7 @@ from contav_lib.evaluation.ablations import class_untold
 from contav_lib.evaluation.evaluate import source_features
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import make_separator
-from contav_lib.experiments.studies.retest import require_old_tasks, setup_of
+from contav_lib.experiments.studies.retest import require_old_tasks, setup_of, with_its_threads
 
 _PENALTY = 0.01  # of the ridge, a sample; features have unit variance
 
@@ -88,6 +88,7 @@ def _hsic(k: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
     return (k * m).sum() + means - 2 * (k.sum(0) @ m.sum(0)) / (count - 2)
 
 
+@with_its_threads
 def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]]:
     """CKA between features right after a task and after the last one, by old task, counted from 0, and modality.
 
@@ -112,6 +113,7 @@ def cka_to_end(result: Result, mixtures: int = 40) -> dict[int, dict[str, float]
     return similarities
 
 
+@with_its_threads
 def probe_accuracy(result: Result) -> dict[str, np.ndarray]:
     """Shares 0 .. 1 of test clips whose class a linear probe reads from the features, by modality, `[1 + T, T]`.
 

@@ -1,9 +1,12 @@
 """Stored separators asked again: on other mixtures, with other questions than in their own test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
+from typing import Any
 
 import pandas as pd
+import torch
 
 from contav_lib.config import Config
 from contav_lib.evaluation.ablations import VisualAblation
@@ -12,14 +15,26 @@ from contav_lib.evaluation.metrics import mean_scores
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.experiments.tables import ci95_halfwidth
+from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.fixed import fixed_mixtures
-from contav_lib.utils.devices import pick_device
+from contav_lib.utils.devices import cpu_threads, pick_device
 
 
 def setup_of(result: Result) -> Setup:
     """The experiment behind a result made ready again, on the GPU where there is one."""
     return Setup.build(Config.from_json(result.config), pick_device())
+
+
+def with_its_threads(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a function whose first argument is a result: it works with as many threads as the result was made with."""
+
+    @wraps(ask)
+    def asked(result: Result, *others: Any, **named: Any) -> Any:
+        with cpu_threads(Config.from_json(result.config).threads):
+            return ask(result, *others, **named)
+
+    return asked
 
 
 def require_old_tasks(result: Result) -> None:
@@ -53,9 +68,17 @@ def scored_again(
             sources = run.config["num_sources"]
             spec = fixed_mixtures(clips, range(len(run.classes)), mixtures, 0, sources, same_class)
             ablation = by_looks(run, clips) if class_from_vision else None
-            scores = mean_scores(evaluate(run.separator(device=clips.device), clips, spec, ablation))
+            scores = mean_scores(evaluated(run, clips, spec, ablation))
             rows[name][f"seed {run.config['seed']}"] = scores["sdr_improvement"]
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+@with_its_threads
+def evaluated(
+    result: Result, clips: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
+) -> dict[str, torch.Tensor]:
+    """Scores of the final separator on mixtures; all but the result as for `evaluate`."""
+    return evaluate(result.separator(device=clips.device), clips, spec, ablation)
 
 
 def by_looks(result: Result, clips: ClipStore) -> VisualAblation:
