@@ -197,7 +197,7 @@ def test_chosen_classes_are_learned_in_the_order_given(home, tiny):
         (dict(exemplars=4), "4 exemplars a class were asked for, but 'banjo' has 3"),
         (dict(tasks=5), "4 classes can't be split into 5 tasks"),
         (dict(data="no/such/folder"), "no such folder"),
-        (dict(frames=18), "multiples of 16"),
+        (dict(frames=18), "frames must be a multiple of 16"),
     ],
 )
 def test_settings_that_do_not_fit_the_data_are_told(home, tiny, settings, message):
