@@ -43,13 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work(argparse.ArgumentParser(prog=f"contav {name}", description=work.__doc__), typed[1:])
     except (ValueError, OSError, FloatingPointError) as error:  # NonFiniteLoss is a FloatingPointError
         return _told(error)
-    except ModuleNotFoundError as error:
-        if advice := missing_extra(error):
+    except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # while a compiled module was loaded
+            return _stopped()
+        if isinstance(error, ModuleNotFoundError) and (advice := missing_extra(error)):
             return _told(advice)
         raise
     except KeyboardInterrupt:
-        print(f"\nStopped. {_KEPT}", file=sys.stderr)
-        return 130
+        return _stopped()
     except RuntimeError as error:
         from contav_lib.teaching.notebooks import NotebookFailed
 
@@ -62,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(message: object) -> int:
     print(f"\n{message}", file=sys.stderr)
     return 1
+
+
+def _stopped() -> int:
+    print(f"\nStopped. {_KEPT}", file=sys.stderr)
+    return 130
 
 
 def _parser() -> argparse.ArgumentParser:

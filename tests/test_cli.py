@@ -34,6 +34,13 @@ def failing(monkeypatch):
     return make
 
 
+def while_a_module_was_loaded() -> ImportError:
+    """What compiled modules make of Ctrl-C."""
+    error = ImportError("initialization failed")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
@@ -44,6 +51,7 @@ def failing(monkeypatch):
         (NotebookFailed("notebook 3"), 1, f"notebook 3\n{KEPT}"),
         (BrokenProcessPool("a process died"), 1, f"a process died\n{KEPT}"),
         (KeyboardInterrupt(), 130, f"Stopped. {KEPT}"),
+        (while_a_module_was_loaded(), 130, f"Stopped. {KEPT}"),
         (
             ModuleNotFoundError("No module named 'av'", name="av"),
             1,
@@ -169,7 +177,7 @@ def test_a_terminal_without_a_letter_does_not_end_a_command(monkeypatch):
     assert terminal.buffer.getvalue().split() == [b"1.0", b"?", b"0.5"]
 
 
-@pytest.mark.parametrize("home", ["file", "file/below", "~nosuchuser/x"])
+@pytest.mark.parametrize("home", ["file", "file/below", "x" * 300, "~nosuchuser/x"], ids=lambda name: name[:20])
 @pytest.mark.parametrize("command", [["run"], ["data"], ["compare", "--methods", "finetune", "--seeds", "1"]])
 def test_a_home_that_cannot_be_used_is_told_in_one_line_that_names_the_variable(
     home, command, tmp_path, monkeypatch, capsys

@@ -89,11 +89,24 @@ def read_folder(root: Path) -> list[Clip]:
     """
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder. Give the folder that holds one folder of videos per class.")
-    folders: dict[str, list[Path]] = {}  # per class: two where its name is written in both forms of Unicode
-    for name in sorted(os.listdir(root)):
-        if os.path.isdir(root / name) and not name.startswith("."):
-            folders.setdefault(composed(name), []).append(root / name)
+    folders = _class_folders(root)
     return _listed(root, folders) if (root / "splits").is_dir() else _by_hash(folders)
+
+
+def passed_over(root: Path) -> Counter[str]:
+    """How many files in the class folders are not taken for videos, by suffix; hidden ones are not counted."""
+    names = [name for folders in _class_folders(root).values() for folder in folders for name in os.listdir(folder)]
+    suffixes = [os.path.splitext(name)[1].lower() for name in names if not name.startswith(".")]
+    return Counter(suffix for suffix in suffixes if suffix not in VIDEO_SUFFIXES)
+
+
+def _class_folders(root: Path) -> dict[str, list[Path]]:
+    """The folders of each class: two where its name is written in both forms of Unicode."""
+    folders: dict[str, list[Path]] = {}
+    for name in sorted(os.listdir(root)):
+        if os.path.isdir(root / name) and not name.startswith(".") and name != "splits":
+            folders.setdefault(composed(name), []).append(root / name)
+    return folders
 
 
 def composed(name: str) -> str:

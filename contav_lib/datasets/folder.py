@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from contav_lib.datasets.clip import Clip, find_clips, read_folder
+from contav_lib.datasets.clip import Clip, find_clips, passed_over, read_folder
 from contav_lib.datasets.contents import content_hashes
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
@@ -43,6 +43,13 @@ class Folder(Dataset):
         hashes = self._hashes(clips)
         held = sorted((clip.id, clip.split, hashes[clip.id]) for clip in clips)
         return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
+
+    def report(self, most: int | None = 20) -> str:
+        """How many files lie beside the videos and are not looked at; "" where there are none."""
+        counts = [
+            f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over(self.videos).most_common(most)
+        ]
+        return f"Not looked at, as these are no videos by their names: {', '.join(counts)}.\n" if counts else ""
 
     def _hashes(self, clips: Sequence[Clip]) -> dict[str, str]:
         return content_hashes(clips, paths.generated(self._own_name) / f"{self.name}-contents.json")

@@ -29,7 +29,11 @@ def home() -> Path:
     """
     if chosen := os.environ.get("CONTAV_HOME"):
         folder = expanded("CONTAV_HOME", chosen).resolve()
-        if folder.exists() and not folder.is_dir():
+        try:
+            is_other = folder.exists() and not folder.is_dir()
+        except OSError as error:  # too long a name
+            raise ValueError(f"CONTAV_HOME={chosen!r}: {error.strerror}. Set it to another folder.") from error
+        if is_other:
             raise ValueError(
                 f"CONTAV_HOME={chosen!r} is a file: set it to a folder where data and results may be written."
             )

@@ -194,6 +194,17 @@ def test_where_nothing_can_be_used_that_is_an_error(root):
         load_data(str(root))
 
 
+def test_what_is_passed_over_is_counted(root, capsys):
+    for name in ("a.wav", "b.WAV", "c.mp4.crdownload", "README", ".DS_Store"):
+        (root / "violin" / name).touch()
+    (root / "violin/more").mkdir()
+    assert main(["data", str(root)]) == 0
+    told = "Not looked at, as these are no videos by their names: 2 .wav, 2 without a suffix, 1 .crdownload."
+    assert told in capsys.readouterr().out
+    assert main(["data", "report", str(root)]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_a_full_disk_is_no_fault_of_a_clip(root, monkeypatch):
     def full(path, tensors, metadata):
         raise StorageError("Could not write: No space left on device") from OSError(errno.ENOSPC, "full")
