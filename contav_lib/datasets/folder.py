@@ -46,7 +46,9 @@ class Folder(Dataset):
 
     def report(self, most: int | None = 20) -> str:
         """How many files lie beside the videos and are not looked at; "" where there are none."""
-        counts = [f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over(self.videos).most_common(most)]
+        counts = [
+            f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over(self.videos).most_common(most)
+        ]
         return f"Not looked at, as these are no videos by their names: {', '.join(counts)}.\n" if counts else ""
 
     def _hashes(self, clips: Sequence[Clip]) -> dict[str, str]:
