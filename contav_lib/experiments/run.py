@@ -126,7 +126,9 @@ def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) 
                 _, stored = load_tensors(path)
                 own = _without_widths(stored["config"])
                 fits = (stored["separator"], own, stored["classes"]) == (config.separator, settings, classes)
-        except StorageError:
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+                raise  # it could not be read just now: no reason to learn it again
             return number
         if not fits:
             return number
