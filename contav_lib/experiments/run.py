@@ -127,8 +127,9 @@ def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) 
                 own = _without_widths(stored["config"])
                 fits = (stored["separator"], own, stored["classes"]) == (config.separator, settings, classes)
         except StorageError as error:
-            if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
-                raise  # it could not be read just now: no reason to learn it again
+            # It could not be opened just now (safetensors says "not found" then, too): no reason to learn it again.
+            if isinstance(error.__cause__, OSError) and path.exists():
+                raise
             return number
         if not fits:
             return number

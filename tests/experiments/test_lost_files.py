@@ -1,6 +1,7 @@
 """What is lost or damaged in a result is made again, and nothing else is."""
 
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from contav_lib import Result, run
 from contav_lib.experiments.run import is_finished
 from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
-from contav_lib.utils.storage import StorageError
+from contav_lib.utils.storage import StorageError, load_tensors
 
 pytestmark = pytest.mark.slow
 
@@ -183,3 +184,28 @@ def test_scores_of_fewer_mixtures_than_tasks_have_are_not_finished(finished):
         stored["seen"][name] = values[:-1]
     path.write_text(json.dumps(stored))
     assert not is_finished(finished)
+
+
+def test_a_checkpoint_that_cannot_be_opened_just_now_is_kept(finished, no_training):
+    folder = paths.runs() / finished.name
+    (folder / "matrix.json").unlink()  # or the checkpoints would not be needed
+    before = {path: path.read_bytes() for path in (folder / "checkpoints").iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("contav_lib.experiments.run.load_tensors", without_free_handles(load_tensors))
+        with pytest.raises(StorageError, match=r"task_1\.safetensors"):
+            run(finished, progress=False)
+    assert {path: path.read_bytes() for path in (folder / "checkpoints").iterdir()} == before
+
+
+def without_free_handles(read):
+    """Let a function run while no more files can be opened."""
+
+    def starved(*arguments):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            return read(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    return starved
