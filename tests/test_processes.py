@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from contav_lib import Result, run
 from contav_lib.config import FROM_ENCODER
 from contav_lib.experiments.run import experiment_lock
 from contav_lib.utils import paths
-from contav_lib.utils.workers import Workers, report
+from contav_lib.utils.workers import Workers, report, sigterm_as_interrupt
 
 ENDLESS = """
 import sys
@@ -144,6 +146,26 @@ def test_workers_answer_and_report():
 def test_an_error_in_a_worker_is_the_parents():
     with pytest.raises(ValueError, match="negative"), Workers(1) as pool:
         pool.submit(doubled, -1).result()
+
+
+@linux
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_middle_of_a_start_ends_the_new_worker(monkeypatch, sign):
+    jobs, submit = [], ProcessPoolExecutor.submit
+
+    def stopped(*call):
+        jobs.append(submit(*call))
+        os.kill(os.getpid(), sign)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", stopped)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of the tests may ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt(), Workers(1) as pool:
+            pool.submit(time.sleep, 60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with pytest.raises((BrokenProcessPool, CancelledError)):  # it did not sleep to its end
+        jobs[0].result()
 
 
 def test_the_next_run_sweeps_what_a_killed_one_left(home, tiny):

@@ -35,9 +35,9 @@ class Workers(ProcessPoolExecutor):
 
     def submit(self, *call, **arguments) -> Future:
         before = multiprocessing.active_children()
-        with _unheard_interrupts():
+        with _later_interrupts():  # or a process could be started and never known
             job = super().submit(*call, **arguments)
-        self._started += set(multiprocessing.active_children()) - set(before)
+            self._started += set(multiprocessing.active_children()) - set(before)
         return job
 
     def reports(self) -> Iterator[Any]:
@@ -75,16 +75,23 @@ def _begin(to_parent: Queue) -> None:
 
 
 @contextmanager
-def _unheard_interrupts() -> Iterator[None]:
-    """Context manager: processes started meanwhile do not hear Ctrl-C, from their first moment on; this one does, later."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: they hear it until `_begin`
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def _later_interrupts() -> Iterator[None]:
+    """Context manager: Ctrl-C and SIGTERM are heard at its end; processes started meanwhile never hear Ctrl-C."""
+    terms: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    masks = hasattr(signal, "pthread_sigmask")  # Windows: processes hear Ctrl-C until `_begin`
+    # A mask is inherited, and workers must hear SIGTERM: it is noted down.
+    on_term = signal.signal(signal.SIGTERM, lambda number, frame: terms.append(number)) if in_main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if masks else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if in_main:
+            signal.signal(signal.SIGTERM, on_term)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if terms:
+            signal.raise_signal(signal.SIGTERM)
 
 
 @contextmanager
