@@ -20,7 +20,7 @@ from contav_lib.media import MediaError, read_audio
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
-from contav_lib.utils.devices import pick_device
+from contav_lib.utils.devices import cpu_threads, pick_device
 from contav_lib.utils.registry import did_you_mean
 
 MOST_VIDEOS = 4
@@ -93,22 +93,23 @@ def separate(
         _check_labels(classes, files, known)
     encoder = make_encoder(config.encoder)
     check_encoder_of(result.folder, encoder.maker)
-    clips = _read(files, sound, encoder, classes)
-    sizes = spectrogram_of(config)
-    # With silence behind each clip, there is a whole crop wherever `crop_starts` puts one.
-    behind = max(sizes.samples - len(clips[0].waveform), sizes.hop - 1)
-    padded = [replace(clip, waveform=pad(clip.waveform, (0, behind))) for clip in clips]
-    store = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
-    if classes is None:
-        found = result.prototypes(task, store.device).recognise(store.object_embeddings())
-        labels = [known[number] for number in found.nearest.tolist()]
-        unknown, confidence = (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
-        _warn_of_strangers(files, labels, unknown)
-    else:
-        labels, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
-    numbers = torch.tensor([known.index(label) for label in labels], device=store.device)
-    sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
-    separated = _separate_whole(separator, store, numbers, sounds.shape[1]).cpu()
+    with cpu_threads(config.threads):  # as it was learned, or the last digits would be others
+        clips = _read(files, sound, encoder, classes)
+        sizes = spectrogram_of(config)
+        # With silence behind each clip, there is a whole crop wherever `crop_starts` puts one.
+        behind = max(sizes.samples - len(clips[0].waveform), sizes.hop - 1)
+        padded = [replace(clip, waveform=pad(clip.waveform, (0, behind))) for clip in clips]
+        store = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
+        if classes is None:
+            found = result.prototypes(task, store.device).recognise(store.object_embeddings())
+            labels = [known[number] for number in found.nearest.tolist()]
+            unknown, confidence = (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
+            _warn_of_strangers(files, labels, unknown)
+        else:
+            labels, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
+        numbers = torch.tensor([known.index(label) for label in labels], device=store.device)
+        sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
+        separated = _separate_whole(separator, store, numbers, sounds.shape[1]).cpu()
     return SeparationResult(labels, unknown, confidence, separated, sounds.mean(0))
 
 

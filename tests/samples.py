@@ -96,6 +96,18 @@ def read_results(path: Path) -> tuple[str, pd.DataFrame]:
     return first[2:], pd.read_csv(path, skiprows=1, index_col="name")
 
 
+def note_threads(monkeypatch, owner: object, name: str) -> list[int]:
+    """How many threads torch may use whenever a function is called, in a list that grows from now on."""
+    function, noted = getattr(owner, name), []
+
+    def noting(*arguments, **options):
+        noted.append(torch.get_num_threads())
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, noting)
+    return noted
+
+
 def new_home(prepared: Path, folder: Path) -> Path:
     """A home without runs; the prepared clips are there already."""
     folder.mkdir()

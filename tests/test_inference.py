@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from samples import CLASSES, RATE, write_tone
+from samples import CLASSES, RATE, note_threads, write_tone
 
-from contav_lib import Result, separate
+from contav_lib import Result, inference, separate
 from contav_lib.inference import crop_starts, overlap_add
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
 from contav_lib.separators import SeparatorOutput
+from contav_lib.utils.devices import cpu_threads
 
 
 @pytest.fixture
@@ -73,6 +74,13 @@ def test_classes_are_recognised_and_asked_for(reference, home, duo, shares):
     learned = reference.prototypes()
     assert all(0 <= value <= 1 for value in found.confidence) and len(learned.vectors) == 4
     assert shares[0][0].tolist() == [reference.classes.index(label) for label in found.labels]
+
+
+def test_digits_do_not_hang_on_the_threads_of_the_process(reference, home, duo, monkeypatch):
+    noted = [note_threads(monkeypatch, inference, name) for name in ("look", "separate_batch")]
+    with cpu_threads(2):
+        separate(reference, duo)
+    assert [set(numbers) for numbers in noted] == [{1}, {1}]
 
 
 def test_a_stranger_is_asked_for_as_the_nearest_and_flagged(reference, home, video_folder, shares, tmp_path):

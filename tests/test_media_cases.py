@@ -274,10 +274,12 @@ def test_sound_is_as_high_and_as_loud_as_it_was(tmp_path, case):
     assert waveform.abs().max() == pytest.approx(peak, rel=0.12) and waveform.abs().max() <= 1
 
 
-def test_another_sampling_rate_in_the_middle(tmp_path):
-    parts = [film(tmp_path / f"{rate}.ts", rate=rate) for rate in (44100, 22050, 48000)]
-    (tmp_path / "all.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
-    waveform = read_audio(tmp_path / "all.ts", RATE)
+@pytest.mark.parametrize("suffix", ["ts", "aac"])
+def test_another_sampling_rate_in_the_middle(tmp_path, suffix):
+    parts = [film(tmp_path / f"{rate}.{suffix}", rate=rate, pictures=suffix == "ts") for rate in (44100, 22050, 48000)]
+    path = tmp_path / f"all.{suffix}"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    waveform = read_audio(path, RATE)
     assert len(waveform) == pytest.approx(12 * RATE, abs=0.3 * RATE)
     for second in 0.3, 4.3, 8.3:
         assert pitch(waveform[int(second * RATE) :][: RATE // 2]) == pytest.approx(220, abs=1)

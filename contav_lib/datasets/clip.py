@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
@@ -31,6 +32,7 @@ class Clip:
     path: Path
     video: str = ""  # the name of the whole video, where several clips may be of one; "": that of the clip
     span: tuple[float, float] | None = None  # the seconds of the file that count, part of the id; None: all
+    fault: str = ""  # why it can't be used, whatever the file holds
 
 
 def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:
@@ -42,7 +44,8 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
     each for a class of 3 clips or more. Adding videos later hardly changes where the others belong.
 
     Links in the folder are followed, wherever they lead (git-annex, DVC, shared disks); the lists can name nothing outside it.
-    Names are compared in Unicode's composed form (NFC), so that "café" is one class, whichever system wrote it.
+    Names are compared in Unicode's composed form (NFC), so that "café" is one class, whichever system wrote it. Of files that
+    differ only in their suffixes, the first by name is taken; the others come as clips with a `fault`.
 
     Args:
         root: the folder.
@@ -52,7 +55,7 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
         The clips by class, then by split, then by id.
 
     Raises:
-        ValueError: no such folder, no clips, an unknown class, a listed file that is missing, an id that occurs twice,
+        ValueError: no such folder, no clips, an unknown class, a listed file that is missing, an id that is listed twice,
             a name that leads out of the folder.
     """
     root = Path(root)
@@ -127,11 +130,12 @@ def _leads_out(root: Path, *parts: str) -> ValueError:
 
 
 def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
-    clips: dict[str, Clip] = {}
+    clips: dict[str, list[Clip]] = {}
     missing = []
-    videos: dict[str, dict[str, Path]] = {}  # per class
+    videos: dict[str, dict[str, list[Path]]] = {}  # per class
     for split, label, name in _entries(root / "splits"):
         label, name = composed(label), composed(name)
+        file = name
         if label not in videos:
             videos[label] = _videos(folders.get(label, ()))
         if name not in videos[label] and name.lower().endswith(VIDEO_SUFFIXES):
@@ -140,7 +144,8 @@ def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
         if clip_id in clips:
             raise ValueError(f"{root / 'splits'}: {clip_id!r} is listed twice; a clip belongs to one split, once.")
         if name in videos[label]:
-            clips[clip_id] = Clip(clip_id, label, split, videos[label][name])
+            paths = videos[label][name]
+            clips[clip_id] = _clips(clip_id, label, split, [path for path in paths if path.name == file] or paths)
         elif ".." in (parts := PurePath(label, name)).parts or parts.is_absolute():
             raise _leads_out(root, label, name)
         else:
@@ -150,7 +155,7 @@ def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
             f"{root}: {len(missing)} clips of the lists in {root / 'splits'} have no video file: "
             f"{', '.join(missing[:10])}{' ...' if len(missing) > 10 else ''}. Get them or take them off the lists."
         )
-    return list(clips.values())
+    return list(chain.from_iterable(clips.values()))
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -173,24 +178,33 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _by_hash(folders: dict[str, list[Path]]) -> list[Clip]:
-    clips = []
+    clips: list[Clip] = []
     for label, places in folders.items():
-        videos = {f"{label}/{name}": path for name, path in _videos(places).items()}
-        clips += [Clip(clip_id, label, split, videos[clip_id]) for clip_id, split in _hash_splits(list(videos)).items()]
+        videos = {f"{label}/{name}": paths for name, paths in _videos(places).items()}
+        for clip_id, split in _hash_splits(list(videos)).items():
+            clips += _clips(clip_id, label, split, videos[clip_id])
     return clips
 
 
-def _videos(folders: Iterable[Path]) -> dict[str, Path]:
+def _clips(clip_id: str, label: str, split: str, paths: Sequence[Path]) -> list[Clip]:
+    """The clip of this id, and one with a fault for every other file that has it, too."""
+    first, *others = paths
+    fault = f"has the same name as {first.name}, which is taken. Rename or remove one of the two."
+    # Their ids are whole paths, which no other clip has.
+    return [
+        Clip(clip_id, label, split, first),
+        *(Clip(str(path), label, split, path, fault=f"{path}: {fault}") for path in others),
+    ]
+
+
+def _videos(folders: Iterable[Path]) -> dict[str, list[Path]]:
     """The videos of one class by name without suffix."""
-    videos: dict[str, Path] = {}
+    videos: dict[str, list[Path]] = {}
     for folder in folders:
         for file in sorted(os.listdir(folder)):
             stem, suffix = os.path.splitext(file)
             if suffix.lower() in VIDEO_SUFFIXES and not file.startswith("."):
-                name = composed(stem)
-                if name in videos:
-                    raise ValueError(f"{folder}: {videos[name].name} and {file} have one id; rename one of them.")
-                videos[name] = folder / file
+                videos.setdefault(composed(stem), []).append(folder / file)
     return videos
 
 

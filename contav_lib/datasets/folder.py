@@ -39,7 +39,7 @@ class Folder(Dataset):
             raise ValueError(
                 f"data={self.place!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
             )
-        clips = read_folder(self.videos)
+        clips = [clip for clip in read_folder(self.videos) if not clip.fault]
         hashes = self._hashes(clips)
         held = sorted((clip.id, clip.split, hashes[clip.id]) for clip in clips)
         return hashlib.sha256(repr(held).encode()).hexdigest()[:10]

@@ -156,8 +156,9 @@ def prepare(
     cache = Path(cache)
     recipe = Recipe(_FORMAT, encoder.name, encoder.version, encoder.weights_hash, audio_rate, float(frame_rate))
     known = _known(cache, recipe)
-    todo = [clip for clip in clips if not _is_current(clip, known.get(clip.id), cache)]
-    problems = _make(todo, encoder, recipe, cache, known, workers, progress)
+    problems = {clip.id: clip.fault for clip in clips if clip.fault}
+    todo = [clip for clip in clips if not clip.fault and not _is_current(clip, known.get(clip.id), cache)]
+    problems |= _make(todo, encoder, recipe, cache, known, workers, progress)
     for clip in clips:
         if clip.id not in problems and (seconds := _seconds(known[clip.id], recipe)) < min_seconds:
             problems[clip.id] = f"{clip.path}: has {seconds:.2f} s of sound and pictures; min_seconds is {min_seconds}."

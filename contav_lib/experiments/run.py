@@ -24,7 +24,7 @@ from contav_lib.experiments.result import Result, check_encoder_of, checkpoint_f
 from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.separators import load_separator, save_separator, separator_class
-from contav_lib.training.history import Callback, History, StepCounter
+from contav_lib.training.history import Callback, History, StepCounter, read_history
 from contav_lib.training.trainer import DamagedProgress, Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads, pick_device
@@ -153,11 +153,25 @@ class Experiment:
         check_encoder_of(folder, self.setup.corpus.maker)
         write_json(folder / "config.json", config.to_json())
         write_json(folder / "encoder.json", {"maker": self.setup.corpus.maker})
-        self.history = History(folder / "history.jsonl", callbacks)
+        self.history = self._history(callbacks)
         self.learned = tasks_learned(folder, config, self.tasks)
         for task in self.schedule[self.learned :]:  # what was learned after a lost checkpoint goes, too
             checkpoint_file(folder, task.index).unlink(missing_ok=True)
         self.scores, self.mixture_scores = self._stored_scores()
+
+    def _history(self, callbacks: Iterable[Callback]) -> History:
+        """The history as far as it is written; where it is damaged it is put aside, and the task at hand begins anew."""
+        path = self.folder / "history.jsonl"
+        try:
+            read_history(path)
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError):  # it could not be opened just now
+                raise
+            aside = path.with_name("history.damaged.jsonl")
+            tqdm.write(f"{path} is damaged ({error.__cause__}); it is now {aside.name}. The task at hand begins anew.")
+            path.with_name("progress.safetensors").unlink(missing_ok=True)
+            path.replace(aside)
+        return History(path, callbacks)
 
     def run(self) -> Result:
         with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:

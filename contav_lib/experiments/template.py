@@ -17,6 +17,7 @@ from contav_lib.experiments.plans import Seeds, which_seeds
 from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import SeparatorOutput
+from contav_lib.utils.devices import cpu_threads
 
 OTHERS = ("told", "guessed", "unknown")
 # What needs no network: what is told of a mixture's other source, and whether the spectra are those of the exemplars alone.
@@ -121,8 +122,9 @@ def without_network(profile: str, seeds: Seeds, split: str = "test", **overrides
         for name, (others, of_exemplars) in TEMPLATES.items():
             if of_exemplars or number == 0:  # all other spectra are the same for every seed
                 kept = setup.schedule[-1].kept if of_exemplars else None
-                separator = ClassSpectrum(class_spectra(setup.train, kept), others)
-                scores[name].append(mean_scores(evaluate(separator, store, mixtures)))
+                with cpu_threads(config.threads):
+                    separator = ClassSpectrum(class_spectra(setup.train, kept), others)
+                    scores[name].append(mean_scores(evaluate(separator, store, mixtures)))
     rows = {}
     for name, of_seeds in scores.items():
         table = pd.DataFrame(of_seeds)

@@ -98,6 +98,7 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
 
     packets, damaged, end = 0, 0, None
     late = 0.0
+    counted = stream.container.format.name == "aac"  # it has no time stamps; FFmpeg's take the first sampling rate for all
     for packet in stream.container.demux(stream):
         if not packets and stream.container.format.name == "avi" and None not in (packet.pts, packet.dts):
             # AVI doesn't say when a picture is shown; FFmpeg's guess is late by a delay.
@@ -113,7 +114,7 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
                 seconds = frame.samples / frame.sample_rate
             else:
                 seconds = float(frame.duration * frame.time_base if frame.duration else 1 / (stream.average_rate or 25))
-            stamp = None if frame.time is None else frame.time - late
+            stamp = None if frame.time is None or counted else frame.time - late
             end = (end or 0.0 if stamp is None else stamp) + seconds
             yield frame, stamp, seconds
     if end is None:

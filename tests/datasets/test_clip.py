@@ -105,9 +105,14 @@ def test_a_clip_listed_twice(tmp_path, lists):
         find_clips(make(tmp_path, ["violin/a.mp4"], lists))
 
 
-def test_two_files_with_one_id(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.mkv and a\.mp4 have one id"):
-        find_clips(make(tmp_path, ["violin/a.mp4", "violin/a.mkv"]))
+@pytest.mark.parametrize(
+    ("name", "taken", "faults"), [(None, "a.mkv", ["a.mp4"]), ("a", "a.mkv", ["a.mp4"]), ("a.mp4", "a.mp4", [])]
+)
+def test_of_two_files_with_one_id_one_is_taken(tmp_path, name, taken, faults):
+    lists = name and {"train": {"violin": [name]}}
+    clips = {clip.path.name: clip for clip in find_clips(make(tmp_path, ["violin/a.mp4", "violin/a.mkv"], lists))}
+    assert [name for name, clip in clips.items() if clip.fault] == faults
+    assert clips[taken].id == "violin/a" and len(clips) == 1 + len(faults)
 
 
 @pytest.mark.parametrize("lists", [None, {"train": {"violin": ["a"], "Violin": ["b"]}}])

@@ -1,12 +1,13 @@
 import pytest
 import torch
-from samples import SMALL, make_prepared
+from samples import SMALL, make_prepared, note_threads
 
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import mean_scores
-from contav_lib.experiments.template import OTHERS, ClassSpectrum, class_spectra
+from contav_lib.experiments.template import OTHERS, ClassSpectrum, class_spectra, without_network
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.fixed import fixed_mixtures
+from contav_lib.utils.devices import cpu_threads
 
 LOW, HIGH, WIDE = (torch.tensor(row, dtype=torch.float) for row in ([3, 1, 0, 0], [0, 0, 1, 3], [1, 1, 1, 1]))
 SPECTRA = torch.stack([LOW / 4, HIGH / 4, WIDE / 4])
@@ -60,6 +61,13 @@ def test_a_class_without_a_clip_is_named(make_store):
 def test_an_unknown_word_is_refused():
     with pytest.raises(ValueError, match="others='seen'"):
         ClassSpectrum(SPECTRA, "seen")
+
+
+def test_digits_do_not_hang_on_the_threads_of_the_process(home, video_folder, monkeypatch):
+    noted = note_threads(monkeypatch, ClassSpectrum, "forward")
+    with cpu_threads(2):
+        without_network("smoke", 1, data=str(video_folder), tasks=2, test_mixtures=1, bins=64, frames=16)
+    assert set(noted) == {1}
 
 
 def test_tones_apart_are_separated_by_their_spectra():

@@ -126,6 +126,17 @@ def test_damaged_progress_is_named_and_the_task_begins_anew(home, tiny, referenc
     assert capsys.readouterr().out.endswith("Task 2 begins anew.\n")
 
 
+def test_a_foreign_history_is_put_aside_and_the_task_begins_anew(home, tiny, reference, capsys):
+    killed(tiny(), "validation", 0, 3)
+    path = paths.runs() / tiny().name / "history.jsonl"
+    path.write_text("no record\n")
+    capsys.readouterr()
+    assert_same(run(tiny(), progress=False).folder, reference.folder)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path} is damaged") and line.endswith("The task at hand begins anew.")
+    assert path.with_name("history.damaged.jsonl").read_text() == "no record\n"
+
+
 def test_progress_that_cannot_be_opened_is_left_alone(home, tiny):
     path = paths.runs() / tiny().name / "progress.safetensors"
     path.mkdir(parents=True)

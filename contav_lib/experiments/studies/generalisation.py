@@ -16,6 +16,7 @@ from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.retest import evaluated, setup_of
 from contav_lib.experiments.tables import Measured, with_verdicts
 from contav_lib.experiments.template import TEMPLATES, ClassSpectrum, class_spectra
+from contav_lib.utils.devices import cpu_threads
 
 KINDS = {"melody": "melody", "instrument": "test"}  # what is new, and the split where it is
 _MEASURES = ("sdr", "sdr_improvement")
@@ -81,10 +82,12 @@ def _scores(results: Mapping[str, Sequence[Result]], split: str, mixtures: int) 
             if not np.array_equal(own, ids):
                 raise ValueError(f"{name!r} has other data, classes or num_sources than {next(iter(results))!r}.")
             scores[name][run.config["seed"]] = evaluated(run, store, spec)
-    spectra, seeds = class_spectra(setup.train), next(iter(scores.values()))
-    for name, (others, of_exemplars) in TEMPLATES.items():
-        if not of_exemplars:
-            scores[name] = dict.fromkeys(seeds, evaluate(ClassSpectrum(spectra, others), store, spec))
+    seeds = next(iter(scores.values()))
+    with cpu_threads(setup.config.threads):
+        spectra = class_spectra(setup.train)
+        for name, (others, of_exemplars) in TEMPLATES.items():
+            if not of_exemplars:
+                scores[name] = dict.fromkeys(seeds, evaluate(ClassSpectrum(spectra, others), store, spec))
     return np.array(ids), scores
 
 

@@ -1,16 +1,22 @@
 """Final separators on two splits: as tested, paired with their own, never on different mixtures."""
 
 import pytest
+from samples import note_threads
 
 from contav_lib import run
 from contav_lib.experiments.studies.generalisation import generalisation
+from contav_lib.experiments.template import ClassSpectrum
+from contav_lib.utils.devices import cpu_threads
 
 KINDS = {"melody": "validation", "instrument": "test"}  # the small data set has no melody split
 
 
-def test_the_test_split_scores_as_in_the_experiments_own_test(reference, home):
+def test_the_test_split_scores_as_in_the_experiments_own_test(reference, home, monkeypatch):
     count = reference.config["test_mixtures"] * len(reference.tasks)
-    table = generalisation({"fine-tuning": [reference]}, count, KINDS)
+    noted = note_threads(monkeypatch, ClassSpectrum, "forward")
+    with cpu_threads(2):
+        table = generalisation({"fine-tuning": [reference]}, count, KINDS)
+    assert set(noted) == {1}  # those of the experiment, whatever the process has
     row = table.loc["fine-tuning"]
     for measure in ("sdr", "sdr_improvement"):
         assert row[f"instrument_{measure}"] == pytest.approx(reference.summary()[measure])
