@@ -81,7 +81,10 @@ def _rgb_converter(stream, longest_side: int | None) -> Callable:
 
 def _upright(picture: np.ndarray, frame) -> np.ndarray:
     """The picture turned and mirrored as its display matrix says: a phone notes there how it was held."""
-    for side in frame.side_data:
+    from av.sidedata.sidedata import SideDataContainer
+
+    # Not `frame.side_data`: the frame would keep it, and it the frame, until Python looks for such rings.
+    for side in SideDataContainer(frame):
         if side.type.name == "DISPLAYMATRIX":
             # x' = a x + c y, y' = b x + d y
             (a, b, _), (c, d, _), _ = np.frombuffer(side, np.int32).reshape(3, 3)
