@@ -98,9 +98,8 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
 
     packets, damaged, end = 0, 0, None
     late = 0.0
-    counted = (
-        stream.container.format.name == "aac"
-    )  # it has no time stamps; FFmpeg's take the first sampling rate for all
+    # Raw AAC has no time stamps: FFmpeg makes them up, by the first sampling rate for all.
+    counted = stream.container.format.name == "aac"
     for packet in stream.container.demux(stream):
         if not packets and stream.container.format.name == "avi" and None not in (packet.pts, packet.dts):
             # AVI doesn't say when a picture is shown; FFmpeg's guess is late by a delay.
