@@ -59,6 +59,14 @@ def test_at_once(settings, message):
         Config.profile("lab", **settings)
 
 
+@pytest.mark.parametrize("part", ["method_settings", "separator_settings"])
+@pytest.mark.parametrize("value", [None, 3, "temperature"])
+def test_settings_of_a_part_are_a_dictionary(part, value):
+    with pytest.raises(ValueError, match=r"The settings of '(contav|iquery)' are .*; give a dictionary"):
+        replace(Config.profile("smoke"), **{part: value})
+
+
+
 def test_classes_of_a_folder_are_known_before_its_videos_are_prepared(video_folder):
     with pytest.raises(ValueError, match="no class 'flutte' in the data .*; did you mean 'flute'"):
         Config.profile("smoke", data=str(video_folder), classes=["banjo", "flutte"], tasks=1)

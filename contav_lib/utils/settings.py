@@ -98,6 +98,8 @@ def settings_for(part: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: one that it does not have (the nearest are given), or a value that makes no sense.
     """
     own = settings_of(part)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"The settings of {part.name!r} are {given!r}; give a dictionary of values by name.")
     for name in given:
         if name not in own:
             raise ValueError(f"{part.name!r} has no setting called {name!r}; {did_you_mean(str(name), own)}")
