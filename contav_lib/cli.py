@@ -226,10 +226,11 @@ def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
-    only_report = list(arguments[:1]) == ["report"]
+    only_report, only_prepare = (list(arguments[:1]) == [word] for word in ("report", "prepare"))
     where = (
         "your videos, <class>/<name>.mp4, or lists and videos, as in music21:<folder>; without it: the embedded data set. "
-        "`contav data report music21:<folder>` only says what became of each video that is listed"
+        "`contav data report music21:<folder>` only says what became of each video that is listed; "
+        "`contav data prepare <folder>` looks whether all that is prepared is whole, too, and can do one of several parts"
     )
     parser.add_argument("folder", nargs="?", help=where)
     parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
@@ -239,14 +240,28 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         default="skip",
         help="leave such clips out (the default), or stop there",
     )
+    if only_prepare:
+        parser.add_argument("--shard", type=int, default=0, help="the part to prepare on this machine: 1 up to --of")
+        parser.add_argument("--of", type=int, default=0, help="parts; when all are there, leave out --shard and --of")
     add_options(parser, "profile")
-    chosen = parser.parse_args(arguments[only_report:])
+    chosen = parser.parse_args(arguments[only_report or only_prepare :])
     from contav_lib.config import Config
     from contav_lib.datasets.load import load_data
-    from contav_lib.datasets.prepare import UnusableClips
+    from contav_lib.datasets.prepare import UnusableClips, prepare, prepare_part
+    from contav_lib.encoders.encoder import make_encoder
     from contav_lib.utils import paths
-    from contav_lib.utils.registry import open_dataset
+    from contav_lib.utils.registry import encoder_with_versions, open_dataset
 
+    if only_prepare:
+        config = Config.profile(chosen.profile)  # which does not read the videos
+        dataset = open_dataset(chosen.folder or config.data, config.clips_per_class)
+        cache = dataset.prepared(encoder_with_versions(config.encoder))
+        what = (dataset.clips(), make_encoder(config.encoder), cache)
+        if chosen.shard or chosen.of:
+            print(f"Part {chosen.shard} of {chosen.of} is prepared in {prepare_part(*what, chosen.shard, chosen.of)}.")
+        else:
+            print(prepare(*what, on_unusable=chosen.on_unusable, check=True).describe())
+        return
     config = Config.profile(chosen.profile, **({"data": chosen.folder} if chosen.folder else {}))
     dataset = open_dataset(config.data, config.clips_per_class)
     if chosen.yt_dlp:

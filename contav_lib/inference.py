@@ -11,7 +11,8 @@ from torch.nn.functional import pad
 from contav_lib import audio
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN
-from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, PreparedClip, first_seconds, look, seconds_of
+from contav_lib.datasets.corpus import PreparedClip
+from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, first_seconds, look, seconds_of
 from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.experiments.result import Result, check_encoder_of

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from contav_lib import Result
-from contav_lib.datasets.prepare import PreparedClip
+from contav_lib.datasets.corpus import PreparedClip
 from contav_lib.media import write_video
 from contav_lib.mixtures.batch import SpectrogramSize
 from contav_lib.mixtures.sampler import Sampler

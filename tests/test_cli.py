@@ -238,3 +238,14 @@ def test_a_file_that_cannot_be_written_is_refused_before_work_begins(arguments, 
         monkeypatch.setattr(f"contav_lib.experiments.{module}.{name}", worked)
     assert cli.main([*arguments, "--profile", "smoke", "--save", str(tmp_path)]) == 1
     assert "give the name of a file, not of a folder" in capsys.readouterr().err
+
+
+def test_data_are_prepared_in_parts(video_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CONTAV_HOME", str(tmp_path))
+    for shard in ("1", "2"):
+        assert cli.main(["data", "prepare", str(video_folder), "--shard", shard, "--of", "2"]) == 0
+    assert "Part 2 of 2 is prepared in" in capsys.readouterr().out
+    assert cli.main(["data", "prepare", str(video_folder)]) == 0
+    assert "all " in capsys.readouterr().out and not list(tmp_path.glob("data/*/part-*"))
+    assert cli.main(["data", "prepare", str(video_folder), "--shard", "3", "--of", "2"]) == 1
+    assert "no part 3 of 2" in capsys.readouterr().err

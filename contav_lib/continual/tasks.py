@@ -83,7 +83,10 @@ def make_schedule(
         ValueError: a class has no training clip, or fewer than the exemplars asked for.
     """
     order = [label for task in tasks for label in task]
-    clips_of = {label: [i for i, other in enumerate(labels) if other == label] for label in order}
+    clips_of: dict[str, list[int]] = {label: [] for label in order}
+    for place, label in enumerate(labels):
+        if label in clips_of:
+            clips_of[label].append(place)
     for label, clips in clips_of.items():
         if not clips:
             raise ValueError(

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from tqdm import tqdm
@@ -15,9 +16,35 @@ from contav_lib.utils.storage import StorageError, file_errors, read_json, sweep
 
 
 def source_of(path: Path) -> dict[str, int]:
-    """Return what tells a changed file from the one it was, without reading it."""
-    state = path.stat()
-    return {"bytes": state.st_size, "modified": state.st_mtime_ns}
+    """Return what tells a changed file from the one it was, without reading it; nothing, where there is no file."""
+    with suppress(OSError):  # lost, or a link to nothing
+        state = path.stat()
+        if S_ISREG(state.st_mode):  # a pipe or a device may be read for ever
+            return {"bytes": state.st_size, "modified": state.st_mtime_ns}
+    return {}
+
+
+_MANY = 20_000  # videos, which are looked through once a process
+_digests: dict[Path, str] = {}  # of so many, by the file that keeps their hashes
+
+
+def digest_of(find: Callable[[], Sequence[Clip]], manifest: Path, in_any_order: bool) -> str:
+    """A short hash of clips: their ids, which hold class and span, splits and what the files hold.
+
+    Args:
+        find: looks for the clips.
+        manifest: see `content_hashes`.
+        in_any_order: the clips may come in another order; otherwise that is another digest.
+    """
+    if known := _digests.get(manifest):
+        return known
+    clips = find()
+    hashes = content_hashes(clips, manifest)
+    held = [(clip.id, clip.split, hashes[clip.id]) for clip in clips]
+    digest = hashlib.sha256(repr(sorted(held) if in_any_order else held).encode()).hexdigest()[:10]
+    if len(clips) >= _MANY:
+        _digests[manifest] = digest
+    return digest
 
 
 def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
@@ -30,10 +57,8 @@ def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
     known, todo = _read(manifest), []
     entries: dict[str, dict[str, Any]] = {}
     for clip in clips:
-        with suppress(OSError):  # lost, or a link to nothing
-            if not clip.path.is_file():  # a pipe or a device may be read for ever
-                continue
-            source, entry = source_of(clip.path), known.get(clip.id, {})
+        if source := source_of(clip.path):
+            entry = known.get(clip.id, {})
             entries[clip.id] = entry if source.items() <= entry.items() else source
             if entries[clip.id] is source:
                 todo.append(clip)

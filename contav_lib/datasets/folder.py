@@ -2,11 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from contav_lib.datasets.clip import Clip, find_clips, passed_over, read_folder
-from contav_lib.datasets.contents import content_hashes
+from contav_lib.datasets.contents import digest_of
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
 from contav_lib.utils.registry import CLIPS_PER_CLASS, DATASETS
@@ -39,10 +38,11 @@ class Folder(Dataset):
             raise ValueError(
                 f"data={self.place!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
             )
-        clips = [clip for clip in read_folder(self.videos) if not clip.fault]
-        hashes = self._hashes(clips)
-        held = sorted((clip.id, clip.split, hashes[clip.id]) for clip in clips)
-        return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
+
+        def find() -> list[Clip]:
+            return [clip for clip in read_folder(self.videos) if not clip.fault]
+
+        return digest_of(find, self._contents, in_any_order=True)
 
     def report(self, most: int | None = 20) -> str:
         """How many files lie beside the videos and are not looked at; "" where there are none."""
@@ -51,8 +51,10 @@ class Folder(Dataset):
         ]
         return f"Not looked at, as these are no videos by their names: {', '.join(counts)}.\n" if counts else ""
 
-    def _hashes(self, clips: Sequence[Clip]) -> dict[str, str]:
-        return content_hashes(clips, paths.generated(self._own_name) / f"{self.name}-contents.json")
+    @property
+    def _contents(self) -> Path:
+        """The file that keeps the hashes of the videos."""
+        return paths.generated(self._own_name) / f"{self.name}-contents.json"
 
     def prepared(self, encoder: str) -> Path:
         return paths.generated(f"{self._own_name}-{encoder}-prepared")

@@ -14,6 +14,7 @@ from typing import ClassVar
 from unicodedata import normalize
 
 from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
+from contav_lib.datasets.contents import digest_of
 from contav_lib.datasets.folder import Folder
 from contav_lib.datasets.lists import Entry, at, check_label, read_lines
 from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean
@@ -86,10 +87,11 @@ class ListedVideos(Folder):
 
     def digest(self) -> str:
         """A hash of the clips in their order: ids, which hold class and span, splits and what the files hold."""
-        clips = [clip for row in self.listed.values() for clip in row.clips]
-        hashes = self._hashes(clips)
-        held = [(clip.id, clip.split, hashes[clip.id]) for clip in clips]
-        return hashlib.sha256(repr(held).encode()).hexdigest()[:10]
+
+        def find() -> list[Clip]:
+            return [clip for row in self.listed.values() for clip in row.clips]
+
+        return digest_of(find, self._contents, in_any_order=False)
 
     @cached_property
     def listed(self) -> dict[str, Listed]:

@@ -7,7 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from contav_lib.datasets.clip import SPLITS
-from contav_lib.datasets.prepare import Corpus, load_corpus, prepare
+from contav_lib.datasets.corpus import Corpus
+from contav_lib.datasets.packed import load_corpus
+from contav_lib.datasets.prepare import prepare
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean, encoder_parts, encoder_with_versions, open_dataset
 from contav_lib.utils.storage import StorageError
@@ -70,10 +72,10 @@ def _only_prepared(cache: Path, order: Sequence[str] | None, encoder: str) -> Co
             "Copy the folder that was prepared with it."
         )
     places = {label: place for place, label in enumerate(order or sorted(corpus.classes))}
-    clips = [clip for clip in corpus.clips if clip.label in places]
-    return replace(
-        corpus, clips=sorted(clips, key=lambda clip: (places[clip.label], SPLITS.index(clip.split), clip.id))
-    )
+    clips = corpus.clips
+    rows = [row for row, label in enumerate(clips.labels) if label in places]
+    rows.sort(key=lambda row: (places[clips.labels[row]], SPLITS.index(clips.splits[row]), clips.ids[row]))
+    return replace(corpus, clips=clips.pick(rows))
 
 
 def require_clips(corpus: Corpus, needed: Mapping[str, Mapping[str, int]]) -> None:
@@ -88,7 +90,7 @@ def require_clips(corpus: Corpus, needed: Mapping[str, Mapping[str, int]]) -> No
     lacking: dict[str, list[str]] = {}
     known = corpus.classes
     for split, classes in needed.items():
-        counts = Counter(clip.label for clip in corpus.select(split))
+        counts = Counter(corpus.select(split).labels)
         for label, number in classes.items():
             if label not in known:
                 raise ValueError(f"There is no class {label!r} in the data; {did_you_mean(label, known)}")

@@ -1,117 +1,37 @@
 """Prepared clips: every video decoded and encoded once, kept on disk as tensors that load in no time."""
 
-import errno
-import hashlib
 import os
+import re
+import shutil
 import warnings
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, closing
 from itertools import islice
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load
 from tqdm import tqdm
 
 from contav_lib import media
-from contav_lib.datasets.clip import SPLITS, Clip, inside
+from contav_lib.datasets.clip import Clip
 from contav_lib.datasets.contents import source_of
-from contav_lib.encoders.encoder import Encoder, maker
+from contav_lib.datasets.corpus import IN_MEMORY, LOUDEST, Corpus, listing
+from contav_lib.datasets.packed import FORMAT, LIST, MANIFEST, Entry, Pack, Recipe, some
+from contav_lib.encoders.encoder import Encoder
 from contav_lib.media import MediaError
-from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, sweep, write_json
+from contav_lib.utils.ahead import in_order
+from contav_lib.utils.storage import StorageError, only_one, sweep
 
 FRAME_RATE = 8.0  # pictures a second for motion
-_FORMAT = 1  # changes when the content of the cache files does
 _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
 _PIECE = 128  # pictures looked at together, an even number: what a long video takes of memory
 TOLERANCE = 0.5  # seconds by which lengths of sounds and pictures may differ: coders pad
-_SAVE_EVERY = 50  # clips between two writes of the manifest: what an interrupted run loses at most
 
 
 class UnusableClips(UserWarning):
     """Warning of clips that are left out; the message lists every one with what is wrong."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides what prepared clips hold, apart from their videos."""
-
-    format: int
-    encoder: str
-    encoder_version: str
-    weights_hash: str
-    audio_rate: int  # Hz
-    frame_rate: float  # pictures a second for motion
-
-    @property
-    def maker(self) -> str:
-        """Name of what made the features, as `Encoder.maker` says it."""
-        return maker(self.encoder, self.encoder_version, self.weights_hash)
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedClip:
-    """One clip as training sees it."""
-
-    id: str
-    label: str
-    split: str
-    waveform: torch.Tensor  # [samples], float32 in [-1, 1]
-    object: torch.Tensor  # [seconds, object_dim], float32: one picture a second
-    motion: torch.Tensor  # [8, motion_dim], float32: 16 pictures over the whole video
-    dense_motion: torch.Tensor  # [steps, motion_dim], float32: one every `motion_step` seconds
-    motion_step: float  # seconds
-    video: str = ""  # the video of which this is a part, as in `Clip`
-
-
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """Prepared clips in memory."""
-
-    clips: list[PreparedClip]
-    audio_rate: int  # Hz
-    unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
-    maker: str = ""  # of the features: `Encoder.maker`
-
-    def __repr__(self) -> str:
-        counts = f"clips={len(self.clips)}, classes={len(self.classes)}, unusable={len(self.unusable)}"
-        return f"Corpus({counts}, audio_rate={self.audio_rate})"
-
-    @property
-    def classes(self) -> list[str]:
-        """The labels, in the order of the clips."""
-        return list(dict.fromkeys(clip.label for clip in self.clips))
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """Number of values that the features have: `object_dim`, `motion_dim`."""
-        return {"object_dim": self.clips[0].object.shape[1], "motion_dim": self.clips[0].motion.shape[1]}
-
-    def select(self, split: str | None = None, labels: Collection[str] | None = None) -> list[PreparedClip]:
-        """The clips of one split (one of `SPLITS`) and of some classes; all by default."""
-        if split is not None and split not in SPLITS:
-            raise ValueError(f"There is no split {split!r}; there are {', '.join(SPLITS)}.")
-        return [
-            clip
-            for clip in self.clips
-            if (split is None or clip.split == split) and (labels is None or clip.label in labels)
-        ]
-
-    def describe(self) -> str:
-        """A table of text: clips per class and split, and minutes of sound; then the clips left out."""
-        width = max([len("class"), *map(len, self.classes)])
-        rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'melody':>6} {'minutes':>8}"]
-        for label in [*self.classes, None]:
-            clips = [clip for clip in self.clips if label in (None, clip.label)]
-            counts = [sum(clip.split == split for clip in clips) for split in SPLITS]
-            minutes = sum(len(clip.waveform) for clip in clips) / self.audio_rate / 60
-            rows.append(f"{label or 'all':{width}}  " + " ".join(f"{n:6d}" for n in counts) + f" {minutes:8.1f}")
-        if self.unusable:
-            rows += ["", _listing(self.unusable, len(self.clips) + len(self.unusable))]
-        return "\n".join(rows)
 
 
 def prepare(
@@ -125,12 +45,13 @@ def prepare(
     workers: int | None = None,
     progress: bool = True,
     on_unusable: str = "raise",
+    check: bool = False,
 ) -> Corpus:
-    """Decode and encode every clip that is not yet prepared, and load them all.
+    """Decode and encode every clip that is not yet prepared; the others are there at once, however many they are.
 
-    `cache/<class>/<name>.safetensors` holds one clip, `cache/manifest.json` says what it was made from. A clip is made
-    again when its video, the encoder or a rate has changed, or when its cache file is damaged (a warning names it).
-    An interrupted run goes on where it stopped.
+    The cache is a folder as `Pack` describes it. A clip is made again when its video, the encoder or a rate has changed, or
+    when its tensors are damaged (a warning names it). An interrupted run goes on where it stopped, and what it ends with is
+    the same, byte for byte. What `prepare_part` has made, perhaps on other machines, is taken from there.
 
     Args:
         clips: from `find_clips`.
@@ -143,6 +64,8 @@ def prepare(
         progress: show a progress bar.
         on_unusable: "raise" ends with an error that lists every unusable file, when all others are prepared;
             "skip" warns with the list (`UnusableClips`) and leaves them out, if any are left.
+        check: read all that is prepared and compare it with its checksums; what takes less than `IN_MEMORY` bytes is
+            always compared.
 
     Where sound and pictures of a clip are not equally long, the shorter counts, and a warning names it.
 
@@ -153,126 +76,192 @@ def prepare(
     """
     if on_unusable not in ("raise", "skip"):
         raise ValueError(f"on_unusable is {on_unusable!r}; it must be 'raise' or 'skip'.")
-    cache = Path(cache)
-    recipe = Recipe(_FORMAT, encoder.name, encoder.version, encoder.weights_hash, audio_rate, float(frame_rate))
-    known = _known(cache, recipe)
-    problems = {clip.id: clip.fault for clip in clips if clip.fault}
-    todo = [clip for clip in clips if not clip.fault and not _is_current(clip, known.get(clip.id), cache)]
-    problems |= _make(todo, encoder, recipe, cache, known, workers, progress)
-    for clip in clips:
-        if clip.id not in problems and (seconds := _seconds(known[clip.id], recipe)) < min_seconds:
-            problems[clip.id] = f"{clip.path}: has {seconds:.2f} s of sound and pictures; min_seconds is {min_seconds}."
-            del known[clip.id]
-    usable = [clip for clip in clips if clip.id not in problems]
-    for clip in usable:  # labels and splits follow the clips given, without decoding anything again
-        known[clip.id].update(label=clip.label, split=clip.split, **({"video": clip.video} if clip.video else {}))
-    _write_manifest(cache, recipe, known)
-    problems = {clip.id: problems[clip.id] for clip in clips if clip.id in problems}
+    recipe = _recipe(encoder, audio_rate, frame_rate)
+    found = [clip for clip in clips if not clip.fault]
+    pack, problems = _complete(found, recipe, encoder, Path(cache), workers, progress, check, min_seconds)
+    problems = {clip.id: text for clip in clips if (text := clip.fault or problems.get(clip.id, ""))}
+    usable = [clip.id for clip in clips if clip.id not in problems]
     if problems:
-        listing = _listing(problems, len(clips))
+        text = listing(problems, len(clips))
         if on_unusable == "raise" or not usable:
             raise MediaError(
-                f"{listing}\nRepair these files, or remove them (those the kit made itself are then made again)."
+                f"{text}\nRepair these files, or remove them (those the kit made itself are then made again)."
             )
-        warnings.warn(f"{listing}\nThey are left out.", UnusableClips, stacklevel=2)
-    prepared = [_load(clip.id, known[clip.id], cache, recipe) for clip in usable]
-    return Corpus(prepared, audio_rate, problems, encoder.maker)
+        warnings.warn(f"{text}\nThey are left out.", UnusableClips, stacklevel=2)
+    return Corpus(pack.clips([pack.entries[name] for name in usable]), audio_rate, problems, encoder.maker)
 
 
-def _listing(problems: Mapping[str, str], count: int) -> str:
-    return f"{len(problems)} of {count} clips cannot be used:\n" + "\n".join(f"- {text}" for text in problems.values())
-
-
-def load_corpus(cache: str | Path) -> Corpus:
-    """All prepared clips of a cache folder. Needs no videos and no decoder.
-
-    Raises:
-        StorageError: the folder has no manifest, or a damaged one.
-        ValueError: a cache file is missing or damaged, or of another version of the kit.
-    """
-    cache = Path(cache)
-    recipe, clips = _read_manifest(cache)
-    if recipe.format != _FORMAT:
-        raise ValueError(f"{cache / 'manifest.json'}: was written by another version. Prepare the clips again.")
-    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate, maker=recipe.maker)
-
-
-def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
-    """Return what clips were prepared for, and what is known of each.
-
-    Raises:
-        StorageError: there is no manifest, or it holds something else.
-    """
-    path = cache / "manifest.json"
-    manifest = read_json(path)
-    with file_errors(path):
-        for clip, entry in manifest["clips"].items():
-            if lacking := {"label", "split", "source", "sha256", "shapes"} - entry.keys():
-                raise ValueError(f"{clip} lacks {', '.join(sorted(lacking))}")
-        return Recipe(**manifest["recipe"]), manifest["clips"]
-
-
-def _known(cache: Path, recipe: Recipe) -> dict[str, dict]:
-    """The manifest's entries, none when it was written for another recipe."""
-    path = cache / "manifest.json"
-    if not path.exists():
-        return {}
-    try:
-        written_for, clips = _read_manifest(cache)
-    except StorageError as error:
-        warnings.warn(f"{path} is damaged ({error.__cause__}); all clips are prepared again.", stacklevel=3)
-        return {}
-    return clips if written_for == recipe else {}
-
-
-def _write_manifest(cache: Path, recipe: Recipe, known: dict[str, dict]) -> None:
-    write_json(cache / "manifest.json", {"recipe": asdict(recipe), "clips": dict(sorted(known.items()))})
-
-
-def _is_current(clip: Clip, entry: dict | None, cache: Path) -> bool:
-    if entry is None or not clip.path.is_file() or entry["source"] != source_of(clip.path):
-        return False
-    path = _file(cache, clip.id)
-    if not path.is_file() or _sha256(path.read_bytes()) != entry["sha256"]:
-        warnings.warn(f"{path} is missing or damaged; it is made again from {clip.path}.", stacklevel=3)
-        return False
-    return True
-
-
-def _make(
-    todo: list[Clip],
+def prepare_part(
+    clips: Sequence[Clip],
     encoder: Encoder,
+    cache: str | Path,
+    part: int,
+    parts: int,
+    *,
+    audio_rate: int = 11025,
+    frame_rate: float = FRAME_RATE,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Prepare one of several parts of the clips, each on a machine of its own: every `parts`-th clip from number `part` on.
+
+    The part lies in a folder inside `cache`. Where all parts are there, `prepare` puts them together: what it ends with is the
+    same, byte for byte, as without parts.
+
+    Args:
+        part: 1 to `parts`.
+
+    Raises:
+        ValueError: there is no such part.
+        StorageError: as `prepare`. What cannot be used is told by `prepare`.
+    """
+    if not 1 <= part <= parts:
+        raise ValueError(f"There is no part {part} of {parts}; they are numbered from 1 to {parts}.")
+    folder = Path(cache) / f"part-{part}-of-{parts}"
+    recipe = _recipe(encoder, audio_rate, frame_rate)
+    found = [clip for clip in clips if not clip.fault]
+    _complete(found[part - 1 :: parts], recipe, encoder, folder, workers, progress, check=True)
+    return folder
+
+
+def _recipe(encoder: Encoder, audio_rate: int, frame_rate: float) -> Recipe:
+    made_by = (encoder.name, encoder.version, encoder.weights_hash)
+    return Recipe(FORMAT, *made_by, audio_rate, float(frame_rate), encoder.object_dim, encoder.motion_dim)
+
+
+def _complete(
+    clips: Sequence[Clip],
     recipe: Recipe,
+    encoder: Encoder,
     cache: Path,
-    known: dict[str, dict],
     workers: int | None,
     progress: bool,
-) -> dict[str, str]:
-    """Prepare the clips `todo`, note them in `known`; what was wrong with those that cannot be used, by id."""
+    check: bool,
+    min_seconds: float = 0.0,
+) -> tuple[Pack, dict[str, str]]:
+    """Prepare what is not there; the cache, and what is wrong with clips that cannot be used, by id."""
+
+    def news() -> list[Entry]:
+        """Entries as the clips given say, where the cache says otherwise: labels and splits need no decoding."""
+        pairs = [(pack.entries[clip.id], clip) for clip in clips if clip.id in pack.entries]
+        return [new for old, clip in pairs if (new := _renewed(old, clip, recipe, min_seconds)) != old]
+
+    pack = _opened(recipe, cache)
+    if check or pack.nbytes <= IN_MEMORY:
+        pack.check(progress)
     problems: dict[str, str] = {}
-    if not todo:
-        return problems
-    sweep(cache)
-    threads_before = torch.get_num_threads()
-    # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
-    pool = ThreadPoolExecutor(workers or os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        jobs = {pool.submit(_prepare_clip, clip, encoder, recipe, cache): clip for clip in todo}
-        finished = tqdm(as_completed(jobs), "preparing clips", len(jobs), disable=not progress, unit="clip")
-        for count, job in enumerate(finished, 1):
-            clip = jobs[job]
+    if _to_do(clips, pack) or news() or _parts(cache):
+        with only_one(cache / ".lock", f"prepares clips in {cache}"):
+            pack = _opened(recipe, cache, damaged=pack.damaged)
+            problems = _make(_to_do(clips, pack), encoder, pack, workers, progress)
+            pack.note(news())
+    noted = {clip.id: f"{clip.path}: {problem}" for clip in clips if (problem := pack.entries[clip.id].problem)}
+    return pack, {name: problems.get(name, text) for name, text in noted.items()}
+
+
+def _opened(recipe: Recipe, cache: Path, damaged: Collection[str] | None = None) -> Pack:
+    """What is prepared by this recipe, perhaps nothing. With `damaged`, ids of clips known to be so, warnings tell of it."""
+    pack = Pack(cache, recipe)
+    if (cache / MANIFEST).exists():
+        where = cache / MANIFEST
+        try:
+            found = Pack.open(cache)
+            if found.recipe == recipe:
+                pack, where = found, cache / LIST
+                pack.read()
+        except (StorageError, ValueError) as error:
+            if damaged is not None:
+                what = f"all clips but the first {len(pack.entries)}" if pack.entries else "all clips"
+                warnings.warn(
+                    f"{where} is damaged or of another version ({error.__cause__ or error}); {what} are prepared again.",
+                    stacklevel=4,
+                )
+        pack.lose(damaged or ())
+        if damaged is not None and pack.damaged:
+            warnings.warn(f"{cache}: {some(pack.damaged)} missing or damaged; prepared again.", stacklevel=4)
+    return pack
+
+
+def _to_do(clips: Sequence[Clip], pack: Pack) -> list[Clip]:
+    return [clip for clip in clips if not _is_current(clip, pack.entries.get(clip.id))]
+
+
+def _is_current(clip: Clip, entry: Entry | None) -> bool:
+    return entry is not None and source_of(clip.path) == {"bytes": entry.bytes, "modified": entry.modified}
+
+
+def _renewed(entry: Entry, clip: Clip, recipe: Recipe, min_seconds: float) -> Entry:
+    """The entry as a clip and `min_seconds` would have it."""
+    problem = entry.problem
+    if samples := entry.lengths[0]:
+        seconds = min(samples / recipe.audio_rate, 2 * entry.lengths[-1] / recipe.frame_rate)
+        is_short = seconds < min_seconds
+        problem = f"has {seconds:.2f} s of sound and pictures; min_seconds is {min_seconds}." if is_short else ""
+    return entry._replace(label=clip.label, split=clip.split, video=clip.video, problem=problem)
+
+
+def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | None, progress: bool) -> dict[str, str]:
+    """Prepare the clips `todo`, or take them from parts; what was wrong with those that cannot be used, by id."""
+    problems: dict[str, str] = {}
+    folders = _parts(pack.folder)
+    sweep(pack.folder)
+    if not pack.is_begun:
+        pack.begin()
+    with ExitStack() as stack:
+        for folder in folders:  # of which none is at work any more
+            stack.enter_context(only_one(folder / ".lock", f"prepares clips in {folder}"))
+        parts = [_opened(pack.recipe, folder) for folder in folders]
+
+        def make(clip: Clip) -> tuple[dict[str, int], dict[str, torch.Tensor]]:
+            source = source_of(clip.path)
+            return source, _taken(clip, parts) or _prepare_clip(clip, encoder, pack.recipe)
+
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
+        jobs = in_order(make, todo, workers or os.cpu_count() or 1, lambda: torch.set_num_threads(1))
+        stack.enter_context(closing(jobs))
+        for clip, job in tqdm(jobs, "preparing clips", len(todo), disable=not progress or not todo, unit="clip"):
+            entry = Entry(clip.id, clip.label, clip.split, clip.video)
             try:
-                known[clip.id] = job.result()
+                source, tensors = job.result()
             except Exception as error:
-                problems[clip.id] = _what_is_wrong(clip, error)
-                known.pop(clip.id, None)
-            if count % _SAVE_EVERY == 0:
-                _write_manifest(cache, recipe, known)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads_before)
-        _write_manifest(cache, recipe, known)
+                problems[clip.id] = text = _what_is_wrong(clip, error)
+                problem = text.removeprefix(f"{clip.path}: ")
+                # What lies in the video itself stays so; anything else is tried again the next time.
+                source = source_of(clip.path) if isinstance(error, MediaError) and problem != text else {}
+                if (entry := entry._replace(**source, problem=problem)) != pack.entries.get(clip.id):
+                    pack.note([entry])
+            else:
+                pack.append(entry._replace(**source), tensors)
+        for folder in folders:
+            shutil.rmtree(folder)
     return problems
+
+
+def _parts(cache: Path) -> list[Path]:
+    """The folders of `prepare_part`, none or all.
+
+    Raises:
+        ValueError: some are not there.
+    """
+    numbers = [tuple(map(int, re.findall(r"\d+", path.name))) for path in cache.glob("part-*-of-*")]
+    if lacking := sorted({part for _, of in numbers for part in range(1, of + 1)} - {part for part, _ in numbers}):
+        raise ValueError(
+            f"{cache}: of the parts prepared on several machines, {', '.join(map(str, lacking))} of {numbers[0][1]} is not "
+            "there. Prepare it, or bring its folder; or remove the folders part-* to prepare all clips here."
+        )
+    return [cache / f"part-{part}-of-{of}" for part, of in sorted(numbers)]
+
+
+def _taken(clip: Clip, parts: Sequence[Pack]) -> dict[str, torch.Tensor] | None:
+    """The tensors of a clip that a part has."""
+    for part in parts:
+        entry = part.entries.get(clip.id)
+        if entry and _is_current(clip, entry):
+            if not entry.lengths[0]:
+                raise MediaError(f"{clip.path}: {entry.problem}")
+            return part.tensors(entry)
+    return None
 
 
 def _what_is_wrong(clip: Clip, error: Exception) -> str:
@@ -280,8 +269,6 @@ def _what_is_wrong(clip: Clip, error: Exception) -> str:
     if isinstance(error, MediaError):
         return str(error)
     if isinstance(error, StorageError | ImportError):
-        if getattr(error.__cause__, "errno", None) == errno.ENAMETOOLONG:
-            return f"{clip.path}: has so long a name that its prepared clip can't be stored. Rename it."
         raise error  # a full disk, a package that is missing: no fault of this clip
     if isinstance(error, PermissionError):
         return f"{clip.path}: may not be read. Give yourself the right to (chmod u+r)."
@@ -290,21 +277,20 @@ def _what_is_wrong(clip: Clip, error: Exception) -> str:
     return f"{clip.path}: could not be read ({type(error).__name__}: {error})."
 
 
-def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> dict:
-    """Make one cache file; its entry in the manifest."""
+def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """Read a clip and look at it: its tensors by `KINDS`, as they are kept."""
     if clip.id != (printable := clip.id.encode(errors="backslashreplace").decode()):
         raise MediaError(f"{printable}: is not named in UTF-8. Rename the file or its folder.")
     if clip.path.is_symlink() and not clip.path.exists():
         raise MediaError(
             f"{clip.path}: is a link to {clip.path.readlink()}, and there is no file. Get it (git annex, dvc)."
         )
-    source = source_of(clip.path) if clip.path.is_file() else None
     waveform = media.read_audio(clip.path, recipe.audio_rate)[_places(clip.span, recipe.audio_rate)]
     if not len(waveform):
         raise MediaError(f"{clip.path}: its sound ends before the part that is wanted, {clip.span} s.")
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
-    waveform = waveform.mul_(32767).round_().to(torch.int16)
+    waveform = waveform.mul_(LOUDEST).round_().to(torch.int16)
     seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
@@ -313,18 +299,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
         )
         waveform = waveform[: round(shown * recipe.audio_rate)]
         seen = first_seconds(seen, heard, recipe.frame_rate)
-    tensors = {"waveform": waveform, **seen}
-    path = _file(cache, clip.id)
-    save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
-    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    digest = _sha256(path.read_bytes())
-    return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes}
-
-
-def _seconds(entry: dict, recipe: Recipe) -> float:
-    """Length of a clip of the manifest in seconds: its sound or its pictures, the shorter."""
-    samples, steps = entry["shapes"]["waveform"][0], entry["shapes"]["dense_motion"][0]
-    return min(samples / recipe.audio_rate, 2 * steps / recipe.frame_rate)
+    return {"waveform": waveform, **seen}
 
 
 def look(
@@ -389,28 +364,3 @@ def first_seconds(
 def _places(span: tuple[float, float] | None, rate: float) -> slice:
     """Slice of those of `rate` values a second that belong to a span of seconds; all where it is None."""
     return slice(None) if span is None else slice(round(span[0] * rate), round(span[1] * rate))
-
-
-def _load(clip_id: str, entry: dict, cache: Path, recipe: Recipe) -> PreparedClip:
-    path = _file(cache, clip_id)
-    content = path.read_bytes() if path.is_file() else b""
-    if _sha256(content) != entry["sha256"]:
-        raise ValueError(f"{path} is missing or damaged. Prepare the clips again: only this one is made anew.")
-    tensors = load(content)
-    return PreparedClip(
-        id=clip_id,
-        label=entry["label"],
-        split=entry["split"],
-        video=entry.get("video", ""),
-        waveform=tensors.pop("waveform").float().div_(32767),
-        motion_step=2 / recipe.frame_rate,
-        **{name: tensor.float() for name, tensor in tensors.items()},
-    )
-
-
-def _file(cache: Path, clip_id: str) -> Path:
-    return inside(cache, f"{clip_id}.safetensors")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -4,12 +4,11 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from contav_lib.config import FROM_ENCODER, Config, without_place
@@ -30,10 +29,10 @@ from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads, pick_device
 from contav_lib.utils.settings import settings_of
 from contav_lib.utils.storage import (
-    WRITE_HINT,
     StorageError,
     file_errors,
     load_tensors,
+    only_one,
     read_json,
     sweep,
     without_prefix,
@@ -72,23 +71,9 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
 @contextmanager
 def experiment_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
-    path = folder.with_name(f".{folder.name}.lock")
-    lock = FileLock(path)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        tqdm.write(f"Another process runs {folder.name}: waiting for it.")
-        lock.acquire()
-    except OSError as error:
-        raise StorageError(f"Could not write to {folder.parent}: {error}. {WRITE_HINT}") from error
-    try:
+    with only_one(folder.with_name(f".{folder.name}.lock"), f"runs {folder.name}"):
         sweep(folder)
         yield
-    finally:
-        with suppress(OSError):  # while it is held: who waits for a file that is gone begins anew
-            path.unlink()
-        lock.release()
 
 
 def is_finished(config: Config) -> bool:
@@ -221,8 +206,9 @@ class Experiment:
         """Prototypes of the classes: the new ones by this task's training clips, the old ones as they were."""
         first = len(task.seen) - len(task.classes)
         train = self.setup.train
-        new = [clip for clip in task.clips if train.classes[clip] >= first]  # joint training has old clips, too
-        learned = Prototypes.learn(train.object_embeddings()[new], (train.classes[new] - first).to(train.device))
+        clips = torch.tensor(task.clips)
+        new = clips[train.classes[clips] >= first]  # joint training has old clips, too
+        learned = Prototypes.learn(train.object_embeddings(new), (train.classes[new] - first).to(train.device))
         if task.index == 0:
             return learned
         return load_prototypes(checkpoint_file(self.folder, task.index - 1), train.device).extended(learned)
@@ -262,11 +248,12 @@ class Experiment:
     def _memory_bytes(self, task: Task) -> int:
         """Bytes kept from the past when a task begins: remembered clips with their features, and the method's state."""
         store = self.setup.train
-        old = [clip for clip in task.clips if store.classes[clip] not in task.classes]  # joint training keeps all
+        clips = torch.tensor(task.clips)
+        old = clips[~torch.isin(store.classes[clips], torch.tensor(task.classes))]  # joint training keeps all
         state: dict[str, torch.Tensor] = {}
         if task.index:
             state = without_prefix("method.", load_tensors(checkpoint_file(self.folder, task.index - 1))[0])
-        return sum(map(store.nbytes, [*task.memory, *old])) + sum(tensor.nbytes for tensor in state.values())
+        return store.nbytes([*task.memory, *old.tolist()]) + sum(tensor.nbytes for tensor in state.values())
 
     def _stored_scores(self) -> tuple[dict, dict]:
         """Scores that an interrupted run measured of the tasks whose checkpoints are there; none, for a new one."""

@@ -11,8 +11,8 @@ import torch
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_classes
 from contav_lib.datasets.clip import composed
+from contav_lib.datasets.corpus import Corpus
 from contav_lib.datasets.load import load_data, require_clips
-from contav_lib.datasets.prepare import Corpus
 from contav_lib.methods import Method, method_class
 from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
 from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
@@ -142,7 +142,7 @@ class Setup:
     def _schedule(self, choice: str, features: np.ndarray | None = None) -> list[Task]:
         config = self.config
         return make_schedule(
-            [clip.label for clip in self.corpus.select("train", self.listed)],
+            self.corpus.select("train", self.listed).labels,
             self.tasks,
             config.exemplars,
             joint=method_class(config.method).joint,

@@ -1,27 +1,31 @@
 """Mix-and-separate batches, made on the device: crop, scale, mix, transform.
 
-All waveforms and features lie on the device, one behind the other. A `MixtureSpec` says which clips are mixed, where they are
+All waveforms and features lie on the device, one behind the other; where they are too many, in their files, of which only what
+a batch needs is read. A `MixtureSpec` says which clips are mixed, where they are
 cropped and how loud; it is a few integers, made on the CPU, so that the same seed gives the same mixtures on any device.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import reduce
+from math import prod
 from zlib import crc32
 
 import torch
 from torch.nn.functional import normalize
 
 from contav_lib import audio
-from contav_lib.datasets.prepare import PreparedClip
+from contav_lib.datasets.corpus import IN_MEMORY, KINDS, Clips, PreparedClip
 from contav_lib.mixtures.batch import Batch, MixtureSpec, SpectrogramSize
-from contav_lib.utils.shapes import shape_of
+from contav_lib.utils.ahead import in_order
+from contav_lib.utils.memory import in_gigabytes, memory_of
 
 MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
 
 
 class ClipStore:
-    """Prepared clips on the device, from which batches are made.
+    """Prepared clips from which batches are made.
 
     Args:
         clips: one or more.
@@ -29,7 +33,8 @@ class ClipStore:
         spectrogram: sizes.
         motion: "aligned" gives each source the motion of its own crop; "whole" the motion of the whole video, as the
             authors do.
-        device: where everything lies.
+        device: where batches are made, and where the clips lie; too many for a quarter of a GPU's memory, or for `IN_MEMORY`
+            bytes beside a processor, are left in their files.
     """
 
     def __init__(
@@ -44,17 +49,21 @@ class ClipStore:
             raise ValueError(f"motion is 'aligned' or 'whole', not {motion!r}.")
         if not clips:
             raise ValueError("A clip store needs at least one clip.")
-        self.ids = [clip.id for clip in clips]
-        self.classes = torch.tensor([class_numbers[clip.label] for clip in clips])
+        clips = Clips.of(clips)
+        self.ids = clips.ids
+        self.classes = torch.tensor([class_numbers[label] for label in clips.labels])
         numbers: dict[str, int] = {}  # of videos, in the order in which they come
-        self.videos = torch.tensor([numbers.setdefault(clip.video or clip.id, len(numbers)) for clip in clips])
+        names = zip(clips.videos, clips.ids, strict=True)
+        self.videos = torch.tensor([numbers.setdefault(video or clip, len(numbers)) for video, clip in names])
         self.spectrogram, self.motion, self.device = spectrogram, motion, torch.device(device)
-        self._waveforms = _Ragged([clip.waveform for clip in clips], device)
+        room = (memory_of(self.device) or 0) // 4 if self.device.type == "cuda" else IN_MEMORY
+        self.is_on_disk = clips.nbytes > room and clips.is_on_disk
+        self._parts = (
+            clips.parts if self.is_on_disk else {kind: part.copy(device) for kind, part in clips.parts.items()}
+        )
+        self._waveforms, self._objects, self._whole_motion, self._dense_motion = (self._parts[kind] for kind in KINDS)
         self._lengths = self._waveforms.lengths.cpu()
-        self._objects = _Ragged([clip.object for clip in clips], device)
-        self._dense_motion = _Ragged([clip.dense_motion for clip in clips], device)
-        self._whole_motion = torch.stack([clip.motion for clip in clips]).to(device)
-        self._motion_step = torch.tensor([clip.motion_step for clip in clips], device=device)
+        self._motion_step = torch.tensor(clips.motion_steps, device=self._waveforms.lengths.device)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,14 +72,16 @@ class ClipStore:
         seconds = int(self._lengths.sum()) / audio.SAMPLE_RATE
         return (
             f"ClipStore(clips={len(self)}, classes={len(self.classes.unique())}, seconds={seconds:.0f}, "
-            f"object={shape_of(self._objects.values)}, dense_motion={shape_of(self._dense_motion.values)}, "
-            f"whole_motion={shape_of(self._whole_motion)}, motion={self.motion!r}, device='{self.device}')"
+            f"object={self._objects.shape}, dense_motion={self._dense_motion.shape}, "
+            f"whole_motion={[len(self), MOTION_STEPS, self._whole_motion.shape[1]]}, motion={self.motion!r}, "
+            f"device='{self.device}'{', on disk' if self.is_on_disk else ''})"
         )
 
-    def nbytes(self, clip: int) -> int:
-        """Bytes of a clip: its sound and its features."""
-        parts = (self._waveforms, self._objects, self._dense_motion)
-        return sum(part.nbytes(clip) for part in parts) + self._whole_motion[clip].nbytes
+    def nbytes(self, clips: Sequence[int]) -> int:
+        """Bytes of clips, their sound and their features, as float32."""
+        rows = torch.tensor(clips, dtype=torch.int64, device=self._lengths.device)
+        parts = [part.pick(rows.to(part.lengths.device)) for part in self._parts.values()]
+        return sum(4 * prod(part.shape) for part in parts)
 
     def spec(
         self,
@@ -91,9 +102,12 @@ class ClipStore:
 
         With `keep_waveforms` it has the mixtures' spectrograms and the sources' waveforms, too.
         """
+        return self._mix(spec, self._crops(spec), keep_waveforms)
+
+    def _mix(self, spec: MixtureSpec, crops: tuple[torch.Tensor, ...], keep_waveforms: bool) -> Batch:
         sizes = self.spectrogram
-        clips, starts = spec.clips.to(self.device), spec.starts.to(self.device)
-        waveforms = self._crops(spec) * spec.gains.to(self.device).unsqueeze(-1)
+        waveforms, objects, motion = (part.to(self.device, non_blocking=True) for part in crops)
+        waveforms = waveforms * spec.gains.to(self.device).unsqueeze(-1)
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
         # The STFT is linear: the mixture's is the sum of its sources'.
@@ -106,7 +120,11 @@ class ClipStore:
             mixture=mixture,
             ratio_masks=audio.ratio_masks(magnitudes, mixture),
             weights=audio.loss_weights(mixture),
-            visual=self._visual(clips, starts),
+            visual={
+                "object": objects,
+                "motion": motion.transpose(2, 3),
+                "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
+            },
             classes=self.classes[spec.clips].to(self.device),
             videos=self.videos[spec.clips].to(self.device),
             is_old_class=spec.is_old_class,
@@ -116,8 +134,16 @@ class ClipStore:
 
     def batches(self, spec: MixtureSpec, size: int = 16, keep_waveforms: bool = False) -> Iterator[Batch]:
         """Yield the mixtures as batches of `size`; the last one may be smaller."""
-        for first in range(0, len(spec), size):
-            yield self.batch(spec[first : first + size], keep_waveforms=keep_waveforms)
+        return self.each((spec[first : first + size] for first in range(0, len(spec), size)), keep_waveforms)
+
+    def each(self, specs: Iterable[MixtureSpec], keep_waveforms: bool = False) -> Iterator[Batch]:
+        """Yield a batch for every specification; where clips lie on disk, the next one's are read meanwhile."""
+        if not self.is_on_disk:
+            yield from (self.batch(spec, keep_waveforms) for spec in specs)
+            return
+        with closing(in_order(self._crops, specs)) as jobs:
+            for spec, job in jobs:
+                yield self._mix(spec, job.result(), keep_waveforms)
 
     def clip_descriptors(self) -> torch.Tensor:
         """Describe how each clip looks and sounds, `[clips, D]`, for choosing exemplars; no separator is asked.
@@ -132,49 +158,64 @@ class ClipStore:
             rows.append(torch.cat([normalize(looks, dim=1), normalize(sounds, dim=1)], 1))
         return torch.cat(rows).cpu()
 
-    def object_embeddings(self) -> torch.Tensor:
-        """Mean of the object features of each clip's frames, each of unit length, `[clips, Do]`."""
-        lengths = self._objects.lengths
-        of_clip = torch.arange(len(self), device=self.device).repeat_interleave(lengths)
-        pictures = normalize(self._objects.values, dim=1)
-        sums = pictures.new_zeros(len(self), pictures.shape[1]).index_add(0, of_clip, pictures)
-        return sums / lengths.unsqueeze(1)
+    def object_embeddings(self, clips: torch.Tensor | None = None) -> torch.Tensor:
+        """Mean of the object features of each clip's frames, each of unit length, `[clips, Do]`; of all clips by default."""
+        clips = torch.arange(len(self)) if clips is None else clips
+        means = [self._object_means(some.to(self._objects.starts.device)) for some in clips.split(4096)]
+        return torch.cat(means).to(self.device)
 
-    def _crops(self, spec: MixtureSpec) -> torch.Tensor:
-        """Waveforms `[B, N, samples]` of a specification, as they were recorded."""
-        clips, starts, samples = spec.clips.to(self.device), spec.starts.to(self.device), self.spectrogram.samples
-        whole = (spec.starts + samples <= self._lengths[spec.clips]).all()  # asked on the CPU: no wait for a GPU
-        return (self._waveforms.slices if whole else self._waveforms.take)(clips, starts, samples)
+    def _object_means(self, clips: torch.Tensor) -> torch.Tensor:
+        pictures, of_clip = self._objects.flat(clips)
+        pictures = normalize(pictures, dim=1)
+        sums = pictures.new_zeros(len(clips), pictures.shape[1]).index_add(0, of_clip, pictures)
+        return sums / self._objects.lengths[clips].unsqueeze(1)
 
-    def _visual(self, clips: torch.Tensor, starts: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _crops(self, spec: MixtureSpec) -> tuple[torch.Tensor, ...]:
+        """What a batch needs of the clips, where they lie: waveforms `[B, N, samples]` as they were recorded, and what is seen.
+
+        These are `object` and `motion`, `[B, N, S, Dm]`.
+        """
+        place, sizes = self._waveforms.lengths.device, self.spectrogram
+        clips, starts = spec.clips.to(place), spec.starts.to(place)
+        whole = (spec.starts + sizes.samples <= self._lengths[spec.clips]).all()  # asked on the CPU: no wait for a GPU
+        waveforms = (self._waveforms.slices if whole else self._waveforms.take)(clips, starts, sizes.samples)
         first = starts / audio.SAMPLE_RATE
         seconds = self._waveforms.lengths[clips].unsqueeze(-1) / audio.SAMPLE_RATE
         # As the authors: of the frames taken once a second, the largest values over the three round the crop's middle.
-        second = (first + self.spectrogram.seconds / 2).long() - 1
+        second = (first + sizes.seconds / 2).long() - 1
         objects = self._objects.take(clips, second, 3, tile=False).amax(2)
         if self.motion == "whole":
-            motion = self._whole_motion[clips]
+            motion = self._whole_motion.take(clips, torch.zeros_like(clips), MOTION_STEPS, tile=False)
         else:
-            middles = (torch.arange(MOTION_STEPS, device=self.device) + 0.5) * self.spectrogram.seconds / MOTION_STEPS
+            middles = (torch.arange(MOTION_STEPS, device=place) + 0.5) * sizes.seconds / MOTION_STEPS
             # Where the sound of a short clip starts again, its motion does, too.
             times = (first.unsqueeze(-1) + middles) % seconds
-            place = times / self._motion_step[clips].unsqueeze(-1) - 0.5
-            motion = self._dense_motion.interpolate(clips, place)
-        return {
-            "object": objects,
-            "motion": motion.transpose(2, 3),
-            "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
-        }
+            motion = self._dense_motion.interpolate(clips, times / self._motion_step[clips].unsqueeze(-1) - 0.5)
+        crops = (waveforms, objects, motion)
+        if self.is_on_disk:
+            for part in self._parts.values():
+                part.forget()
+            if self.device.type == "cuda":  # pinned: copied while the GPU is at work
+                return tuple(crop.pin_memory() for crop in crops)
+        return crops
 
 
-def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[PreparedClip]:
+def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> Sequence[PreparedClip]:
     """Copies of clips with Gaussian noise on their visual features, as if a worse camera had filmed them.
 
     `noise` is the standard deviation, in those of each feature over these clips. Each frame has noise of its own, fixed by the
     clip's id: it is the same whenever the clip is seen.
+
+    Raises:
+        ValueError: the clips are too many to be copied.
     """
     if not noise:
-        return list(clips)
+        return clips
+    if isinstance(clips, Clips) and clips.nbytes > IN_MEMORY:
+        raise ValueError(
+            f"visual_noise={noise}: needs the clips in memory, and these take {in_gigabytes(clips.nbytes)}, more than "
+            f"{in_gigabytes(IN_MEMORY)}. Set visual_noise=0, or learn from fewer clips."
+        )
     names = ("object", "motion", "dense_motion")
     spread = {name: noise * torch.cat([getattr(clip, name) for clip in clips]).std(0, correction=0) for name in names}
     noisy = []
@@ -183,39 +224,3 @@ def with_visual_noise(clips: Sequence[PreparedClip], noise: float) -> list[Prepa
         added = {name: spread[name] * torch.randn(getattr(clip, name).shape, generator=generator) for name in names}
         noisy.append(replace(clip, **{name: getattr(clip, name) + added[name] for name in names}))
     return noisy
-
-
-class _Ragged:
-    """Sequences of different lengths, one behind the other in a single tensor."""
-
-    def __init__(self, rows: Sequence[torch.Tensor], device: torch.device | str):
-        lengths = torch.tensor([len(row) for row in rows])
-        self.values = torch.cat(list(rows)).to(device)
-        self.lengths = lengths.to(device)
-        self.offsets = (lengths.cumsum(0) - lengths).to(device)
-
-    def nbytes(self, row: int) -> int:
-        """Bytes of a sequence."""
-        return int(self.lengths[row]) * self.values[:1].nbytes
-
-    def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
-        """`count` values from `starts` on, `[..., count, ...]`; beyond the ends: tiled, or the nearest value repeated."""
-        place = starts.unsqueeze(-1) + torch.arange(count, device=self.values.device)
-        length = self.lengths[rows].unsqueeze(-1)
-        place = place % length if tile else place.clamp(min=0).minimum(length - 1)
-        return self.values[self.offsets[rows].unsqueeze(-1) + place]
-
-    def slices(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
-        """Same as `take` where nothing lies beyond the ends: whole slices are copied, ten times as fast as single values."""
-        every = self.values.unfold(0, count, 1)  # a view: row i is the slice that begins at i
-        return every[self.offsets[rows] + starts]
-
-    def interpolate(self, rows: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """Values at fractional places `[..., S]`, linear between neighbours, the nearest one beyond the ends."""
-        length = self.lengths[rows].unsqueeze(-1)
-        place = place.clamp(min=0).minimum((length - 1).to(place.dtype))
-        low = place.long()
-        high = (low + 1).minimum(length - 1)
-        offset = self.offsets[rows].unsqueeze(-1)
-        part = (place - low).unsqueeze(-1)
-        return self.values[offset + low] * (1 - part) + self.values[offset + high] * part

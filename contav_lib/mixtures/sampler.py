@@ -1,11 +1,15 @@
 """The training mixtures of a task: which clips are mixed, how often old ones, how often two of a class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import torch
 
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
+
+_MANY = 20_000  # clips to draw from: with so many or more, another way to draw is as good and much faster
+_TRIES = 64  # draws, before a class is thought to have no other video
 
 
 class Sampler:
@@ -49,12 +53,28 @@ class Sampler:
         new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
         self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
         self.same_class_share = same_class_share
+        self.classes, self.videos = store.classes[self.pool], store.videos[self.pool]
 
     def spec(self, number: int, size: int) -> MixtureSpec:
         """Specify batch `number`: `size` mixtures; a video is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        draw = self._draw if len(self.pool) < _MANY else self._draw_of_many
+        chosen = draw(size, generator)
+        chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
+        return self.store.spec(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
+
+    def batch(self, number: int, size: int) -> Batch:
+        """Batch `number`, of `size` mixtures."""
+        return self.store.batch(self.spec(number, size))
+
+    def batches(self, numbers: Iterable[int], size: int) -> Iterator[Batch]:
+        """Yield the batches of these numbers, one after the other."""
+        return self.store.each(self.spec(number, size) for number in numbers)
+
+    def _draw(self, size: int, generator: torch.Generator) -> torch.Tensor:
+        """Places in the pool, `[size, N]`, by the chances of all clips."""
         chosen = self.chance.expand(size, -1).multinomial(1, generator=generator)
-        classes, videos = self.store.classes[self.pool], self.store.videos[self.pool]
+        classes, videos = self.classes, self.videos
         same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
         for _ in range(self.num_sources - 1):
             free = (videos != videos[chosen].unsqueeze(-1)).all(1).float()
@@ -62,9 +82,41 @@ class Sampler:
             # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
             allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
             chosen = torch.cat([chosen, (self.chance * allowed).multinomial(1, generator=generator)], 1)
-        chosen = chosen.gather(1, torch.rand(chosen.shape, generator=generator).argsort(1))
-        return self.store.spec(self.pool[chosen], generator, self.gain, self.is_old_class[chosen])
+        return chosen
 
-    def batch(self, number: int, size: int) -> Batch:
-        """Batch `number`, of `size` mixtures."""
-        return self.store.batch(self.spec(number, size))
+    def _draw_of_many(self, size: int, generator: torch.Generator) -> torch.Tensor:
+        """Same as `_draw`, and as likely, but what must not be mixed is drawn again.
+
+        The clips stand by class on a line, each as long as its chance; a clip is found by halving.
+        """
+        by_class, sums, bounds = self._line
+        same_class = torch.rand(size, generator=generator) < self.same_class_share
+        chosen = torch.empty(size, 0, dtype=torch.int64)
+        for number in range(self.num_sources):
+            drawn = torch.empty(size, dtype=torch.int64)
+            again = torch.arange(size)
+            for attempt in range(100 * _TRIES):
+                low, high = torch.zeros(len(again), dtype=sums.dtype), sums[-1].expand(len(again))
+                if number and attempt < _TRIES:
+                    own = bounds[self.classes[chosen[again, 0]]]
+                    low, high = (torch.where(same_class[again], *pair) for pair in zip(own.T, (low, high), strict=True))
+                point = low + (high - low) * torch.rand(len(again), generator=generator, dtype=sums.dtype)
+                place = torch.searchsorted(sums, point, right=True).clamp(max=len(sums) - 1)
+                drawn[again] = by_class[place]
+                twice = (self.videos[drawn[again], None] == self.videos[chosen[again]]).any(1)
+                again = again[twice]
+                if not len(again):
+                    break
+            else:
+                raise ValueError(f"memory_share leaves too few videos for mixtures of {self.num_sources} sources.")
+            chosen = torch.cat([chosen, drawn.unsqueeze(1)], 1)
+        return chosen
+
+    @cached_property
+    def _line(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The pool by class; the sums of its chances up to each clip; between which sums each class lies, `[classes, 2]`."""
+        by_class = self.classes.argsort(stable=True)
+        sums = self.chance[by_class].double().cumsum(0)
+        ends = self.classes.bincount().cumsum(0)
+        bounds = torch.cat([sums.new_zeros(1), sums])[torch.stack([ends - self.classes.bincount(), ends], 1)]
+        return by_class, sums, bounds

@@ -94,8 +94,8 @@ class Trainer:
         terms, clock = TermRecorder(), time.perf_counter()
         validate_every = ceil(steps / config.validations)
 
-        for step in range(start, steps):
-            batch = self.method.on_batch(sampler.batch(step, config.batch_size))
+        for step, drawn in enumerate(sampler.batches(range(start, steps), config.batch_size), start):
+            batch = self.method.on_batch(drawn)
             with mixed_precision(self.train.device):
                 separation = self.separator(batch.mixture, batch.visual, batch.classes)
             losses = self._losses(batch, separation)

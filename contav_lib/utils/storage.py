@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from tqdm import tqdm
 
 # What helps when a file can't be written.
 WRITE_HINT = (
@@ -84,6 +86,34 @@ def _is_alive(process: int) -> bool:
     except PermissionError:  # it is another user's
         return True
     return True
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Context manager: wait until no other process is in it with the same lock file, and keep others waiting meanwhile.
+
+    Args:
+        path: the lock file, removed at the end.
+        what: what is being done, as in "Another process <what>".
+
+    Raises:
+        StorageError: the file can't be made.
+    """
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        tqdm.write(f"Another process {what}: waiting for it.")
+        lock.acquire()
+    except OSError as error:
+        raise StorageError(f"Could not write to {path.parent}: {error}. {WRITE_HINT}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # while it is held: who waits for a file that is gone begins anew
+            path.unlink()
+        lock.release()
 
 
 def write_json(path: Path, content: Any) -> None:

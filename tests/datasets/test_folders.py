@@ -13,7 +13,7 @@ from samples import RATE, dead_process, leave_part
 
 from contav_lib import Config, media
 from contav_lib.cli import main
-from contav_lib.datasets import contents, prepare
+from contav_lib.datasets import contents, packed
 from contav_lib.datasets.clip import SPLITS, find_clips
 from contav_lib.datasets.load import load_data
 from contav_lib.datasets.prepare import UnusableClips
@@ -160,7 +160,6 @@ UNUSABLE = {
     "torch's memory": (reading_fails(RuntimeError("can't allocate")), r"b\.mp4: could not be read .*can't allocate"),
     "a fault of the decoder": (reading_fails(KeyError("pts")), r"b\.mp4: could not be read \(KeyError: 'pts'\)"),
     "name not in UTF-8": (renamed("caf\udce9"), r"violin/caf\\udce9: is not named in UTF-8"),
-    "name too long for the cache": (renamed("x" * 250), r"x\.mp4: has so long a name"),
 }
 
 
@@ -193,9 +192,10 @@ def test_of_two_files_with_one_name_one_is_left_out_and_all_else_goes_on(root):
     assert name_of(root) == before  # for the clips are the same
 
 
-def test_a_long_name_is_no_hindrance(root):
-    (root / "violin/b.mp4").rename(root / f"violin/{LONG}.mp4")
-    assert f"violin/{LONG}" in [clip.id for clip in load_data(str(root), on_unusable="raise").clips]
+@pytest.mark.parametrize("name", [LONG, "x" * 250])
+def test_a_long_name_is_no_hindrance(root, name):
+    (root / "violin/b.mp4").rename(root / f"violin/{name}.mp4")
+    assert f"violin/{name}" in [clip.id for clip in load_data(str(root), on_unusable="raise").clips]
 
 
 def test_where_nothing_can_be_used_that_is_an_error(root):
@@ -217,10 +217,10 @@ def test_what_is_passed_over_is_counted(root, capsys):
 
 
 def test_a_full_disk_is_no_fault_of_a_clip(root, monkeypatch):
-    def full(path, tensors, metadata):
+    def full(pack, name, end, content):
         raise StorageError("Could not write: No space left on device") from OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(prepare, "save_tensors", full)
+    monkeypatch.setattr(packed.Pack, "_write", full)
     with pytest.raises(StorageError, match="No space left"):
         load_data(str(root))
 
@@ -312,3 +312,14 @@ def test_what_a_killed_preparation_left_is_swept(root):
     live, dead = (leave_part(cache / "violin/a.safetensors", process) for process in (os.getppid(), dead_process()))
     load_data(str(root))
     assert (live.exists(), dead.exists()) == (True, False)
+
+
+def test_many_videos_are_looked_through_once_a_process(root, monkeypatch):
+    monkeypatch.setattr(contents, "_digests", {})
+    before = name_of(root)
+    monkeypatch.setattr(contents, "_MANY", 3)
+    assert name_of(root) == before
+    (root / "violin/b.mp4").unlink()
+    assert name_of(root) == before
+    monkeypatch.setattr(contents, "_digests", {})
+    assert name_of(root) != before

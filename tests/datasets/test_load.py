@@ -7,10 +7,10 @@ import pytest
 from samples import make_prepared
 
 from contav_lib.datasets.clip import find_clips
+from contav_lib.datasets.corpus import Corpus
 from contav_lib.datasets.folder import Folder
 from contav_lib.datasets.load import _load, load_data, require_clips
 from contav_lib.datasets.minimusic import MUSIC_ORDER
-from contav_lib.datasets.prepare import Corpus
 from contav_lib.utils.registry import open_dataset
 
 

@@ -1,18 +1,24 @@
 """Clips are decoded and encoded once; every change, damage and unusable file is noticed."""
 
 import json
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from contav_lib import media
+from contav_lib.datasets import packed
 from contav_lib.datasets import prepare as preparing
 from contav_lib.datasets.clip import Clip, find_clips
-from contav_lib.datasets.prepare import load_corpus, prepare
+from contav_lib.datasets.corpus import KINDS
+from contav_lib.datasets.packed import load_corpus
+from contav_lib.datasets.prepare import prepare, prepare_part
 from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.media import MediaError, write_flac, write_video
 from contav_lib.utils.storage import StorageError
@@ -24,6 +30,7 @@ class GreyEncoder(Encoder):
     """Features that are the pictures' mean brightness: easy to predict."""
 
     name, version, weights_hash, longest_side = "grey", "1", "0" * 64, 64
+    object_dim, motion_dim = 512, 768
 
     def objects(self, frames):
         return frames.float().mean((1, 2, 3))[:, None].repeat(1, 512)
@@ -81,6 +88,11 @@ def run(root, cache, encoder=None, **options):
     return prepare(find_clips(root), encoder or GreyEncoder(), cache, progress=False, **options)
 
 
+def content(cache):
+    """The bytes of all files in a cache, by name."""
+    return {path.name: path.read_bytes() for path in cache.iterdir()}
+
+
 def test_a_prepared_clip_holds_what_was_seen_and_heard(root, tmp_path):
     corpus = run(root, tmp_path / "cache")
     assert corpus.classes == ["tuba", "violin"] and [clip.id for clip in corpus.clips][0] == "tuba/a"
@@ -119,13 +131,13 @@ def test_a_second_run_decodes_nothing(root, tmp_path, no_decoding):
 def test_the_number_of_workers_changes_nothing(root, tmp_path):
     run(root, tmp_path / "one", workers=1)
     run(root, tmp_path / "three", workers=3)
-    assert (tmp_path / "one/manifest.json").read_text() == (tmp_path / "three/manifest.json").read_text()
+    assert content(tmp_path / "one") == content(tmp_path / "three")
 
 
 def test_prepared_clips_load_without_videos_or_decoder(root, tmp_path):
     run(root, tmp_path / "cache")
     code = (
-        "import sys; from contav_lib.datasets.prepare import load_corpus\n"
+        "import sys; from contav_lib.datasets.packed import load_corpus\n"
         f"corpus = load_corpus({str(tmp_path / 'cache')!r})\n"
         "assert len(corpus.clips) == 4 and 'av' not in sys.modules\n"
     )
@@ -149,52 +161,127 @@ def test_an_interrupted_run_goes_on(root, tmp_path, monkeypatch, decoded):
     assert 1 <= len(decoded) <= 2
 
 
-def test_a_damaged_cache_file_is_named_and_made_again(root, tmp_path, decoded):
-    before = run(root, tmp_path / "cache").clips[3]
-    path = tmp_path / "cache/violin/b.safetensors"
+def test_what_a_killed_run_left_is_gone_on_with_to_the_same_end(root, tmp_path, decoded):
+    """As after SIGKILL at any moment: the list ends within a line, and tensors without a line lie behind the others."""
+    run(root, tmp_path / "cache")
+    whole = content(tmp_path / "cache")
+    lines = whole["clips.jsonl"].splitlines(keepends=True)
+    for left in range(4):
+        (tmp_path / "cache/clips.jsonl").write_bytes(b"".join(lines[:left]) + lines[left][: 7 * left])
+        (tmp_path / "cache/object.bin").write_bytes(whole["object.bin"][: (left * 3 + 2) * 1024])
+        decoded.clear()
+        run(root, tmp_path / "cache", workers=1)
+        assert decoded == ["tuba/a", "tuba/b", "violin/a", "violin/b"][left:] and content(tmp_path / "cache") == whole
+
+
+def test_a_killed_process_is_gone_on_with(root, tmp_path):
+    run(root, tmp_path / "whole")
+    code = (
+        "import os, signal, sys; from contav_lib.datasets import packed; sys.path.insert(0, sys.argv[1])\n"
+        "from test_prepare import *\n"
+        "noted = packed.Pack.note\n"
+        "def note(pack, entries):\n"
+        "    if len(pack.entries) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    noted(pack, entries)\n"
+        "packed.Pack.note = note; run(Path(sys.argv[2]), Path(sys.argv[3]))\n"
+    )
+    arguments = [str(Path(__file__).parent), str(root), str(tmp_path / "cache")]
+    killed = subprocess.run([sys.executable, "-c", code, *arguments], timeout=120)
+    assert killed.returncode == -signal.SIGKILL and content(tmp_path / "cache").keys() >= {
+        "clips.jsonl",
+        "waveform.bin",
+    }
+    run(root, tmp_path / "cache")
+    assert content(tmp_path / "cache") == content(tmp_path / "whole")
+
+
+def flip(path, place):
+    """Change one byte of a file."""
     content = bytearray(path.read_bytes())
-    content[-100] ^= 1
+    content[place] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"violin/b\.safetensors is missing or damaged"):
+
+
+@pytest.mark.parametrize(
+    ("damage", "again"),
+    [
+        (lambda cache: flip(cache / "waveform.bin", -100), ["violin/b"]),
+        (lambda cache: flip(cache / "motion.bin", 1), ["tuba/a"]),
+        (lambda cache: (cache / "object.bin").write_bytes(b"1" * 6000), ["tuba/a", "tuba/b", "violin/a", "violin/b"]),
+        (lambda cache: (cache / "dense_motion.bin").unlink(), ["tuba/a", "tuba/b", "violin/a", "violin/b"]),
+    ],
+)
+def test_what_is_damaged_or_lost_is_named_and_made_again(root, tmp_path, decoded, damage, again):
+    before = list(run(root, tmp_path / "cache").clips)
+    damage(tmp_path / "cache")
+    with pytest.raises(ValueError, match=f"clips {', '.join(again)} are missing or damaged"):
         load_corpus(tmp_path / "cache")
     decoded.clear()
-    with pytest.warns(UserWarning, match=r"violin/b\.safetensors is missing or damaged"):
-        after = run(root, tmp_path / "cache").clips[3]
-    assert decoded == ["violin/b"]
-    assert torch.equal(after.waveform, before.waveform)
+    with pytest.warns(UserWarning, match=f"{', '.join(again)} missing or damaged"):
+        after = run(root, tmp_path / "cache", workers=1).clips
+    assert decoded == again
+    for kind in KINDS:
+        assert all(torch.equal(getattr(one, kind), getattr(two, kind)) for one, two in zip(before, after, strict=True))
+    assert load_corpus(tmp_path / "cache").clips.ids == [clip.id for clip in before]
 
 
-def test_a_lost_cache_file_is_made_again(root, tmp_path, decoded):
+def test_too_many_clips_are_compared_only_when_asked(root, tmp_path, monkeypatch, decoded):
     run(root, tmp_path / "cache")
-    (tmp_path / "cache/tuba/a.safetensors").unlink()
+    flip(tmp_path / "cache/waveform.bin", -100)
+    for module in (packed, preparing):
+        monkeypatch.setattr(module, "IN_MEMORY", 1000)
     decoded.clear()
-    with pytest.warns(UserWarning, match=r"tuba/a\.safetensors is missing"):
-        run(root, tmp_path / "cache")
-    assert decoded == ["tuba/a"]
+    assert len(run(root, tmp_path / "cache").clips) == len(load_corpus(tmp_path / "cache").clips) == 4
+    assert not decoded
+    with pytest.warns(UserWarning, match="violin/b missing or damaged"):
+        run(root, tmp_path / "cache", check=True)
+    assert decoded == ["violin/b"]
 
 
 def test_a_damaged_manifest_is_said_and_made_again(root, tmp_path, decoded):
     run(root, tmp_path / "cache")
     (tmp_path / "cache/manifest.json").write_text('{"recipe": ')
     decoded.clear()
-    with pytest.warns(UserWarning, match=r"manifest\.json is damaged"):
+    with pytest.warns(UserWarning, match=r"manifest\.json is damaged .* all clips are prepared again"):
         run(root, tmp_path / "cache")
     assert len(decoded) == 4
 
 
-@pytest.mark.parametrize("lost", ["source", "sha256", "label", "split", "shapes"])
-def test_an_entry_that_lacks_something_is_said_and_made_again(root, tmp_path, decoded, lost):
-    before = run(root, tmp_path / "cache")
-    path = tmp_path / "cache/manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["clips"]["tuba/a"][lost]
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(StorageError, match=rf"manifest\.json is .*damaged.*tuba/a lacks {lost}"):
+def test_clips_of_another_version_are_made_again_and_their_files_removed(root, tmp_path, decoded):
+    (tmp_path / "cache/tuba").mkdir(parents=True)
+    (tmp_path / "cache/tuba/a.safetensors").write_bytes(b"1")
+    (tmp_path / "cache/manifest.json").write_text('{"recipe": {"format": 1}, "clips": {}}')
+    with pytest.raises(ValueError, match="of another version of the kit"):
+        load_corpus(tmp_path / "cache")
+    with pytest.warns(UserWarning, match=r"of another version .* all clips are prepared again"):
+        run(root, tmp_path / "cache")
+    assert len(decoded) == 4 and not (tmp_path / "cache/tuba").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"[]\n",
+        b'{"id": 3}\n',
+        b"\xff\xfe\n",
+        b'["tuba/b", "tuba", "train", "", 1, 1, "", [0, 0, 0], [1, 1, 1], 0]\n',
+        b'["tuba/b", "tuba", "train", "", 1, 1, "", [0, 0, 0, -1], [1, 1, 1, 1], 0]\n',
+        b'["tuba/b", 3, "train", "", 1, 1, "", [0, 0, 0, 0], [1, 1, 1, 1], 0]\n',
+        b'["tuba/b", "tuba", "train", "", 1, 1, "", [0, 0, 0, "1"], [1, 1, 1, 1], 0]\n',
+    ],
+)
+def test_a_damaged_line_is_said_and_what_comes_after_made_again(root, tmp_path, decoded, line):
+    run(root, tmp_path / "cache")
+    whole = content(tmp_path / "cache")
+    first, _, *others = whole["clips.jsonl"].splitlines(keepends=True)
+    (tmp_path / "cache/clips.jsonl").write_bytes(b"".join([first, line, *others]))
+    with pytest.raises(StorageError, match=r"clips\.jsonl is .*damaged.* line 2"):
         load_corpus(tmp_path / "cache")
     decoded.clear()
-    with pytest.warns(UserWarning, match=rf"manifest\.json is damaged .*tuba/a lacks {lost}"):
-        again = run(root, tmp_path / "cache")
-    assert "tuba/a" in decoded and [clip.id for clip in again.clips] == [clip.id for clip in before.clips]
+    with pytest.warns(UserWarning, match=r"clips\.jsonl is damaged .*line 2.* all clips but the first 1"):
+        run(root, tmp_path / "cache", workers=1)
+    assert decoded == ["tuba/b", "violin/a", "violin/b"] and content(tmp_path / "cache") == whole
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"recipe": {}, "clips": {}}', '{"recipe": 3, "clips": {"a": 1}}'])
@@ -333,11 +420,40 @@ def test_an_unknown_choice_for_errors(root, tmp_path):
         run(root, tmp_path / "cache", on_unusable="ignore")
 
 
-def test_a_cache_cannot_lead_out_of_its_folder(root, tmp_path):
-    run(root, tmp_path / "cache")
-    path = tmp_path / "cache/manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["clips"]["../../secret"] = manifest["clips"].pop("tuba/a")
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match="leads out of the folder"):
-        load_corpus(tmp_path / "cache")
+def test_what_is_wrong_with_a_video_is_remembered_until_it_changes(root, tmp_path, decoded):
+    write_clip(root / "violin/c.mp4", loudness=0.0)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"c\.mp4: is silent from beginning to end"):
+            corpus = run(root, tmp_path / "cache", on_unusable="skip")
+        assert len(corpus.clips) == 4
+    assert decoded.count("violin/c") == 1
+    write_clip(root / "violin/c.mp4", seconds=2.5)
+    assert len(run(root, tmp_path / "cache").clips) == 5
+
+
+def test_parts_prepared_on_several_machines_are_put_together(root, tmp_path, no_decoding):
+    write_clip(root / "tuba/c.mp4", loudness=0.0)
+    write_clip(root / "violin/c.mp4", seconds=0.5)
+    options = dict(on_unusable="skip")
+    with pytest.warns(UserWarning, match="2 of 6 clips cannot be used"):
+        run(root, tmp_path / "alone", **options)
+    clips = find_clips(root)
+    for part in (3, 1):
+        prepare_part(clips, GreyEncoder(), tmp_path / "cache", part, 3, progress=False)
+    with pytest.raises(ValueError, match="2 of 3 is not there"):
+        run(root, tmp_path / "cache", **options)
+    prepare_part(clips, GreyEncoder(), tmp_path / "cache", 2, 3, progress=False)
+    no_decoding()
+    with pytest.warns(UserWarning, match="2 of 6 clips cannot be used"):
+        corpus = run(root, tmp_path / "cache", **options)
+    assert sorted(corpus.clips.ids) == ["tuba/a", "tuba/b", "violin/a", "violin/b"]
+    assert content(tmp_path / "cache") == content(tmp_path / "alone")
+    with pytest.raises(ValueError, match="no part 4 of 3"):
+        prepare_part(clips, GreyEncoder(), tmp_path / "cache", 4, 3)
+
+
+def test_what_another_process_prepares_is_waited_for(root, tmp_path, decoded, capsys):
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: run(root, tmp_path / "cache", workers=1).clips.ids, range(2))
+    assert one == other and len(one) == len(decoded) == 4
+    assert "Another process prepares clips in" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from samples import CLASSES, RATE, assert_equal_weights, new_home
 
 from contav_lib import run, run_all
 from contav_lib.continual import exemplars
-from contav_lib.datasets import folder, load, prepare
+from contav_lib.datasets import folder, load, packed
 from contav_lib.experiments.run import (
     Experiment,
     experiment_lock,
@@ -284,13 +284,13 @@ def test_a_run_looks_into_the_folder_of_its_data_once(home, tiny, monkeypatch):
         monkeypatch.setattr(module, name, lambda *given: (calls.update([name]), function(*given))[1])
 
     load._load.cache_clear()  # as in a process of its own
-    counted(prepare, "_read_manifest")
+    counted(packed.Pack, "read")
     counted(folder, "find_clips")
     counted(folder.Folder, "digest")
     config = tiny(method="finetune", steps=2)
     assert calls == {"digest": 1}
     run(config, progress=False)
-    assert config.name and calls == {"digest": 2, "find_clips": 1, "_read_manifest": 1}
+    assert config.name and calls == {"digest": 2, "find_clips": 1, "read": 1}
 
 
 def test_videos_that_changed_since_the_settings_were_made_are_told(home, tiny, video_folder, tmp_path):

@@ -1,10 +1,14 @@
 """Batches: how clips are cropped and mixed, and what each source is shown."""
 
+from threading import get_ident
+
 import pytest
 import torch
 from samples import CLASSES, RATE, SMALL, make_prepared, make_sampler
 
 from contav_lib import audio
+from contav_lib.datasets.corpus import KINDS
+from contav_lib.datasets.packed import FORMAT, Entry, Pack, Recipe
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore, with_visual_noise
 
@@ -133,6 +137,49 @@ def test_a_specification_can_be_sliced(make_store):
     drawn = make_sampler(store).spec(0, 6)
     assert len(drawn) == 6 and len(drawn[2:4]) == 2
     assert torch.allclose(store.batch(drawn[2:4]).mixture, store.batch(drawn).mixture[2:4], atol=1e-5)
+
+
+def pack_of(folder, clips):
+    """The same clips in files."""
+    pack = Pack(folder, Recipe(FORMAT, "made", "1", "", RATE, 8.0, 512, 768))
+    pack.begin()
+    for clip in clips:
+        tensors = {kind: getattr(clip, kind).half() for kind in KINDS}
+        tensors["waveform"] = (clip.waveform * 32767).round().to(torch.int16)
+        pack.append(Entry(clip.id, clip.label, clip.split, clip.video), tensors)
+    return pack
+
+
+@pytest.mark.parametrize("motion", ["aligned", "whole"])
+def test_clips_on_disk_give_the_numbers_of_those_in_memory(tmp_path, monkeypatch, motion):
+    labels = {label: number for number, label in enumerate(CLASSES)}
+    made = [make_prepared(number, CLASSES[number % 4], 0.3 if number == 5 else 2 + number % 3) for number in range(12)]
+    pack = pack_of(tmp_path, made)
+    clips = pack.clips(list(pack.entries.values())[::-1])
+    memory = ClipStore(clips, labels, SMALL, motion)
+    copied = ClipStore(list(clips), labels, SMALL, motion)
+    monkeypatch.setattr("contav_lib.mixtures.clip_store.IN_MEMORY", 1000)
+    disk = ClipStore(clips, labels, SMALL, motion)
+    assert (memory.is_on_disk, copied.is_on_disk, disk.is_on_disk) == (False, False, True)
+    assert repr(disk).replace("', on disk)", "')") == repr(memory) == repr(copied)
+    sampler, again, third = (make_sampler(store, memory=(0, 1)) for store in (memory, disk, copied))
+    threads = set()
+    monkeypatch.setattr(disk, "_crops", lambda spec, crops=disk._crops: (threads.add(get_ident()), crops(spec))[1])
+    for one, two, three in zip(
+        sampler.batches(range(5), 4), again.batches(range(5), 4), third.batches(range(5), 4), strict=True
+    ):
+        for name, value in one.tensors().items():
+            assert torch.equal(value, two.tensors()[name]) and torch.equal(value, three.tensors()[name])
+    assert threads and get_ident() not in threads
+    for store in (disk, copied):
+        assert torch.equal(store.object_embeddings(), memory.object_embeddings())
+        assert torch.equal(store.object_embeddings(torch.tensor([3, 1])), memory.object_embeddings()[[3, 1]])
+        assert torch.equal(store.clip_descriptors(), memory.clip_descriptors())
+        assert store.nbytes([0, 3]) == memory.nbytes([0, 3])
+    parts = disk.batches(again.spec(0, 5), 2, keep_waveforms=True)
+    assert torch.equal(torch.cat([part.sources for part in parts]), memory.batch(sampler.spec(0, 5), True).sources)
+    with pytest.raises(ValueError, match=r"visual_noise=1\.0: needs the clips in memory"):
+        with_visual_noise(clips, 1.0)
 
 
 def test_bad_stores_are_refused():

@@ -6,9 +6,17 @@ import pytest
 import torch
 from samples import RATE, SMALL, make_prepared, make_sampler
 
+from contav_lib.mixtures import sampler
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.mixtures.sampler import Sampler
+
+
+@pytest.fixture(params=["few", "many"], autouse=True)
+def number_of_clips(request, monkeypatch):
+    """Every test draws in both ways."""
+    if request.param == "many":
+        monkeypatch.setattr(sampler, "_MANY", 0)
 
 
 def test_a_batch_depends_on_its_seed_and_number_only(make_store):
@@ -35,9 +43,9 @@ def test_a_video_of_several_clips_is_never_mixed_with_itself(same_class_share):
     clips = [replace(make_prepared(k, f"class{k // 6}"), video=f"v{k // 2}") for k in range(12)]
     store = ClipStore(clips, {"class0": 0, "class1": 1}, SMALL)
     assert store.videos.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-    sampler = make_sampler(store, num_sources=3, same_class_share=same_class_share)
-    batch, drawn = sampler.batch(0, 4), sampler.spec(0, 2000)
-    assert torch.equal(batch.videos, sampler.spec(0, 4).clips // 2)
+    made = make_sampler(store, num_sources=3, same_class_share=same_class_share)
+    batch, drawn = made.batch(0, 4), made.spec(0, 2000)
+    assert torch.equal(batch.videos, made.spec(0, 4).clips // 2)
     for mixed in (drawn.clips, fixed_mixtures(store, (0, 1), 200, 0, 3, same_class=bool(same_class_share)).clips):
         videos = store.videos[mixed].sort(1).values
         assert (videos[:, 1:] != videos[:, :-1]).all() and mixed.unique().tolist() == list(range(12))
