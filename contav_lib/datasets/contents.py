@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -12,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from contav_lib.datasets.clip import Clip
+from contav_lib.utils.ahead import in_order
 from contav_lib.utils.storage import StorageError, file_errors, read_json, sweep, write_json
 
 
@@ -66,10 +66,9 @@ def content_hashes(clips: Sequence[Clip], manifest: Path) -> dict[str, str]:
         sweep(manifest.parent)
         try:
             # Threads do: reading and hashing release Python's lock.
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                hashes = tqdm(pool.map(_sha256, todo), "reading videos", len(todo), delay=2, unit="video")
-                for clip, digest in zip(todo, hashes, strict=True):
-                    entries[clip.id]["sha256"] = digest
+            hashes = in_order(_sha256, todo, os.cpu_count() or 1)
+            for clip, job in tqdm(hashes, "reading videos", len(todo), delay=2, unit="video"):
+                entries[clip.id]["sha256"] = job.result()
         finally:
             whole = {clip_id: entry for clip_id, entry in sorted(entries.items()) if entry.get("sha256")}
             with suppress(StorageError):  # where nothing may be written, they are worked out each time

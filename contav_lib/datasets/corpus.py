@@ -12,7 +12,7 @@ from contav_lib.datasets.clip import SPLITS
 
 KINDS = ("waveform", "object", "motion", "dense_motion")  # the tensors of a clip
 LOUDEST = 32767  # of sound in 16 bits
-IN_MEMORY = 2**30  # bytes: clips that take more stay in their files
+IN_MEMORY = 2**29  # bytes: clips that take more stay in their files
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,7 @@ class Ragged:
         """Copy these sequences, without gaps, into the memory of a device."""
         places = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
         copied = Ragged.of([self.values[start : start + length] for start, length in places])
+        self.forget()
         return Ragged(*(tensor.to(device) for tensor in (copied.values, copied.starts, copied.lengths)))
 
     def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
