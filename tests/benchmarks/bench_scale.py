@@ -74,27 +74,26 @@ def measure(folder: Path) -> None:
     store, few = setup.train, setup.corpus.select("train").pick(range(500))
     made = clock.read()
     numbers = {label: number for number, label in enumerate(setup.classes)}
-    stores = (ClipStore(list(few), numbers, store.spectrogram), store)
+    stores = (ClipStore(few, numbers, store.spectrogram), store)
     samplers = [Sampler(each, range(len(each)), (), 2, None, 0.0, 0.5, seed=0) for each in stores]
-    seconds: list[list[float]] = [[], []]
+    seconds: list[list[tuple[float, float]]] = [[], []]
     for turn in range(TURNS):
         for sampler, each in zip(samplers, seconds, strict=True):
             clock.read()
             for _ in sampler.batches(range(BATCHES * turn, BATCHES * (turn + 1)), SIZE):
                 pass
-            each.append(clock.read()[0] / BATCHES)
-    of_few, of_all = (SIZE / min(each) for each in seconds)
-    share = statistics.median(one / other for one, other in zip(*seconds, strict=True))
+            each.append(clock.read())
+    of_few, of_all = (SIZE * BATCHES / min(wall for wall, _ in each) for each in seconds)
+    shares = [statistics.median(one[k] / other[k] for one, other in zip(*seconds, strict=True)) for k in range(2)]
     clock.read()
     for number in range(BATCHES):
         samplers[1].spec(number, SIZE)
     drawn = clock.read()[1] / BATCHES
     times = " ".join(f"{wall:6.2f} ({cpu:5.2f})" for wall, cpu in (settings, built, made))
     where = "disk" if store.is_on_disk else "memory"
-    print(
-        f"{len(setup.corpus.clips):7d} {where:>6} {times} {1000 * drawn:8.2f} {of_few:9.0f} {of_all:9.0f} {share:6.2f} "
-        f"{memory() - before:6.0f} {memory('VmHWM') - before:6.0f}"
-    )
+    speed = f"{1000 * drawn:8.2f} {of_few:9.0f} {of_all:9.0f} {shares[0]:6.2f} ({shares[1]:.2f})"
+    used = f"{memory() - before:6.0f} {memory('VmHWM') - before:6.0f}"
+    print(f"{len(setup.corpus.clips):7d} {where:>6} {times} {speed} {used}")
 
 
 class Clock:
@@ -113,9 +112,11 @@ class Clock:
 
 def main(count: int = 5_000, seconds: float = 10, place: str | None = None) -> None:
     print(
-        "Seconds (of the processor); milliseconds of it a draw; mixtures a second of 500 clips in memory, of all, all/500."
+        "Seconds (of the processor); milliseconds of it a draw; mixtures a second of 500 clips in memory, of all; median ratio."
     )
-    print("  clips    lie       settings          build          store     draw  500/s     all/s   ratio  MB now  most")
+    print(
+        "  clips    lie       settings          build          store     draw  500/s     all/s   ratio       MB now  most"
+    )
     with tempfile.TemporaryDirectory(dir=place) as home:
         os.environ["CONTAV_HOME"] = home
         make_up(Path(home) / "videos", count, seconds)
