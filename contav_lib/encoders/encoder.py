@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from contav_lib.utils.registry import encoder_parts
+from contav_lib.utils.storage import StorageError
 
 OBJECT_SIZE, MOTION_SIZE = 512, 768  # values a feature of CLIP ViT-B/32 and of VideoMAE-base, the paper's encoders
 
@@ -123,11 +124,19 @@ def make_encoder(name: str) -> Encoder:
 
     Raises:
         ValueError: an unknown name (the nearest are given), parts that don't make a whole, or a place for one that takes none.
+        StorageError: weights are not at hand; all that lack are named.
     """
     jobs = encoder_parts(name)
     for part, place in jobs.values():
         if place and not signature(part).parameters:
             raise ValueError(f"encoder={name!r}: {part.name!r} takes no place; write it without the colon.")
-    made = {(part, place): part(place) if place else part() for part, place in dict.fromkeys(jobs.values())}
+    made, lacking = {}, []
+    for part, place in dict.fromkeys(jobs.values()):
+        try:
+            made[part, place] = part(place) if place else part()
+        except StorageError as error:
+            lacking.append(str(error))
+    if lacking:
+        raise StorageError("\n".join(lacking))
     first, *others = made.values()
     return Joined({job: made[part] for job, part in jobs.items()}) if others else first
