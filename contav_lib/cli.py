@@ -328,7 +328,7 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def data_given(chosen: argparse.Namespace) -> dict[str, str]:
-    """Return the settings `data` and `encoder` that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
+    """Return the settings that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
     data = ":".join(filter(None, (chosen.dataset, chosen.data)))
     return {name: value for name, value in (("data", data), ("encoder", chosen.encoder)) if value}
 
