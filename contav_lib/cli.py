@@ -251,9 +251,9 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     chosen.data = chosen.folder or chosen.data
     from contav_lib.config import Config
     from contav_lib.datasets.load import load_data
-    from contav_lib.datasets.prepare import UnusableClips
+    from contav_lib.datasets.prepare import UnusableClips, remarks_in, remarks_listing
     from contav_lib.utils import paths
-    from contav_lib.utils.registry import open_dataset
+    from contav_lib.utils.registry import encoder_with_versions, open_dataset
 
     config = Config.profile(chosen.profile, classes=(), tasks=1, **data_given(chosen))
     dataset = open_dataset(config.data, config.clips_per_class)
@@ -269,6 +269,8 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     if report := dataset.report(5 if not only else None):
         print(report)
     if report and only:
+        if remarks := remarks_in(dataset.prepared(encoder_with_versions(config.encoder))):
+            print(remarks_listing(remarks))
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusableClips)  # the description below lists them

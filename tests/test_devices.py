@@ -29,7 +29,9 @@ class OnApplesGpu(torch.Tensor):
         if func is torch.Tensor.cpu:
             return made.as_subclass(torch.Tensor)
         if isinstance(made, torch.Tensor) and made.dtype in (torch.float64, torch.complex128):
-            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.")
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
         return made
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from contav_lib import media
 from contav_lib.datasets.clip import SPLITS, Clip, inside
 from contav_lib.datasets.contents import source_of
+from contav_lib.datasets.watching import Watch
 from contav_lib.encoders.encoder import Encoder, maker
 from contav_lib.media import MediaError
 from contav_lib.utils.storage import StorageError, file_errors, read_json, save_tensors, sweep, write_json
@@ -75,6 +76,7 @@ class Corpus:
     audio_rate: int  # Hz
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
     maker: str = ""  # of the features: `Encoder.maker`
+    remarks: Mapping[str, str] = field(default_factory=dict)  # what is odd about the pictures of others, by id
 
     def __repr__(self) -> str:
         counts = f"clips={len(self.clips)}, classes={len(self.classes)}, unusable={len(self.unusable)}"
@@ -111,6 +113,8 @@ class Corpus:
             rows.append(f"{label or 'all':{width}}  " + " ".join(f"{n:6d}" for n in counts) + f" {minutes:8.1f}")
         if self.unusable:
             rows += ["", _listing(self.unusable, len(self.clips) + len(self.unusable))]
+        if self.remarks:
+            rows += ["", remarks_listing(self.remarks)]
         return "\n".join(rows)
 
 
@@ -176,7 +180,7 @@ def prepare(
             )
         warnings.warn(f"{listing}\nThey are left out.", UnusableClips, stacklevel=2)
     prepared = [_load(clip.id, known[clip.id], cache, recipe) for clip in usable]
-    return Corpus(prepared, audio_rate, problems, encoder.maker)
+    return Corpus(prepared, audio_rate, problems, encoder.maker, _remarks({clip.id: known[clip.id] for clip in usable}))
 
 
 def _listing(problems: Mapping[str, str], count: int) -> str:
@@ -194,7 +198,22 @@ def load_corpus(cache: str | Path) -> Corpus:
     recipe, clips = _read_manifest(cache)
     if recipe.format != _FORMAT:
         raise ValueError(f"{cache / 'manifest.json'}: was written by another version. Prepare the clips again.")
-    return Corpus([_load(i, entry, cache, recipe) for i, entry in clips.items()], recipe.audio_rate, maker=recipe.maker)
+    prepared = [_load(clip_id, entry, cache, recipe) for clip_id, entry in clips.items()]
+    return Corpus(prepared, recipe.audio_rate, {}, recipe.maker, _remarks(clips))
+
+
+def remarks_in(cache: Path) -> dict[str, str]:
+    """What is odd about the pictures of prepared clips, by id, as `Watch.remark` says it; nothing where none are prepared."""
+    return _remarks(_read_manifest(cache)[1]) if (cache / "manifest.json").exists() else {}
+
+
+def _remarks(entries: Mapping[str, dict]) -> dict[str, str]:
+    return {clip_id: entry["remark"] for clip_id, entry in entries.items() if "remark" in entry}
+
+
+def remarks_listing(remarks: Mapping[str, str]) -> str:
+    """The remarks in lines."""
+    return "Their pictures tell little:\n" + "\n".join(f"- {clip_id}: {text}" for clip_id, text in remarks.items())
 
 
 def _read_manifest(cache: Path) -> tuple[Recipe, dict[str, dict]]:
@@ -305,7 +324,8 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
     waveform = waveform.mul_(32767).round_().to(torch.int16)
-    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label)
+    watch = Watch()
+    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label, watch)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
         warnings.warn(
@@ -318,7 +338,8 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe, cache: Path) -> 
     save_tensors(path, tensors, {"id": clip.id, "recipe": asdict(recipe)})
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
     digest = _sha256(path.read_bytes())
-    return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes}
+    remark = {"remark": watch.remark} if watch.remark else {}
+    return {"label": clip.label, "split": clip.split, "source": source, "sha256": digest, "shapes": shapes, **remark}
 
 
 def _seconds(entry: dict, recipe: Recipe) -> float:
@@ -333,11 +354,12 @@ def look(
     frame_rate: float = FRAME_RATE,
     span: tuple[float, float] | None = None,
     label: str = "",
+    watch: Watch | None = None,
 ) -> dict[str, torch.Tensor]:
     """Features of a video, as `PreparedClip` has them, in half precision: `object`, `motion`, `dense_motion`.
 
     `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before. A
-    detector, where the encoder has one, looks for `label`.
+    detector, where the encoder has one, looks for `label`. `watch` notes what is odd.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
@@ -347,12 +369,16 @@ def look(
     thinned: list[np.ndarray] = []  # every `stride`th picture: enough to choose from for motion over the whole video
     stride = 1
     places = _places(span, frame_rate)
+    watch = watch or Watch()
     pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
+    pictures = watch.motion(pictures)
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
         each_second = np.arange(0, count + len(frames), frame_rate).astype(int)
-        objects.append(encoder.objects(encoder.crop(frames[each_second[each_second >= count] - count], label)).half())
+        crops, found = encoder.crop(frames[each_second[each_second >= count] - count], label)
+        watch.found(found)
+        objects.append(encoder.objects(crops).half())
         paired = torch.cat([frames, frames[-1:]]) if len(frames) % 2 else frames
         dense.append(encoder.motion(torch.cat([before, paired])).half()[len(before) // 2 :])
         before = frames[-_MOTION_FRAMES:]

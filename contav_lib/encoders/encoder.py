@@ -45,7 +45,7 @@ class Encoder(ABC):
         """Name, version and weights in one line: what features remember of the encoder that made them."""
         return maker(self.name, self.version, self.weights_hash)
 
-    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+    def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
         """The parts of pictures that `objects` should look at; the whole pictures, unless a detector cuts them out.
 
         Args:
@@ -53,9 +53,10 @@ class Encoder(ABC):
             label: the class of what is looked for; "" where it is not known.
 
         Returns:
-            `[n, any height, any width, 3]`, uint8 RGB.
+            `[n, any height, any width, 3]`, uint8 RGB; and `[n]`, bool: in which pictures something was found. Of the others
+            the whole is given, as of all where nothing is looked for.
         """
-        return frames
+        return frames, torch.ones(len(frames), dtype=torch.bool)
 
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
@@ -104,8 +105,8 @@ class Joined(Encoder):
         self.longest_side = max(part.longest_side for part in different)
         self.object_dim, self.motion_dim = parts["objects"].object_dim, parts["motion"].motion_dim
 
-    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
-        return self._parts["crop"].crop(frames, label) if "crop" in self._parts else frames
+    def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._parts["crop"].crop(frames, label) if "crop" in self._parts else super().crop(frames, label)
 
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
         return self._parts["objects"].objects(frames)
