@@ -370,8 +370,8 @@ def look(
     stride = 1
     places = _places(span, frame_rate)
     watch = watch or Watch()
-    pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
-    pictures = watch.motion(pictures)
+    everything = media.each_picture(path, frame_rate, encoder.longest_side)
+    pictures = watch.motion(islice(everything, places.start, places.stop))
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
