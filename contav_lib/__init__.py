@@ -4,6 +4,7 @@ from contav_lib import Config, run
 print(run(Config.profile("lab", method="contav")).summary())
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from contav_lib.experiments.result import Result
     from contav_lib.experiments.run import run
     from contav_lib.inference import separate
+
+# What Apple's GPU can't do is then done on the processor; torch reads this when it is imported.
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
 __all__ = ["Config", "Result", "compare", "run", "run_all", "separate"]

@@ -9,6 +9,7 @@ import ast
 import io
 import json
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -87,16 +88,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run one experiment, or fetch its stored result, and print its scores."""
-    add_options(parser, "profile")
+    add_options(parser, "profile", "data", "dataset", "encoder")
     parser.add_argument("--method", default="contav", help="which method learns (default contav)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
-    others = "other settings by name, as in: --set separator=coseparation steps=600 data=~/videos"
+    others = "other settings by name, as in: --set separator=coseparation steps=600"
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=others)
     chosen = parser.parse_args(arguments)
     from contav_lib.config import Config
     from contav_lib.experiments.run import run as run_experiment
 
-    settings = {"method": chosen.method, "seed": chosen.seed, **dict(map(setting, chosen.set))}
+    settings = {"method": chosen.method, "seed": chosen.seed, **data_given(chosen), **dict(map(setting, chosen.set))}
     result = run_experiment(Config.profile(chosen.profile, **settings))
     for name, value in result.summary().items():
         print(f"{name.replace('_', ' '):17} {value:6.2f} dB")
@@ -124,7 +125,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
-    add_options(parser, "profile", "seeds", "separator", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "separator", "save")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
@@ -145,14 +146,16 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     if chosen.save and chosen.save == chosen.figure:
         parser.error("--save and --figure name the same file.")
     rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
-    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator)
+    given = data_given(chosen)
+    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator, **given)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
     named = with_titles(results)
-    parts = ["comparison", chosen.profile, chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
+    parts = ["comparison", chosen.profile, *(re.sub(r"\W+", "-", value).strip("-") for value in given.values())]
+    parts += [chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
     numbers = "_".join(chosen.seeds)
     path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
-    templates = without_network(chosen.profile, seeds)
+    templates = without_network(chosen.profile, seeds, **given)
     print(pd.concat([as_text(templates), results_table(named, paper=True)]).fillna("").to_string())
     for reference in REFERENCES:
         if reference in results:
@@ -172,21 +175,21 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.studies.questions import FOUR_METHODS, MEASUREMENTS, STUDIES
 
     parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
-    add_options(parser, "profile", "seeds", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "save")
     parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
         parser.error("--conditions goes with the study 'needs'.")
     require_writable(chosen.save)
-    seeds, made_by = seeds_given(chosen.seeds), command("study", arguments)
+    seeds, made_by, given = seeds_given(chosen.seeds), command("study", arguments), data_given(chosen)
     if measure := MEASUREMENTS.get(chosen.study):
-        table = measure(run_plan(over_seeds(chosen.profile, seeds, FOUR_METHODS)))
+        table = measure(run_plan(over_seeds(chosen.profile, seeds, FOUR_METHODS, **given)))
         print(table.round(3).to_string())
         if chosen.save:
             save_table(chosen.save, made_by, table.reset_index())
         return
     asked = STUDIES[chosen.study]
-    results = run_plan(asked.plan(chosen.profile, seeds, chosen.conditions))
+    results = run_plan(asked.plan(chosen.profile, seeds, chosen.conditions, **given))
     print(asked.as_text(results))
     if chosen.save:
         save_results(chosen.save, made_by, results, asked.table(results))
@@ -198,14 +201,13 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.search import search as search_settings
     from contav_lib.experiments.search import search_grid
 
-    add_options(parser, "profile", "separator", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "separator", "save")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
-    parser.add_argument("--data", default="", help="what to learn from, as a folder of videos (default: the profile's)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
-    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars, chosen.data).round(2)
+    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars, **data_given(chosen)).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))
@@ -226,13 +228,16 @@ def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
-    only_report, only_prepare = (list(arguments[:1]) == [word] for word in ("report", "prepare"))
+    only = arguments[0] if arguments and arguments[0] in ("report", "prepare", "export") else ""
     where = (
         "your videos, <class>/<name>.mp4, or lists and videos, as in music21:<folder>; without it: the embedded data set. "
         "`contav data report music21:<folder>` only says what became of each video that is listed; "
-        "`contav data prepare <folder>` looks whether all that is prepared is whole, too, and can do one of several parts"
+        "`contav data prepare <folder>` looks whether all that is prepared is whole, too, and can do one of several parts; "
+        "`contav data export music21:<folder> <new folder>` writes what is there as Hugging Face's VideoFolder"
     )
     parser.add_argument("folder", nargs="?", help=where)
+    if only == "export":
+        parser.add_argument("new", type=Path, help="the folder to write; files are links where the disk can do that")
     parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
     parser.add_argument(
         "--on-unusable",
@@ -240,36 +245,49 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         default="skip",
         help="leave such clips out (the default), or stop there",
     )
-    if only_prepare:
+    if only == "prepare":
         parser.add_argument("--shard", type=int, default=0, help="the part to prepare on this machine: 1 up to --of")
         parser.add_argument("--of", type=int, default=0, help="parts; when all are there, leave out --shard and --of")
-    add_options(parser, "profile")
-    chosen = parser.parse_args(arguments[only_report or only_prepare :])
-    from contav_lib.config import Config
+    add_options(parser, "profile", "data", "dataset", "encoder")
+    chosen = parser.parse_args(arguments[bool(only) :])
+    if chosen.folder and (chosen.data or chosen.dataset):
+        parser.error("name the videos once: as a folder, or with --data and --dataset.")
+    chosen.data = chosen.folder or chosen.data
+    from contav_lib.config import Config, encoder_for
+    from contav_lib.datasets.corpus import remarks_listing
     from contav_lib.datasets.load import load_data
+    from contav_lib.datasets.packed import remarks_in
     from contav_lib.datasets.prepare import UnusableClips, prepare, prepare_part
     from contav_lib.encoders.encoder import make_encoder
     from contav_lib.utils import paths
     from contav_lib.utils.registry import encoder_with_versions, open_dataset
 
-    if only_prepare:
-        config = Config.profile(chosen.profile)  # which does not read the videos
-        dataset = open_dataset(chosen.folder or config.data, config.clips_per_class)
-        cache = dataset.prepared(encoder_with_versions(config.encoder))
-        what = (dataset.clips(), make_encoder(config.encoder), cache)
+    if only == "prepare":
+        given, config = data_given(chosen), Config.profile(chosen.profile)  # the page alone: nothing reads the videos yet
+        dataset = open_dataset(given.get("data", config.data), config.clips_per_class)
+        encoder = given.get("encoder") or encoder_for(dataset, chosen.profile)
+        what = (dataset.clips(), make_encoder(encoder), dataset.prepared(encoder_with_versions(encoder)))
         if chosen.shard or chosen.of:
             print(f"Part {chosen.shard} of {chosen.of} is prepared in {prepare_part(*what, chosen.shard, chosen.of)}.")
         else:
             print(prepare(*what, on_unusable=chosen.on_unusable, check=True).describe())
         return
-    config = Config.profile(chosen.profile, **({"data": chosen.folder} if chosen.folder else {}))
+    config = Config.profile(chosen.profile, classes=(), tasks=1, **data_given(chosen))
     dataset = open_dataset(config.data, config.clips_per_class)
     if chosen.yt_dlp:
         print(dataset.fetch_commands())
         return
-    if report := dataset.report(None if only_report else 5):
+    if only == "export":
+        from contav_lib.datasets.videofolder import write_video_folder
+
+        write_video_folder(dataset.clips(), chosen.new)
+        print(f"Read it with --dataset videofolder --data {shlex.quote(str(chosen.new))}")
+        return
+    if report := dataset.report(5 if not only else None):
         print(report)
-    if report and only_report:
+    if report and only:
+        if remarks := remarks_in(dataset.prepared(encoder_with_versions(config.encoder))):
+            print(remarks_listing(remarks))
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusableClips)  # the description below lists them
@@ -302,6 +320,14 @@ COMMANDS = {work.__name__: work for work in (run, compare, study, search, reprod
 
 _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
     "profile": dict(default="lab", help="smoke, lab (default), gpu or paper"),
+    # Read by `data_given`.
+    "data": dict(metavar="FOLDER", help="videos of yours, <class>/<name>.mp4 (default: the embedded data set)"),
+    "dataset": dict(metavar="NAME", help="whose lists lie in that folder: music21, ave, vggsound or videofolder"),
+    "encoder": dict(
+        metavar="NAME",
+        help="what looks at the pictures (default: tiny for the embedded data set; for videos of "
+        "yours CLIP and VideoMAE where they were downloaded, else imagenet)",
+    ),
     "separator": dict(default="iquery", help="which separator learns (default iquery)"),
     # Read by `seeds_given`.
     "seeds": dict(
@@ -315,9 +341,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
 
 
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Give a command some of the options that several have: profile, separator, seeds, save."""
+    """Give a command some of the options in `_OPTIONS`, that several have."""
     for name in names:
         parser.add_argument(f"--{name}", **_OPTIONS[name])
+
+
+def data_given(chosen: argparse.Namespace) -> dict[str, str]:
+    """Return the settings that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
+    data = ":".join(filter(None, (chosen.dataset, chosen.data)))
+    return {name: value for name, value in (("data", data), ("encoder", chosen.encoder)) if value}
 
 
 def seeds_given(words: Sequence[str]) -> int | list[int]:

@@ -14,6 +14,7 @@ from contav_lib.utils.registry import (
     METHODS,
     SEPARATORS,
     did_you_mean,
+    encoder_at_hand,
     encoder_parts,
     encoder_widths,
     encoder_with_versions,
@@ -54,7 +55,8 @@ class DataSettings(Settings):
         on_unusable: "skip" leaves clips of a folder that can't be used out and lists them, "raise" makes them an error.
             It decides no result.
         clips_per_class: training, validation and test clips a class to generate; for "mini" only.
-        encoder: name of the picture encoder, or of its parts, see `registry.encoder_parts`.
+        encoder: name of the picture encoder, or of its parts, see `registry.encoder_parts`. The one in a page's table `data` is
+            for MiniMUSIC's drawings; for other videos, the first of its `own_videos` whose weights are at hand.
         classes: classes in the order of learning; empty: the order of the paper, or of the folder.
         tasks: how many tasks the classes are split into.
         shuffle_classes: learn the classes in an order drawn by the seed.
@@ -262,11 +264,15 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         ]
         settings = page["data"] | page["mixtures"] | page["training"] | page["evaluation"]
         settings |= {setting: overrides[setting] for setting in overrides.keys() & known}
+        dataset = open_dataset(of_kind("data", settings["data"], str))
+        if "encoder" not in overrides:
+            settings["encoder"] = encoder_for(dataset, name)
+        if "classes" not in overrides and list(settings["classes"]) != list(dataset.order):
+            settings["classes"] = ()  # those of the page are of other data
         widths = encoder_widths(of_kind("encoder", settings["encoder"], str))  # or else `make_separator` sets them
         parts[1] |= {name: width for name, width in widths.items() if name in of_separator}
         if settings.get("exemplars") is None or method.joint:  # joint training keeps all clips, and so no exemplars
             settings["exemplars"] = method.exemplars
-        dataset = open_dataset(of_kind("data", settings["data"], str))
         settings |= {"data": dataset.spelling, "data_digest": dataset.digest()}
         config = cls(name_of_profile=name, method_settings=parts[0], separator_settings=parts[1], **settings)
         check_labels(config, dataset)
@@ -316,6 +322,12 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         return f"{self.name_of_profile}-{self.method}-seed{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
+def encoder_for(dataset: Any, profile: str) -> str:
+    """The encoder of a profile for a data set, where none is named: its own for drawings, else the first at hand."""
+    page = read_page(profile)
+    return page["data"]["encoder"] if dataset.drawn else encoder_at_hand(page["own_videos"]["encoders"])
+
+
 def without_place(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of `Config.to_json` that tell a result: where a folder of videos lies does not, what it holds does."""
     return dict(settings) | ({"data": open_dataset(settings["data"]).name} if settings["data_digest"] else {})
@@ -357,7 +369,7 @@ def check_labels(config: Config, dataset: Any) -> None:
         if label not in known:
             raise ValueError(
                 f"classes={list(config.classes)}: there is no class {label!r} in the data {config.data!r}; "
-                f"{did_you_mean(label, known)}"
+                f"{did_you_mean(label, known)} `contav data report {config.data}` says what is there."
             )
     if dataset.classes and not config.classes:
         check_classes(dataset.classes, config.tasks)
@@ -374,7 +386,8 @@ def _kinds_of(topic: type[Settings]) -> Mapping[str, Any]:
 def read_page(name: str) -> Mapping[str, Any]:
     """The page of a profile, `profiles/<name>.toml`.
 
-    Its tables are `data`, `mixtures`, `training`, `evaluation`, and `method` and `separator`, each with a table a name.
+    Its tables are `data`, `own_videos`, `mixtures`, `training`, `evaluation`, and `method` and `separator`, each with a table
+    a name.
 
     Raises:
         ValueError: there is no such profile.

@@ -213,7 +213,7 @@ def overlap_add(pieces: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
     """
     crop = pieces.shape[-1]
     # Never 0, for which single precision would be too coarse where crops are long.
-    fade = torch.hann_window(crop + 2, periodic=False, dtype=torch.float64, device=pieces.device)[1:-1].to(pieces)
+    fade = torch.hann_window(crop + 2, periodic=False, dtype=torch.float64)[1:-1].to(pieces)
     place = (starts.unsqueeze(1) + torch.arange(crop, device=pieces.device)).flatten()
     faded = (pieces * fade).transpose(0, 1).flatten(1)
     total = faded.new_zeros(len(faded), int(place.max()) + 1).index_add(1, place, faded)

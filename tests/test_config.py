@@ -137,6 +137,7 @@ def names_of(*topics: type[Settings]) -> set[str]:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_page_names_every_setting_and_nothing_else(profile):
     page = dict(read_page(profile))
+    assert page.pop("own_videos").keys() == {"encoders"}
     parts = {"method": METHODS, "separator": SEPARATORS}
     for kind, registry in parts.items():
         import_all(registry.package)

@@ -351,9 +351,14 @@ def test_half_a_download(tmp_path, name):
     path = film(tmp_path / name, **HALVES[name])
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    for read in (read_audio, lambda path: read_frames(path, 8.0))[: 1 + HALVES[name].get("pictures", True)]:
-        with pytest.raises(MediaError, match="truncated"):
-            read(path)
+    lengths = (lambda: len(read_audio(path, RATE)) / RATE, lambda: len(read_frames(path, 8.0)) / 8)
+    for seconds in lengths[: 1 + HALVES[name].get("pictures", True)]:
+        if name == "a.mp4":  # its index stood at the end
+            with pytest.raises(MediaError, match="truncated"):
+                seconds()
+        else:
+            with pytest.warns(UserWarning, match=rf"{name}: is truncated: .*; what is there is used"):
+                assert seconds() == pytest.approx(2, abs=0.4)
 
 
 @pytest.mark.parametrize("damage", [600, 40000])

@@ -201,6 +201,7 @@ class Corpus:
     audio_rate: int  # Hz
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
     maker: str = ""  # of the features: `Encoder.maker`
+    remarks: Mapping[str, str] = field(default_factory=dict)  # what is odd about the pictures of others, by id
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", Clips.of(self.clips))
@@ -248,9 +249,16 @@ class Corpus:
             rows.append(f"{name or 'all':{width}}  {cells} {samples[name] / self.audio_rate / 60:8.1f}")
         if self.unusable:
             rows += ["", listing(self.unusable, len(self.clips) + len(self.unusable))]
+        if self.remarks:
+            rows += ["", remarks_listing(self.remarks)]
         return "\n".join(rows)
 
 
 def listing(problems: Mapping[str, str], count: int) -> str:
     """What is wrong with clips that cannot be used, one a line; `count` are all."""
     return f"{len(problems)} of {count} clips cannot be used:\n" + "\n".join(f"- {text}" for text in problems.values())
+
+
+def remarks_listing(remarks: Mapping[str, str]) -> str:
+    """What is odd about the pictures of clips, one a line."""
+    return "Their pictures tell little:\n" + "\n".join(f"- {clip_id}: {text}" for clip_id, text in remarks.items())

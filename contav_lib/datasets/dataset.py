@@ -24,10 +24,12 @@ class Dataset(ABC):
     Attributes:
         name: the registered name.
         classes: labels in the order in which they are learned; None: sorted by name.
+        drawn: whether the kit made the pictures, as its encoder "tiny" knows them.
     """
 
     name: ClassVar[str]
     classes: Sequence[str] | None = None
+    drawn: ClassVar[bool] = False
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         training, validation, test = clips_per_class
@@ -37,6 +39,11 @@ class Dataset(ABC):
     def spelling(self) -> str:
         """The one way in which `Config.data` writes it, whichever way it was given."""
         return f"{self.name}:{self.place}" if self.place else self.name
+
+    @property
+    def order(self) -> Sequence[str]:
+        """The classes that belong to it, in the order of learning, whether videos of them are there or not; empty: any."""
+        return self.classes or ()
 
     @property
     @abstractmethod

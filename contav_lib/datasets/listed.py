@@ -6,7 +6,7 @@ import shlex
 import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +53,7 @@ class ListedVideos(Folder):
     class's videos for training. Where the folder holds `classes.txt`, one class a line, these are learned, in this order.
     """
 
-    order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
+    published_order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
     on_youtube: ClassVar[bool] = False  # whether the missing videos can be had there
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
@@ -72,6 +72,15 @@ class ListedVideos(Folder):
     @property
     def spelling(self) -> str:
         return f"{self.name}:{self.place}"
+
+    @property
+    def order(self) -> Sequence[str]:
+        return list(self._chosen()) or self.published_order
+
+    @property
+    def classes(self) -> Sequence[str]:  # type: ignore[override]
+        """The classes that can be learned: those of which there are enough videos, in the order of learning."""
+        return [label for label, row in self.listed.items() if row.clips]
 
     def prepared(self, encoder: str) -> Path:
         return super().prepared(f"{self.name}-{encoder}")
@@ -109,7 +118,11 @@ class ListedVideos(Folder):
         if len({label.casefold() for label in labels}) < len(labels):
             [(label, _)] = Counter(label.casefold() for label in labels).most_common(1)
             raise ValueError(f"{self.place}: lists have {label!r} in upper and in lower case. Write it in one way.")
-        wanted = self._wanted(labels) or sorted(labels)
+        chosen = self._chosen()
+        for label in chosen.keys() - labels:
+            place = at(self.videos / "classes.txt", chosen[label])
+            raise ValueError(f"{place} no list has a class {label!r}; {did_you_mean(label, labels)}")
+        wanted = self.order or sorted(labels)
         rows = {label: Listed() for label in [*wanted, *sorted(labels.keys() - wanted)]}
         _sort_out(entries, set(wanted), rows, self.locate)
         for row in rows.values():
@@ -180,14 +193,11 @@ class ListedVideos(Folder):
         """Options of yt-dlp that fetch the part of a video that a file with this after its id holds; none: all of it."""
         return []
 
-    def _wanted(self, labels: Collection[str]) -> list[str]:
+    def _chosen(self) -> dict[str, int]:
+        """The classes in `classes.txt`, with their lines; none where there is no such file."""
         path = self.videos / "classes.txt"
-        if not path.is_file():
-            return list(self.order)
-        wanted = {check_label(line, path, number): number for number, line in read_lines(path)}
-        for label in wanted.keys() - labels:
-            raise ValueError(f"{at(path, wanted[label])} no list has a class {label!r}; {did_you_mean(label, labels)}")
-        return list(wanted)
+        lines = read_lines(path) if path.is_file() else []
+        return {check_label(line, path, number): number for number, line in lines}
 
     def _summary(self) -> str:
         rows = self.listed.values()

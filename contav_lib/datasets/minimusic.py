@@ -20,7 +20,7 @@ MUSIC_ORDER = (
 class MiniMusic(Dataset):
     """The classes of MUSIC-21 in small: composed music, sampled instruments, drawn players (`data/README.md`)."""
 
-    classes = MUSIC_ORDER
+    classes, drawn = MUSIC_ORDER, True
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         if place:

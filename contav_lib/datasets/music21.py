@@ -26,7 +26,7 @@ class Music21(ListedVideos):
     or in `splits/`: `{train,validation,test}.json` of the same form, or `{train,val,test}_category_vids_dict.npy`.
     """
 
-    order = MUSIC_ORDER
+    published_order = MUSIC_ORDER
     on_youtube = True
 
     def entries(self) -> list[Entry]:

@@ -72,6 +72,7 @@ class Entry(NamedTuple):
     )  # where its tensors begin, in samples or features; all 0 where it has none
     lengths: Sequence[int] = (0,) * len(KINDS)  # of its tensors
     checksum: int = 0  # CRC-32 of its tensors
+    remark: str = ""  # what is odd about its pictures: `Watch.remark`
 
 
 class Pack:
@@ -258,7 +259,21 @@ def load_corpus(cache: str | Path) -> Corpus:
             "are made anew."
         )
     entries = sorted(entry for entry in pack.entries.values() if not entry.problem)
-    return Corpus(pack.clips(entries), pack.recipe.audio_rate, maker=pack.recipe.maker)
+    return Corpus(pack.clips(entries), pack.recipe.audio_rate, {}, pack.recipe.maker, remarks(entries))
+
+
+def remarks(entries: Iterable[Entry]) -> dict[str, str]:
+    """What is odd about the pictures of clips, by id; of the others nothing."""
+    return {entry.id: entry.remark for entry in entries if entry.remark}
+
+
+def remarks_in(cache: Path) -> dict[str, str]:
+    """The `remarks` of all prepared clips of a folder; nothing where none are prepared."""
+    if not (cache / MANIFEST).exists():
+        return {}
+    pack = Pack.open(cache)
+    pack.read()
+    return remarks(pack.entries.values())
 
 
 def some(ids: Collection[str]) -> str:
@@ -275,7 +290,7 @@ def _parse(line: bytes) -> tuple[Entry, list[int]]:
     entry = Entry(*json.loads(line))
     entry = entry._replace(starts=tuple(entry.starts), lengths=tuple(entry.lengths))
     ends = list(map(add, entry.starts, entry.lengths))
-    if not all(isinstance(name, str) for name in (*entry[:4], entry.problem)) or len(ends) != len(KINDS):
+    if not all(isinstance(name, str) for name in (*entry[:4], entry.problem, entry.remark)) or len(ends) != len(KINDS):
         raise ValueError("is no entry")
     if min(*entry.starts, *entry.lengths) < 0:
         raise ValueError("has a place below 0")

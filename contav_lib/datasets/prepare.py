@@ -18,7 +18,8 @@ from contav_lib import media
 from contav_lib.datasets.clip import Clip
 from contav_lib.datasets.contents import source_of
 from contav_lib.datasets.corpus import IN_MEMORY, LOUDEST, Corpus, listing
-from contav_lib.datasets.packed import FORMAT, LIST, MANIFEST, Entry, Pack, Recipe, some
+from contav_lib.datasets.packed import FORMAT, LIST, MANIFEST, Entry, Pack, Recipe, remarks, some
+from contav_lib.datasets.watching import Watch
 from contav_lib.encoders.encoder import Encoder
 from contav_lib.media import MediaError
 from contav_lib.utils.ahead import in_order
@@ -88,7 +89,8 @@ def prepare(
                 f"{text}\nRepair these files, or remove them (those the kit made itself are then made again)."
             )
         warnings.warn(f"{text}\nThey are left out.", UnusableClips, stacklevel=2)
-    return Corpus(pack.clips([pack.entries[name] for name in usable]), audio_rate, problems, encoder.maker)
+    entries = [pack.entries[name] for name in usable]
+    return Corpus(pack.clips(entries), audio_rate, problems, encoder.maker, remarks(entries))
 
 
 def prepare_part(
@@ -212,9 +214,9 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
             stack.enter_context(only_one(folder / ".lock", f"prepares clips in {folder}"))
         parts = [_opened(pack.recipe, folder) for folder in folders]
 
-        def make(clip: Clip) -> tuple[dict[str, int], dict[str, torch.Tensor]]:
+        def make(clip: Clip) -> tuple[dict[str, int], dict[str, torch.Tensor], str]:
             source = source_of(clip.path)
-            return source, _taken(clip, parts) or _prepare_clip(clip, encoder, pack.recipe)
+            return source, *(_taken(clip, parts) or _prepare_clip(clip, encoder, pack.recipe))
 
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
@@ -223,7 +225,7 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
         for clip, job in tqdm(jobs, "preparing clips", len(todo), disable=not progress or not todo, unit="clip"):
             entry = Entry(clip.id, clip.label, clip.split, clip.video)
             try:
-                source, tensors = job.result()
+                source, tensors, remark = job.result()
             except Exception as error:
                 problems[clip.id] = text = _what_is_wrong(clip, error)
                 problem = text.removeprefix(f"{clip.path}: ")
@@ -232,7 +234,7 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
                 if (entry := entry._replace(**source, problem=problem)) != pack.entries.get(clip.id):
                     pack.note([entry])
             else:
-                pack.append(entry._replace(**source), tensors)
+                pack.append(entry._replace(**source, remark=remark), tensors)
         for folder in folders:
             shutil.rmtree(folder)
     return problems
@@ -253,14 +255,14 @@ def _parts(cache: Path) -> list[Path]:
     return [cache / f"part-{part}-of-{of}" for part, of in sorted(numbers)]
 
 
-def _taken(clip: Clip, parts: Sequence[Pack]) -> dict[str, torch.Tensor] | None:
-    """The tensors of a clip that a part has."""
+def _taken(clip: Clip, parts: Sequence[Pack]) -> tuple[dict[str, torch.Tensor], str] | None:
+    """The tensors of a clip that a part has, and what is odd about it."""
     for part in parts:
         entry = part.entries.get(clip.id)
         if entry and _is_current(clip, entry):
             if not entry.lengths[0]:
                 raise MediaError(f"{clip.path}: {entry.problem}")
-            return part.tensors(entry)
+            return part.tensors(entry), entry.remark
     return None
 
 
@@ -277,8 +279,8 @@ def _what_is_wrong(clip: Clip, error: Exception) -> str:
     return f"{clip.path}: could not be read ({type(error).__name__}: {error})."
 
 
-def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> dict[str, torch.Tensor]:
-    """Read a clip and look at it: its tensors by `KINDS`, as they are kept."""
+def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> tuple[dict[str, torch.Tensor], str]:
+    """Read a clip and look at it: its tensors by `KINDS`, as they are kept, and what is odd about its pictures."""
     if clip.id != (printable := clip.id.encode(errors="backslashreplace").decode()):
         raise MediaError(f"{printable}: is not named in UTF-8. Rename the file or its folder.")
     if clip.path.is_symlink() and not clip.path.exists():
@@ -291,7 +293,8 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> dict[str, tor
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
     waveform = waveform.mul_(LOUDEST).round_().to(torch.int16)
-    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label)
+    watch = Watch()
+    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label, watch)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
         warnings.warn(
@@ -299,7 +302,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> dict[str, tor
         )
         waveform = waveform[: round(shown * recipe.audio_rate)]
         seen = first_seconds(seen, heard, recipe.frame_rate)
-    return {"waveform": waveform, **seen}
+    return {"waveform": waveform, **seen}, watch.remark
 
 
 def look(
@@ -308,11 +311,12 @@ def look(
     frame_rate: float = FRAME_RATE,
     span: tuple[float, float] | None = None,
     label: str = "",
+    watch: Watch | None = None,
 ) -> dict[str, torch.Tensor]:
     """Features of a video, as `PreparedClip` has them, in half precision: `object`, `motion`, `dense_motion`.
 
     `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before. A
-    detector, where the encoder has one, looks for `label`.
+    detector, where the encoder has one, looks for `label`. `watch` notes what is odd.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
@@ -322,12 +326,16 @@ def look(
     thinned: list[np.ndarray] = []  # every `stride`th picture: enough to choose from for motion over the whole video
     stride = 1
     places = _places(span, frame_rate)
-    pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
+    watch = watch or Watch()
+    everything = media.each_picture(path, frame_rate, encoder.longest_side)
+    pictures = watch.motion(islice(everything, places.start, places.stop))
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
         each_second = np.arange(0, count + len(frames), frame_rate).astype(int)
-        objects.append(encoder.objects(encoder.crop(frames[each_second[each_second >= count] - count], label)).half())
+        crops, found = encoder.crop(frames[each_second[each_second >= count] - count], label)
+        watch.found(found)
+        objects.append(encoder.objects(crops).half())
         paired = torch.cat([frames, frames[-1:]]) if len(frames) % 2 else frames
         dense.append(encoder.motion(torch.cat([before, paired])).half()[len(before) // 2 :])
         before = frames[-_MOTION_FRAMES:]

@@ -42,9 +42,13 @@ def check_encoder(encoder: str | type[Encoder]) -> None:
             torch.equal(ask(frames), found),
             f"{name} makes other features when asked again: is a network in train mode?",
         )
-    crops = made.crop(frames, "violin")
+    crops, cut = made.crop(frames, "violin")
     kept = crops.dtype == torch.uint8 and crops.ndim == 4 and (len(crops), crops.shape[3]) == (FRAMES, 3)
     need(kept, f"crop makes {list(crops.shape)}, {crops.dtype}, not [{FRAMES}, height, width, 3], uint8.")
+    need(
+        cut.shape == (FRAMES,) and cut.dtype == torch.bool,
+        f"crop says {list(cut.shape)}, {cut.dtype}, not [{FRAMES}], bool.",
+    )
     alone = torch.cat([made.objects(frame[None]) for frame in frames])
     need(torch.allclose(alone, made.objects(frames), atol=1e-3), "objects of a picture change with those beside it.")
     for count in (0, FRAMES - 1):

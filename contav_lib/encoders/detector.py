@@ -39,18 +39,19 @@ class Owlv2(Pretrained):
         self._tokenizer = CLIPTokenizer.from_pretrained(self.folder, local_files_only=True)
         self._side = self.network.config.vision_config.image_size
 
-    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+    def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Encoder.crop`. The middle square of the best box of each picture: `[n, 224, 224, 3]`."""
+        boxes, found = self.boxes(frames, label)
         crops = [
             fit(frame[None, top:bottom, left:right], CROP)
-            for frame, (left, top, right, bottom) in zip(frames, self.boxes(frames, label).tolist(), strict=True)
+            for frame, (left, top, right, bottom) in zip(frames, boxes.tolist(), strict=True)
         ]
-        return torch.cat(crops).permute(0, 2, 3, 1)
+        return torch.cat(crops).permute(0, 2, 3, 1), found
 
-    def boxes(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+    def boxes(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Boxes to look at in pictures `[n, height, width, 3]` uint8 for what `label` names: `[n, 4]` int64.
 
-        Left, top, right and bottom, in pixels.
+        Left, top, right and bottom, in pixels; and whether anything was found, `[n]` bool.
         """
         name = label.replace("_", " ") or "musical instrument"
         texts = [name, f"person playing the {name}", "person"]
@@ -69,7 +70,7 @@ class Owlv2(Pretrained):
         large = (corners[..., 2:] - corners[..., :2]).amin(-1) >= SMALLEST
         counts = torch.cat([(found[..., 4] >= SCORE) & large, torch.ones(len(frames), 1, dtype=torch.bool)], 1)
         first = counts.int().argmax(1)  # of the texts, in their order, and of the whole picture
-        return torch.cat([corners, whole], 1)[torch.arange(len(frames)), first]
+        return torch.cat([corners, whole], 1)[torch.arange(len(frames)), first], first < len(texts)
 
     def _best(self, pictures: torch.Tensor, words: dict[str, torch.Tensor]) -> torch.Tensor:
         """The best box for each picture and text: its middle and size, in shares, and its score, `[n, texts, 5]`."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from contav_lib.utils.registry import encoder_parts
+from contav_lib.utils.storage import StorageError
 
 OBJECT_SIZE, MOTION_SIZE = 512, 768  # values a feature of CLIP ViT-B/32 and of VideoMAE-base, the paper's encoders
 
@@ -44,7 +45,7 @@ class Encoder(ABC):
         """Name, version and weights in one line: what features remember of the encoder that made them."""
         return maker(self.name, self.version, self.weights_hash)
 
-    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
+    def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
         """The parts of pictures that `objects` should look at; the whole pictures, unless a detector cuts them out.
 
         Args:
@@ -52,9 +53,10 @@ class Encoder(ABC):
             label: the class of what is looked for; "" where it is not known.
 
         Returns:
-            `[n, any height, any width, 3]`, uint8 RGB.
+            `[n, any height, any width, 3]`, uint8 RGB; and `[n]`, bool: in which pictures something was found. Of the others
+            the whole is given, as of all where nothing is looked for.
         """
-        return frames
+        return frames, torch.ones(len(frames), dtype=torch.bool)
 
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
@@ -103,8 +105,8 @@ class Joined(Encoder):
         self.longest_side = max(part.longest_side for part in different)
         self.object_dim, self.motion_dim = parts["objects"].object_dim, parts["motion"].motion_dim
 
-    def crop(self, frames: torch.Tensor, label: str) -> torch.Tensor:
-        return self._parts["crop"].crop(frames, label) if "crop" in self._parts else frames
+    def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._parts["crop"].crop(frames, label) if "crop" in self._parts else super().crop(frames, label)
 
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
         return self._parts["objects"].objects(frames)
@@ -123,11 +125,19 @@ def make_encoder(name: str) -> Encoder:
 
     Raises:
         ValueError: an unknown name (the nearest are given), parts that don't make a whole, or a place for one that takes none.
+        StorageError: weights are not at hand; all that lack are named.
     """
     jobs = encoder_parts(name)
     for part, place in jobs.values():
         if place and not signature(part).parameters:
             raise ValueError(f"encoder={name!r}: {part.name!r} takes no place; write it without the colon.")
-    made = {(part, place): part(place) if place else part() for part, place in dict.fromkeys(jobs.values())}
+    made, lacking = {}, []
+    for part, place in dict.fromkeys(jobs.values()):
+        try:
+            made[part, place] = part(place) if place else part()
+        except StorageError as error:
+            lacking.append(str(error))
+    if lacking:
+        raise StorageError("\n".join(lacking))
     first, *others = made.values()
     return Joined({job: made[part] for job, part in jobs.items()}) if others else first

@@ -3,6 +3,7 @@
 Nothing is downloaded here: where weights are missing, the error says how to get them.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
@@ -50,6 +51,14 @@ class Pretrained:
         self.network = self.frozen.network
         self.weights_hash = hash_of(weights_in(self.folder))
 
+    @classmethod
+    def at_hand(cls, place: str) -> bool:
+        """Return whether its weights lie on this machine; nothing is loaded."""
+        try:
+            return find_spec("transformers") is not None and bool(weights_in(find_folder(place or cls.checkpoint)))
+        except StorageError:
+            return False
+
     def fit(self, frames: torch.Tensor) -> torch.Tensor:
         """Pictures `[n, height, width, 3]` uint8 as squares of the network's size, `[n, 3, side, side]` uint8."""
         return fit(frames, self.network.config.image_size, self._cut, self._mode)
@@ -72,7 +81,7 @@ def find_folder(place: str) -> Path:
         raise StorageError(
             f"{place!r}: there is no such folder, and no model of this name was downloaded. Where there is a network, run "
             f"`hf download {place}`; or bring the model's folder here and write its path behind a colon, such as "
-            "encoder='clip:<folder>+videomae:<folder>'."
+            "encoder='clip:<folder>+videomae:<folder>'. encoder='imagenet' needs no download."
         ) from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch.nn import functional
 
-from contav_lib.utils.devices import cpu_threads
+from contav_lib.utils.devices import cpu_threads, doubled
 
 # All in dB, higher is better; with their titles in tables, figures and widgets.
 TITLES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
@@ -74,7 +74,7 @@ def plain_sdr(references: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor
 
 def _unit(waveforms: torch.Tensor) -> torch.Tensor:
     """In double precision, with an energy of 1."""
-    return functional.normalize(waveforms.double(), dim=-1)
+    return functional.normalize(doubled(waveforms), dim=-1)
 
 
 def _correlate(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -171,7 +171,7 @@ def score_sources(references: torch.Tensor, estimates: torch.Tensor, mixture: to
         measured["si_sdr"] = si_sdr(references, estimates)
         measured["sdr_improvement"] = measured["sdr"] - scored["sdr"][:, 1]
         for name, values in measured.items():
-            scores[name][audible.cpu()] = values.double().cpu()
+            scores[name][audible.cpu()] = values.cpu().double()
     return scores
 
 

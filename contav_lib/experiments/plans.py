@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from contav_lib.config import Config
+from contav_lib.datasets.load import load_data
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
 from contav_lib.methods.contav import WITHOUT_CROSSSDC
+from contav_lib.utils.registry import open_dataset
 
 Name = TypeVar("Name")
 Plan = dict[str, list[Config]]  # by what a reader calls it, one experiment a seed
@@ -73,6 +75,15 @@ def over_seeds(profile: str, seeds: Seeds, rows: Mapping[Name, Mapping], **commo
         name: [Config.profile(profile, **common, **settings, seed=seed) for seed in numbers]
         for name, settings in rows.items()
     }
+
+
+def first_classes(config: Config, count: int) -> tuple[str, ...]:
+    """The first classes of a config's data in the order of learning, so many at most."""
+    classes = open_dataset(config.data).classes
+    if not classes:  # only the clips tell
+        corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
+        classes = corpus.classes
+    return tuple(classes[:count])
 
 
 def which_seeds(seeds: Seeds) -> list[int]:

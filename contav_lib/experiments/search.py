@@ -17,15 +17,14 @@ import numpy as np
 import pandas as pd
 
 from contav_lib.config import Config
-from contav_lib.datasets.load import load_data
 from contav_lib.evaluation.evaluate import validation_sdr
-from contav_lib.experiments.plans import over_seeds, run_plan
+from contav_lib.experiments.plans import first_classes, over_seeds, run_plan
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.methods import all_methods
 from contav_lib.mixtures.fixed import fixed_mixtures
 from contav_lib.utils.devices import cpu_threads
-from contav_lib.utils.registry import find_by_name, open_dataset
+from contav_lib.utils.registry import find_by_name
 
 SEEDS = (100, 101)
 COMMON: dict[str, Any] = dict(tasks=2, test_mixtures=1)
@@ -57,7 +56,7 @@ def search_grid(with_memory: bool = True) -> Tries:
 
 
 def search(
-    rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1, data: str = ""
+    rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1, **overrides: Any
 ) -> pd.DataFrame:
     """One line a try, the best of each row of `search_grid` first: `method`, `validation_sdr` in dB, `chosen`, `settings`.
 
@@ -68,7 +67,7 @@ def search(
         profile: whose settings the tries change.
         separator: which separator learns.
         exemplars: remembered clips a class.
-        data: as `Config.data`; "" for the profile's.
+        overrides: other settings of all tries, as for `Config.profile`: `data`, `encoder`.
 
     Raises:
         ValueError: a name with no tries, or a setting or data that `Config.profile` or `load_data` refuse.
@@ -76,8 +75,8 @@ def search(
     grid = search_grid()
     tries = [(name, settings) for name in rows for settings in find_by_name(grid, name, "search for method")]
     of_tries = {place: {"method": name, **settings} for place, (name, settings) in enumerate(tries)}
-    common = COMMON | ({"data": data} if data else {})
-    common["classes"] = first_classes(Config.profile(profile, **common))
+    common = COMMON | overrides
+    common["classes"] = first_classes(Config.profile(profile, **common), CLASSES)
     results = run_plan(over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **common))
     means = [np.mean([score(run) for run in runs]) for runs in results.values()]
     table = pd.DataFrame({"method": [name for name, _ in tries], "validation_sdr": means})
@@ -85,15 +84,6 @@ def search(
     table["chosen"] = near & ~table[near].duplicated("method").reindex(table.index, fill_value=True)
     table["settings"] = [settings for _, settings in tries]
     return table.sort_values(["method", "validation_sdr"], ascending=[True, False], ignore_index=True)
-
-
-def first_classes(config: Config) -> tuple[str, ...]:
-    """First `CLASSES` classes of a config's data, in the order of learning."""
-    classes = open_dataset(config.data).classes
-    if not classes:  # only the clips tell
-        corpus = load_data(config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
-        classes = corpus.classes
-    return tuple(classes[:CLASSES])
 
 
 def score(result: Result) -> float:

@@ -55,7 +55,6 @@ def opened(path: str | Path) -> Iterator:
     except av.FFmpegError as error:
         raise _unreadable(path) from error
     with container:
-        _check_size(path)
         try:
             yield container
         except (av.FFmpegError, IndexError) as error:  # IndexError: a damaged packet of a stream that is not there
@@ -89,10 +88,10 @@ def streams_of(path: str | Path, container, kind: Literal["audio", "video"]) -> 
 def decoded(path: str | Path, stream) -> Iterator[tuple]:
     """Decode one stream of an open file: (frame, its time stamp in seconds or None, how many seconds it lasts).
 
-    A few damaged packets are left out, with a warning.
+    A few damaged packets are left out, with a warning. Of a file that was cut off what is there is given, with a warning, too.
 
     Raises:
-        MediaError: nothing can be decoded, much is damaged, or the stream ends well before the time that its file says.
+        MediaError: nothing can be decoded, or much is damaged.
     """
     import av
 
@@ -120,7 +119,9 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
             yield frame, stamp, seconds
     if end is None:
         raise MediaError(f"{path}: nothing in its {stream.type} stream can be decoded. {_AGAIN}")
-    _check_end(path, stream, packets, end)
+    cut = _cut_short(path, stream, packets, end)
+    if cut:
+        warnings.warn(f"{path}: is truncated: {cut}; what is there is used. {_AGAIN}", stacklevel=2)
     if damaged:
         told = f"{path}: {damaged} of {packets} packets of its {stream.type} stream are damaged"
         if damaged > _DAMAGE * packets:
@@ -139,8 +140,24 @@ def _unreadable(path: Path) -> MediaError:
     )
 
 
-def _check_size(path: Path) -> None:
-    """Notice what FFmpeg doesn't: RIFF (WAV, AVI) that is smaller than it says, Ogg whose last page is missing."""
+def _cut_short(path: str | Path, stream, packets: int, end: float) -> str:
+    """How a stream that ends at `end`, in seconds, was cut off, in words; "" where it was not."""
+    path = Path(path)
+    if short := _short_of_bytes(path):
+        return short
+    if stream.duration:
+        start, promised = (float((value or 0) * stream.time_base) for value in (stream.start_time, stream.duration))
+    else:  # Matroska's counts from 0, wherever the streams begin
+        start, promised = 0.0, (stream.container.duration or 0) / 1e6
+    least = start + _LEAST * promised - _SHORTFALL
+    # It is whole where all its packets are there, or where another stream reaches the end: a last picture may stand still.
+    if end >= least or (packets >= stream.frames if stream.frames else _last_stamp(path) >= least):
+        return ""
+    return f"the {stream.type} ends after {end - start:.1f} of {promised:.1f} s"
+
+
+def _short_of_bytes(path: Path) -> str:
+    """What FFmpeg doesn't notice: RIFF (WAV, AVI) that is smaller than it says, Ogg whose last page is missing."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
@@ -149,26 +166,10 @@ def _check_size(path: Path) -> None:
     promised = int.from_bytes(head[4:], "little")
     unknown = 0xFFFFFFFF  # a recorder's, that could not go back
     if head.startswith(b"RIFF") and size < _LEAST * promised and promised != unknown:
-        raise MediaError(f"{path}: is truncated: it has {size:,} of {promised:,} bytes. {_AGAIN}")
+        return f"it has {size:,} of {promised:,} bytes"
     if head.startswith(b"OggS") and not (page[1:2] and page[1] & 4):
-        raise MediaError(f"{path}: is truncated: its last page is missing. {_AGAIN}")
-
-
-def _check_end(path: str | Path, stream, packets: int, end: float) -> None:
-    """A stream that ends (last time stamp, seconds) well before what its file promises was cut off, or stands still."""
-    if stream.duration:
-        start, promised = (float((value or 0) * stream.time_base) for value in (stream.start_time, stream.duration))
-    else:  # Matroska's counts from 0, wherever the streams begin
-        start, promised = 0.0, (stream.container.duration or 0) / 1e6
-    least = start + _LEAST * promised - _SHORTFALL
-    if end >= least:
-        return
-    # It is whole where all its packets are there, or where another stream reaches the end: a last picture may stand still.
-    if packets >= stream.frames if stream.frames else _last_stamp(path) >= least:
-        return
-    raise MediaError(
-        f"{path}: is truncated: the {stream.type} ends after {end - start:.1f} of {promised:.1f} s. {_AGAIN}"
-    )
+        return "its last page is missing"
+    return ""
 
 
 def _last_stamp(path: str | Path) -> float:

@@ -34,7 +34,7 @@ def each_picture(path: str | Path, frame_rate: float, longest_side: int | None =
         Pictures `[height, width, 3]`, uint8 RGB, all of one size, at least one.
 
     Raises:
-        MediaError: the file does not exist, is empty, not media, truncated, or has no pictures.
+        MediaError: the file does not exist, is empty, not media, or has no pictures.
     """
     if frame_rate <= 0:
         raise ValueError(f"frame_rate is {frame_rate}; it must be above 0 frames a second.")

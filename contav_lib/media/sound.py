@@ -33,10 +33,11 @@ def read_audio(path: str | Path, rate: int = 11025) -> torch.Tensor:
 
     Returns:
         A mono waveform `[samples]`, float32 in [-1, 1], resampled to `rate`: the mean of two channels, the first one where they
-        cancel each other, FFmpeg's mix of more. What is louder than full scale by far is made quieter as a whole.
+        cancel each other, FFmpeg's mix of more. What is louder than full scale by far is made quieter as a whole. Of a file
+        that was cut off, what is there, with a warning.
 
     Raises:
-        MediaError: the file does not exist, is empty, not media, truncated, has no sound, or samples that are no numbers.
+        MediaError: the file does not exist, is empty, not media, has no sound, or samples that are no numbers.
     """
     with opened(path) as container:
         tracks = len(streams_of(path, container, "audio"))

@@ -10,7 +10,7 @@ from contav_lib.utils.registry import did_you_mean
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return the device called `name`; "auto" takes the GPU where there is one.
+    """Return the device called `name`; "auto" takes the GPU, of NVIDIA or Apple, where there is one.
 
     Raises:
         ValueError: there is no such device here.
@@ -32,7 +32,7 @@ def name_device(name: str = "auto") -> torch.device:
         ValueError: the kit computes on no such device.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
         raise ValueError(
             f"device={name!r}: {did_you_mean(name, ('auto', 'cpu', 'cuda', 'mps'))} Of several GPUs, 'cuda:1' is the second."
@@ -60,3 +60,8 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     bfloat16 has float32's range, so no loss scaling is needed.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def doubled(values: torch.Tensor) -> torch.Tensor:
+    """The values in double precision; on the processor where they lie on Apple's GPU, which has none."""
+    return (values.cpu() if values.device.type == "mps" else values).double()

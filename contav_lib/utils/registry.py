@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,6 +123,15 @@ def encoder_widths(encoder: str) -> dict[str, int]:
     parts = encoder_parts(encoder)
     named = {"object_dim": parts["objects"][0], "motion_dim": parts["motion"][0]}
     return {name: getattr(part, name) for name, part in named.items() if hasattr(part, name)}
+
+
+def encoder_at_hand(encoders: Sequence[str]) -> str:
+    """The first of some encoders whose weights lie on this machine; the last one where none do: making it says what to get."""
+    for encoder in encoders:
+        parts = encoder_parts(encoder).values()
+        if all(part.at_hand(place) for part, place in parts if hasattr(part, "at_hand")):
+            return encoder
+    return encoders[-1]
 
 
 def encoder_with_versions(encoder: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from listed_videos import make_folder
 
+from contav_lib.datasets.clip import find_clips
 from contav_lib.datasets.pickled_lists import read_pickled_lists
 from contav_lib.utils.registry import open_dataset
 
@@ -199,6 +200,28 @@ def test_any_content_is_a_list_or_a_value_error_that_names_the_file(tmp_path, na
     for row in listed.values():
         assert row.count == len(row.clips) + len(row.missing) + len(row.twice) + len(row.left_out)
         assert all(clip.path.is_relative_to(root) for clip in row.clips)
+
+
+GOOD_SPLIT = '{"videos": {"violin": ["a", "b.mp4"], "tuba": ["c"]}}'
+splits = st.builds(
+    lambda start, length, new: (GOOD_SPLIT[:start] + new + GOOD_SPLIT[start + length :]).encode(errors="surrogatepass"),
+    *(st.integers(0, len(GOOD_SPLIT)), st.integers(0, 12), texts),
+)
+
+
+@whatever
+@given(content=contents | splits)
+def test_any_split_list_of_a_folder_is_read_or_a_value_error_that_names_it(tmp_path, content):
+    lists = {f"splits/{split}.json": '{"videos": {}}' for split in ("validation", "test")}
+    root = make_folder(
+        tmp_path, {**lists, "splits/train.json": content}, ["violin/a.mp4", "violin/b.mp4", "tuba/c.mp4"]
+    )
+    try:
+        clips = find_clips(root)
+    except ValueError as error:
+        assert str(root) in str(error)
+    else:
+        assert clips and all(clip.path.is_file() and clip.path.is_relative_to(root) for clip in clips)
 
 
 @whatever

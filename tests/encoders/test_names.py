@@ -40,7 +40,7 @@ class Middle:
     version, weights_hash, longest_side = "1", "", 640
 
     def crop(self, frames, label):
-        return frames[:, 8:-8, 8:-8]
+        return frames[:, 8:-8, 8:-8], torch.ones(len(frames), dtype=torch.bool)
 
 
 @pytest.fixture(autouse=True)
@@ -92,10 +92,10 @@ def test_parts_are_joined():
     assert (encoder.name, encoder.version, encoder.longest_side) == ("middle+colours+flicker", "1+3+7", 640)
     assert (encoder.object_dim, encoder.motion_dim) == (96, 64)
     frames = torch.randint(256, (4, 40, 40, 3), dtype=torch.uint8)
-    assert encoder.crop(frames, "violin").shape == (4, 24, 24, 3)
+    assert encoder.crop(frames, "violin")[0].shape == (4, 24, 24, 3)
     assert torch.equal(encoder.objects(frames), 2 * Colours().objects(frames))
     assert torch.equal(encoder.motion(frames), Flicker().motion(frames))
-    assert torch.equal(make_encoder("colours+flicker").crop(frames, "violin"), frames)
+    assert torch.equal(make_encoder("colours+flicker").crop(frames, "violin")[0], frames)
 
 
 def test_versions_and_places_are_part_of_names_but_for_tiny():

@@ -177,10 +177,11 @@ class TestDetector:
     @pytest.mark.parametrize("size", [(90, 120), (120, 90), (64, 64)])
     def test_boxes_lie_in_the_picture(self, owl, size):
         frames = torch.randint(256, (5, *size, 3), dtype=torch.uint8)
-        boxes = owl.boxes(frames, "violin")
+        boxes, found = owl.boxes(frames, "violin")
         assert boxes.shape == (5, 4) and boxes.dtype == torch.int64 and (boxes >= 0).all()
         assert (boxes[:, 2] <= size[1]).all() and (boxes[:, 3] <= size[0]).all() and (boxes[:, :2] < boxes[:, 2:]).all()
-        assert owl.crop(frames, "violin").shape == (5, CROP, CROP, 3)
+        crops, cut = owl.crop(frames, "violin")
+        assert crops.shape == (5, CROP, CROP, 3) and torch.equal(cut, found) and found.dtype == torch.bool
 
     @pytest.mark.parametrize(
         ("scores", "box"),
@@ -200,13 +201,15 @@ class TestDetector:
             return torch.cat([found, torch.tensor(scores)[:, None]], 1).expand(len(pictures), -1, -1)
 
         monkeypatch.setattr(owl, "_best", best)
-        assert owl.boxes(torch.zeros(2, 90, 120, 3, dtype=torch.uint8), "steel_drum").tolist() == [box, box]
+        boxes, seen = owl.boxes(torch.zeros(2, 90, 120, 3, dtype=torch.uint8), "steel_drum")
+        assert boxes.tolist() == [box, box] and seen.tolist() == [max(scores) > 0.1] * 2
         assert asked[:2] == [3, 16]
 
     def test_a_sliver_does_not_count(self, owl, monkeypatch):
         found = torch.tensor([0.5, 0.5, 0.01, 0.5, 0.9]).expand(1, 3, 5)
         monkeypatch.setattr(owl, "_best", lambda pictures, words: found)
-        assert owl.boxes(torch.zeros(1, 90, 120, 3, dtype=torch.uint8), "").tolist() == [[0, 0, 120, 90]]
+        boxes, seen = owl.boxes(torch.zeros(1, 90, 120, 3, dtype=torch.uint8), "")
+        assert boxes.tolist() == [[0, 0, 120, 90]] and seen.tolist() == [False]
 
     def test_the_best_box_of_each_text_is_that_of_its_highest_score(self, owl):
         frames = torch.randint(256, (2, 64, 64, 3), dtype=torch.uint8)
@@ -224,11 +227,14 @@ class TestDetector:
         from contav_lib.datasets.prepare import prepare
 
         seen = set()
-        monkeypatch.setattr(Owlv2, "crop", lambda self, frames, label: seen.add(label) or frames)
+        monkeypatch.setattr(
+            Owlv2, "crop", lambda self, frames, label: seen.add(label) or (frames, frames[:, 0, 0, 0] < 0)
+        )
         clips = find_clips(video_folder)[:8]
         encoder = make_encoder("+".join(f"{part}:{folders[part]}" for part in ("owlv2", "clip", "videomae")))
         prepared = prepare(clips, encoder, folders["owlv2"] / "prepared", progress=False)
         assert seen == {clip.label for clip in clips} and len(seen) > 1
+        assert set(prepared.remarks.values()) == {"without a detection in 3 of 3 pictures"}
         assert prepared.widths == {"object_dim": 20, "motion_dim": 24} and prepared.maker == encoder.maker
         assert (
             json.loads((folders["owlv2"] / "prepared/manifest.json").read_text())["recipe"]["encoder"] == encoder.name

@@ -6,6 +6,7 @@ from contav_lib import Config
 from contav_lib.cli import main
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.experiments import search as searching
+from contav_lib.experiments.plans import first_classes
 from contav_lib.mixtures.clip_store import ClipStore
 
 pytestmark = pytest.mark.slow
@@ -85,9 +86,8 @@ def test_a_control_has_a_name_and_as_many_tries_of_its_own(small):
 @pytest.mark.parametrize(
     ("most", "learned"), [(3, ("banjo", "cello", "drum")), (10, ("banjo", "cello", "drum", "flute"))]
 )
-def test_the_first_classes_of_any_data_are_learned(small, most, learned, monkeypatch):
-    monkeypatch.setattr(searching, "CLASSES", most)
-    assert searching.first_classes(Config.profile("smoke", data=small, tasks=2)) == learned
+def test_the_first_classes_of_any_data_are_learned(small, most, learned):
+    assert first_classes(Config.profile("smoke", data=small, tasks=2), most) == learned
 
 
 def test_what_is_chosen_may_only_be_one_of_the_tries():

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from contav_lib.experiments.plans import NamedSettings, Plan, Seeds, over_seeds
+from contav_lib.config import Config
+from contav_lib.experiments.plans import NamedSettings, Plan, Seeds, first_classes, over_seeds
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.studies.retest import added_in_another_test
 from contav_lib.experiments.tables import as_sentences, measures_table, paired_differences, results_table, with_verdicts
@@ -74,11 +75,12 @@ class Study:
     paper: bool = False
     other_tests: Mapping[str, tuple[str, dict[str, bool]]] = field(default_factory=dict)
 
-    def plan(self, profile: str, seeds: Seeds, only: Sequence[str] = ()) -> Plan:
+    def plan(self, profile: str, seeds: Seeds, only: Sequence[str] = (), **overrides: Any) -> Plan:
         """One experiment a row and seed.
 
         Args:
             only: conditions, each with its row "<condition>, without"; all rows by default.
+            overrides: settings of all rows, as for `Config.profile`. Other data have other classes: as many as in `common`.
 
         Raises:
             ValueError: a profile whose sizes are not those that the rows change, or no such condition.
@@ -92,7 +94,10 @@ class Study:
             for name in only:
                 settings = find_by_name(conditions, name, "condition")
                 rows |= {f"{name}, without": self.rows[f"{name}, without"], name: settings}
-        return over_seeds(profile, seeds, rows, **self.common)
+        common = {**self.common, **overrides}
+        if "data" in overrides and "classes" in self.common:
+            common["classes"] = first_classes(Config.profile(profile, **overrides), len(self.common["classes"]))
+        return over_seeds(profile, seeds, rows, **common)
 
     def table(self, results: Results) -> pd.DataFrame:
         """All measures as numbers, one row a name: `tables.measures_table`, with the families' differences."""
