@@ -20,10 +20,10 @@ from contav_lib.methods import Method
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.sampler import Sampler
-from contav_lib.separators import Separator, SeparatorOutput, load_weights
+from contav_lib.separators import Separator, SeparatorOutput, load_weights, separate
+from contav_lib.training.distributed import average_step, synchronise_norms, whole_batch
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
-from contav_lib.utils.devices import mixed_precision
 from contav_lib.utils.storage import StorageError, file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Trainer:
             DamagedProgress: the last one is damaged.
         """
         config = self.config
+        synchronise_norms(self.separator, self.train.device)
         self.method.begin_task(task, self.separator)
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train.device).train()
@@ -95,11 +96,10 @@ class Trainer:
         validate_every = ceil(steps / config.validations)
 
         for step in range(start, steps):
-            batch = self.method.on_batch(sampler.batch(step, config.batch_size))
-            with mixed_precision(self.train.device):
-                separation = self.separator(batch.mixture, batch.visual, batch.classes)
-            losses = self._losses(batch, separation)
+            batch = self.method.on_batch(whole_batch(self.train, sampler.spec(step, config.batch_size)))
+            losses = self._losses(batch, separate(self.separator, batch))
             total(losses).backward()
+            average_step(self.separator)
             optimizers.step(step)
             self.method.after_step(self.separator, remembered)
             terms.add(step, losses)
