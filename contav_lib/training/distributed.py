@@ -54,7 +54,7 @@ def launch(processes: int, work: Callable[..., Any], *arguments: Any) -> None:
         try:
             while not context.join():
                 pass
-        except multiprocessing.ProcessException as error:
+        except (multiprocessing.ProcessRaisedException, multiprocessing.ProcessExitedException) as error:
             raise ChildProcessError(f"{error}\nWhat was done is kept: run the same again to go on.") from error
         finally:
             for process in context.processes:

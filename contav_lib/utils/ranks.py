@@ -63,13 +63,13 @@ class GatheredRows(Sequence[torch.Tensor]):
     """A list of tensors, each gathered when it is asked for: what only few look at need not travel for all."""
 
     def __init__(self, own: Sequence[torch.Tensor], count: int):
-        self.own, self.count = own, count
+        self.own, self.rows = own, count
 
     def __len__(self) -> int:
         return len(self.own)
 
     def __getitem__(self, place):
-        return gather_rows(self.own[place], self.count)
+        return gather_rows(self.own[place], self.rows)
 
 
 @torch.no_grad()
