@@ -55,7 +55,9 @@ def launch(processes: int, work: Callable[..., Any], *arguments: Any) -> None:
             while not context.join():
                 pass
         except (multiprocessing.ProcessRaisedException, multiprocessing.ProcessExitedException) as error:
-            raise ChildProcessError(f"{error}\nWhat was done is kept: run the same again to go on.") from error
+            raise ChildProcessError(
+                f"Of {processes} processes (0, 1, ...), {error}\nWhat was done is kept: run the same again to go on."
+            ) from error
         finally:
             for process in context.processes:
                 process.terminate()
