@@ -71,7 +71,9 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
             launch(config.processes, run, config, fresh, callbacks, progress)
             return Result(folder)
         if config.processes != started():
-            raise ValueError(f"{started()} processes were started, but these settings say processes={config.processes}.")
+            raise ValueError(
+                f"{started()} processes were started, but these settings say processes={config.processes}."
+            )
         with experiment_lock(folder), cpu_threads(config.threads):
             if fresh and rank() == 0 and folder.exists():
                 shutil.rmtree(folder)

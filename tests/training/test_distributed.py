@@ -33,8 +33,8 @@ pytestmark = pytest.mark.slow
 def comparable(patch: pytest.MonkeyPatch) -> None:
     """Let two processes be able to learn what one does, but for rounding.
 
-    Batch norms stay in eval mode, for on the CPU torch can't take their statistics over processes. And AdamW divides no gradient
-    by less than 1e-4: of one that is 0 but for rounding, as a key's bias has it under a softmax, it would make a whole step.
+    Batch norms stay in eval mode, for on the CPU torch can't take their statistics over processes. AdamW divides by 1e-4 or
+    more: of a gradient that is 0 but for rounding, as a key's bias has it under a softmax, it would make a whole step.
     """
 
     def train(separator, mode=True):
@@ -101,12 +101,17 @@ def test_two_processes_learn_what_one_learns(results, method):
 
 def score(folder: Path, output: Path) -> None:
     store = ClipStore([make_prepared(number, "drum") for number in range(12)], {"drum": 0}, SMALL)
-    spec = store.spec(torch.arange(12).repeat(6).view(-1, 2), torch.Generator().manual_seed(0))  # 36: batches of 16, 16, 4
+    spec = store.spec(
+        torch.arange(12).repeat(6).view(-1, 2), torch.Generator().manual_seed(0)
+    )  # 36: batches of 16, 16, 4
     spec.gains[3] = 0  # a silent mixture
     separator = load_separator(folder)
     scores = evaluate(separator, store, spec)
-    save_tensors(output, {**{name: values.nan_to_num(-99) for name, values in scores.items()}}, 
-                 validation_sdr(separator, store, spec))
+    save_tensors(
+        output,
+        {**{name: values.nan_to_num(-99) for name, values in scores.items()}},
+        validation_sdr(separator, store, spec),
+    )
 
 
 def test_shared_scores_are_equal_to_the_last_digit(tmp_path):
@@ -141,7 +146,18 @@ def test_processes_that_were_not_asked_for_are_refused(home, tiny, monkeypatch):
 
 def test_the_command_runs_on_processes_that_torchrun_starts(home, tiny):
     sizes = [f"{name}={value}" for name, value in dict(tasks=2, steps=2, frames=16, bins=64, width=4).items()]
-    line = ["-m", "contav_lib", "run", "--profile", "smoke", "--method", "finetune", "--set", f"data={tiny().data}", *sizes]
+    line = [
+        "-m",
+        "contav_lib",
+        "run",
+        "--profile",
+        "smoke",
+        "--method",
+        "finetune",
+        "--set",
+        f"data={tiny().data}",
+        *sizes,
+    ]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     ended = subprocess.run([*torchrun, *line], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
