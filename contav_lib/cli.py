@@ -8,6 +8,7 @@ import argparse
 import ast
 import io
 import json
+import os
 import re
 import shlex
 import sys
@@ -93,12 +94,16 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
     others = "other settings by name, as in: --set separator=coseparation steps=600"
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=others)
+    several = "run it on several GPUs of this machine; of several machines: torchrun ... -m contav_lib run ..."
+    parser.add_argument("--processes", type=int, default=int(os.environ.get("WORLD_SIZE", 1)), help=several)
     chosen = parser.parse_args(arguments)
     from contav_lib.config import Config
     from contav_lib.experiments.run import run as run_experiment
 
-    settings = {"method": chosen.method, "seed": chosen.seed, **data_given(chosen), **dict(map(setting, chosen.set))}
-    result = run_experiment(Config.profile(chosen.profile, **settings))
+    settings = {name: getattr(chosen, name) for name in ("method", "seed", "processes")} | data_given(chosen)
+    result = run_experiment(Config.profile(chosen.profile, **settings | dict(map(setting, chosen.set))))
+    if int(os.environ.get("RANK", 0)):  # the first process of torchrun's speaks for all
+        return
     for name, value in result.summary().items():
         print(f"{name.replace('_', ' '):17} {value:6.2f} dB")
     if result.dropped:
@@ -263,7 +268,10 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.utils.registry import encoder_with_versions, open_dataset
 
     if only == "prepare":
-        given, config = data_given(chosen), Config.profile(chosen.profile)  # the page alone: nothing reads the videos yet
+        given, config = (
+            data_given(chosen),
+            Config.profile(chosen.profile),
+        )  # the page alone: nothing reads the videos yet
         dataset = open_dataset(given.get("data", config.data), config.clips_per_class)
         encoder = given.get("encoder") or encoder_for(dataset, chosen.profile)
         what = (dataset.clips(), make_encoder(encoder), dataset.prepared(encoder_with_versions(encoder)))

@@ -146,6 +146,7 @@ class TrainingSettings(Settings):
         device: "auto", "cpu", "cuda", "cuda:1", ... or "mps".
         threads: of the processor; sums are split by them, so another number gives other last digits. 0 leaves their number to
             torch, and so to the machine.
+        processes: that run this one experiment together, each on a GPU of its own; `batch_size` is of all of them.
     """
 
     batch_size: int
@@ -162,6 +163,7 @@ class TrainingSettings(Settings):
     checkpoint_every: int
     device: str
     threads: int = 1
+    processes: int = 1
 
     def check(self) -> None:
         self.require_range("batch_size", "epochs", "record_every", "checkpoint_every", least=1)
@@ -174,6 +176,7 @@ class TrainingSettings(Settings):
         self.require_range("weight_decay", least=0, most=10, why="0.0001 to 0.1 is usual")
         self.require_range("warmup_steps", "clip_gradient", least=0)
         self.require_range("threads", least=0, most=1024)
+        self.require_range("processes", least=1, most=self.batch_size, why="a step has a mixture or more for each")
         self.require_one_of("schedule", ("paper", "cosine"))
         name_device(self.device)
 
@@ -333,7 +336,7 @@ def without_place(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(settings) | ({"data": open_dataset(settings["data"]).name} if settings["data_digest"] else {})
 
 
-_SINCE: dict[str, Any] = {"threads": 1, "on_unusable": "skip"}
+_SINCE: dict[str, Any] = {"threads": 1, "processes": 1, "on_unusable": "skip"}
 MOST_CLIPS = 1000  # of a class and split: MiniMUSIC takes a second to make two or three
 EXEMPLAR_CHOICES = ("random", "herding", "diverse", "audiovisual")  # those of `continual.exemplars`
 

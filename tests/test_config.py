@@ -69,6 +69,7 @@ OTHER = dict(
     later_learning_rate=1e-2,
     weight_decay=0.1,
     threads=2,
+    processes=2,
     warmup_steps=9,
     clip_gradient=1.5,
     joint_from_scratch=True,
@@ -351,9 +352,8 @@ def test_steps_count_or_epochs():
 def test_lists_become_tuples_and_json_holds_everything():
     config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
     assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
-    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - {"threads", "on_unusable"} | {
-        "results_version"
-    }
+    later = {"threads", "processes", "on_unusable"}
+    assert config.to_json().keys() == {entry.name for entry in fields(Config)} - later | {"results_version"}
 
 
 def test_what_came_later_leaves_the_names_of_earlier_results_as_they_are():
@@ -362,5 +362,7 @@ def test_what_came_later_leaves_the_names_of_earlier_results_as_they_are():
     assert Config.from_json(config.to_json()) == config
     two = replace(config, threads=2)
     assert two.name != config.name and Config.from_json(two.to_json()) == two
+    assert config.processes == 1 and "processes" not in config.to_json()
+    assert len({replace(config, processes=count).name for count in (1, 2, 3)}) == 3
     on_gpu = Config.profile("gpu", device="cuda")  # where the processor's threads do not count
     assert on_gpu.threads == 0 and replace(on_gpu, threads=2).name == on_gpu.name

@@ -12,6 +12,7 @@ from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import mixed_precision
+from contav_lib.utils.ranks import add_up, own_rows
 
 
 @torch.inference_mode()
@@ -38,11 +39,11 @@ def evaluate(
     Returns:
         `metrics.SCORES` by name, each `[M, N]` in dB, NaN for a mixture with a silent source.
     """
-    scores: dict[str, list[torch.Tensor]] = {name: [] for name in SCORES}
-    for references, estimates in _separated(separator, clips, spec, ablation):
+    scores = {name: torch.zeros(spec.clips.shape, dtype=torch.float64) for name in SCORES}
+    for rows, references, estimates in _separated(separator, clips, spec, ablation):
         for name, values in score_sources(references, estimates, references.sum(1)).items():
-            scores[name].append(values)
-    return {name: torch.cat(values) for name, values in scores.items()}
+            scores[name][rows] = values
+    return {name: add_up(values) for name, values in scores.items()}
 
 
 @torch.inference_mode()
@@ -64,20 +65,26 @@ def validation_sdr(separator: Separator, clips: ClipStore, spec: MixtureSpec) ->
 
     Unlike in `evaluate`, a silent source is left out by itself, without the others of its mixture.
     """
-    scores = []
-    for references, estimates in _separated(separator, clips, spec):
+    scores, counted = torch.zeros(2, *spec.clips.shape, dtype=torch.float64, device=clips.device)
+    for rows, references, estimates in _separated(separator, clips, spec):
         audible = is_audible(references) & is_audible(estimates)
         if audible.any():
-            scores.append(plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1)))
-    return float(torch.cat(scores).mean()) if scores else float("nan")
+            values = plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1))
+            scores[rows][audible], counted[rows] = values.flatten(), audible.double()
+    return float(add_up(scores)[add_up(counted) > 0].mean())
 
 
 def _separated(
     separator: nn.Module, clips: ClipStore, spec: MixtureSpec, ablation: VisualAblation | None = None
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield the true and the separated waveforms of a few mixtures at a time, `[B, N, L]` each."""
+) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
+    """Yield rows of a few mixtures at a time, with their true and their separated waveforms, `[B, N, L]` each.
+
+    Of several processes that run one experiment, each has its share of them.
+    """
     separator.eval()
-    for batch in clips.batches(spec, keep_waveforms=True):
+    for first in range(0, len(spec), 16)[own_rows()]:
+        rows = slice(first, first + 16)
+        batch = clips.batch(spec[rows], keep_waveforms=True)
         estimates = separate_batch(separator, ablation(batch) if ablation else batch, clips)
         assert batch.sources is not None  # asked for
-        yield batch.sources[..., : estimates.shape[-1]], estimates
+        yield rows, batch.sources[..., : estimates.shape[-1]], estimates

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from contav_lib.experiments.result import Result, check_encoder_of, checkpoint_f
 from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.separators import load_separator, save_separator, separator_class
+from contav_lib.training.distributed import group, launch, started
 from contav_lib.training.history import Callback, History, StepCounter, read_history
 from contav_lib.training.trainer import DamagedProgress, Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads, pick_device
+from contav_lib.utils.ranks import agreed, first_process_first, rank
 from contav_lib.utils.settings import settings_of
 from contav_lib.utils.storage import (
     StorageError,
@@ -43,35 +45,52 @@ from contav_lib.utils.storage import (
 def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (), progress: bool = True) -> Result:
     """Run an experiment, or go on with one that was stopped, or return the stored result at once.
 
+    With several `Config.processes`, it starts them, unless `torchrun` has started as many, each of which calls this.
+
     Args:
         config: the settings; they also name the folder `runs/<name>/`.
         fresh: throw a stored result away and run again.
-        callbacks: called with each record of the history, while training goes on.
+        callbacks: called with each record of the history, while training goes on; with `Config.processes` in the first one.
         progress: show a progress bar.
 
     Raises:
-        ValueError: settings and data don't fit together.
+        ValueError: settings and data don't fit together, or `torchrun` has started another number of processes.
+        ChildProcessError: one of several processes failed or was killed; run again to go on from the last checkpoint.
         NonFiniteLoss: training went astray; the message says where.
         StorageError: the disk is full or refuses; run again to go on from the last checkpoint.
     """
     folder = paths.runs() / config.name
-    if is_finished(config) and not fresh:
-        if Result(folder).config["data"] != config.data:  # the videos have moved
-            write_json(folder / "config.json", config.to_json())
-        return Result(folder)
-    check_machine(config)
-    with experiment_lock(folder), cpu_threads(config.threads):
-        if fresh and folder.exists():
-            shutil.rmtree(folder)
-        if is_finished(config):  # by another process, while this one waited
+    with group():
+        if agreed(is_finished(config) and not fresh):
+            if Result(folder).config["data"] != config.data:  # the videos have moved
+                write_json(folder / "config.json", config.to_json())
             return Result(folder)
-        return Experiment(config, folder, callbacks, progress).run()
+        check_machine(config)
+        if config.processes > started() == 1:
+            launch(config.processes, run, config, fresh, callbacks, progress)
+            return Result(folder)
+        if config.processes != started():
+            raise ValueError(
+                f"{started()} processes were started, but these settings say processes={config.processes}."
+            )
+        with experiment_lock(folder), cpu_threads(config.threads):
+            if fresh and rank() == 0 and folder.exists():
+                shutil.rmtree(folder)
+            if agreed(is_finished(config)):  # by another process, while this one waited
+                return Result(folder)
+            with first_process_first():  # it may have to make data, or to put damaged files aside
+                experiment = Experiment(config, folder, callbacks, progress and rank() == 0)
+            return experiment.run()
 
 
 @contextmanager
 def experiment_lock(folder: Path) -> Iterator[None]:
-    """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile."""
-    with only_one(folder.with_name(f".{folder.name}.lock"), f"runs {folder.name}"):
+    """Wait until no other process runs the experiment of this folder, and keep others waiting meanwhile.
+
+    Of processes that run it together, the first does.
+    """
+    lock = only_one(folder.with_name(f".{folder.name}.lock"), f"runs {folder.name}")
+    with nullcontext() if rank() > 0 else lock:
         sweep(folder)
         yield
 
@@ -165,6 +184,7 @@ class Experiment:
                 if task.index >= self.learned:
                     self._learn(task)
                 self._measure(task)
+        agreed()  # all is written
         return Result(self.folder)
 
     def steps_to_do(self) -> int:
@@ -177,12 +197,13 @@ class Experiment:
             trainer.learn(task, self.setup.selection_mixtures[task.index])
         except DamagedProgress as error:
             tqdm.write(f"{error} Task {task.index + 1} begins anew.")
-            trainer.progress_file.unlink()
+            trainer.progress_file.unlink(missing_ok=True)
             trainer = self._trainer(task)
             trainer.learn(task, self.setup.selection_mixtures[task.index])
         classes = [label for part in self.tasks[: task.index + 1] for label in part]
         path, prototypes = checkpoint_file(self.folder, task.index), self._prototypes(task)
         save_separator(path, trainer.separator, classes, trainer.method.state_dict(), prototypes.tensors())
+        agreed()  # it is written, and can be read
         trainer.progress_file.unlink(missing_ok=True)
 
     def _trainer(self, task: Task) -> Trainer:

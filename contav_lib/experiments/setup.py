@@ -1,5 +1,6 @@
 """All that follows from an experiment's settings before anything is learned: data, order, tasks, stores, fixed mixtures."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,9 +158,20 @@ def check_machine(config: Config) -> None:
     """Make sure, before data are made or anything is learned, that this machine can do what the settings ask for.
 
     Raises:
-        ValueError: the device is not there, there is not enough memory, or settings of the separator don't fit together.
+        ValueError: the device is not there, or not for each process; there is not enough memory, or settings of the
+            separator don't fit together.
     """
     device = pick_device(config.device)
+    if config.processes > 1 and (device.type == "mps" or device.index is not None):
+        raise ValueError(
+            f"device={config.device!r}: each of processes={config.processes} needs a GPU of its own. Take 'cuda'."
+        )
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", config.processes))
+    if device.type == "cuda" and here > torch.cuda.device_count():
+        raise ValueError(
+            f"processes={here} on this machine need a GPU each; there are {torch.cuda.device_count()}. Take as many, or "
+            "device='cpu'."
+        )
     memory = memory_of(device)
     if memory and (needed := step_bytes(config)) > memory:
         sizes = ", ".join(f"{name}={getattr(config, name)}" for name in ("batch_size", "window", "frames", "bins"))
@@ -175,11 +187,12 @@ def check_machine(config: Config) -> None:
 def step_bytes(config: Config) -> int:
     """Bytes that a training step takes, about: spectrograms of mixtures and sources, and the separator's outermost maps.
 
-    A network as deep as the paper's takes twice as many.
+    Of several processes, in each. A network as deep as the paper's takes twice as many.
     """
     waves = 8 * (config.window // 2 + 1) * (config.num_sources + 1)  # complex
     maps = 4 * config.bins * 2 * (config.num_sources + config.separator_settings.get("width", 0))
-    return 2 * config.batch_size * config.frames * (waves + maps)  # forward, and as many on the way back
+    mixtures = config.batch_size / config.processes
+    return round(2 * mixtures * config.frames * (waves + maps))  # forward, and as many on the way back
 
 
 def spectrogram_of(config: Config) -> SpectrogramSize:

@@ -43,7 +43,8 @@ class Freeze(Method):
         if task.index == 0:
             return
         separator.requires_grad_(False)
-        self.norms = [module for module in separator.modules() if isinstance(module, nn.BatchNorm2d)]
+        norms = nn.BatchNorm2d | nn.SyncBatchNorm  # the second where several GPUs learn together
+        self.norms = [module for module in separator.modules() if isinstance(module, norms)]
         for name, parameter in separator.named_parameters():
             if parameter.shape != self.shapes[name]:
                 parameter.requires_grad_(True)

@@ -1,14 +1,14 @@
 """The frozen old model that many methods listen to."""
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from contav_lib.losses import mask_distillation
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators import Separator, SeparatorOutput
-from contav_lib.utils.devices import mixed_precision
+from contav_lib.separators import Separator, SeparatorOutput, separate
 from contav_lib.utils.shapes import repr_with_shapes
 
 
@@ -20,7 +20,7 @@ class TeacherOutput:
     masks: torch.Tensor  # [K, F, T]
     features: dict[str, torch.Tensor]  # [K, D] by name
     attention: list[torch.Tensor]  # [K, heads, L] each
-    intermediate: list[torch.Tensor]  # [R, ...] each, of the R mixtures that hold such a source
+    intermediate: Sequence[torch.Tensor]  # [R, ...] each, of the R mixtures that hold such a source
 
     def __repr__(self) -> str:
         return repr_with_shapes(self)
@@ -47,8 +47,7 @@ class Teacher:
         asked = batch if self.batch_statistics or wanted.all() else batch[wanted.nonzero().squeeze(1)]
         # The old model has no query for new classes; what it says of those sources is not looked at.
         classes = asked.classes.where(asked.is_old_class.to(asked.classes.device), 0)
-        with mixed_precision(classes.device):
-            old = self.separator(asked.mixture, asked.visual, classes)
+        old = separate(self.separator, replace(asked, classes=classes))
         rows = asked.memory_index()
         return TeacherOutput(
             places=places,

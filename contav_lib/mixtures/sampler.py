@@ -1,6 +1,6 @@
 """The training mixtures of a task: which clips are mixed, how often old ones, how often two of a class."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -66,10 +66,6 @@ class Sampler:
     def batch(self, number: int, size: int) -> Batch:
         """Batch `number`, of `size` mixtures."""
         return self.store.batch(self.spec(number, size))
-
-    def batches(self, numbers: Iterable[int], size: int) -> Iterator[Batch]:
-        """Yield the batches of these numbers, one after the other."""
-        return self.store.each(self.spec(number, size) for number in numbers)
 
     def _draw(self, size: int, generator: torch.Generator) -> torch.Tensor:
         """Places in the pool, `[size, N]`, by the chances of all clips."""

@@ -8,8 +8,9 @@ from contav_lib.separators.separator import (
     old_rows,
     register_separator,
     save_separator,
+    separate,
     separator_class,
 )
 
 __all__ = ["Separator", "SeparatorOutput", "load_separator", "load_weights", "old_rows", "register_separator",
-           "save_separator", "separator_class"]  # fmt: skip
+           "save_separator", "separate", "separator_class"]  # fmt: skip

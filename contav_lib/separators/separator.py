@@ -4,7 +4,7 @@ A separator is an `nn.Module` that answers, for B mixtures of N sources each: wh
 source? Methods, trainer and metrics know separators only through this page.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,9 @@ from torch import nn
 
 from contav_lib.losses import separation_loss
 from contav_lib.mixtures.batch import Batch
+from contav_lib.utils.devices import mixed_precision
 from contav_lib.utils.memory import MemoryLimit
+from contav_lib.utils.ranks import GatheredRows, gather_rows, own_rows, world_size
 from contav_lib.utils.registry import SEPARATORS
 from contav_lib.utils.shapes import repr_with_shapes, shape_of
 from contav_lib.utils.storage import file_errors, load_tensors, save_tensors, without_prefix
@@ -37,7 +39,7 @@ class SeparatorOutput:
 
     masks: torch.Tensor
     features: dict[str, torch.Tensor]
-    intermediate: list[torch.Tensor] = field(default_factory=list)
+    intermediate: Sequence[torch.Tensor] = field(default_factory=list)
     attention: list[torch.Tensor] = field(default_factory=list)
     for_losses: dict[str, torch.Tensor] = field(default_factory=dict)
 
@@ -131,6 +133,28 @@ class Separator(nn.Module):
 
     def _grow(self, num_classes: int, generator: torch.Generator | None) -> None:
         """Add weights for new classes, drawn from the generator; one that tells no classes apart has nothing to add."""
+
+
+def separate(separator: Separator, batch: Batch) -> SeparatorOutput:
+    """Separate a batch, on a GPU in mixed precision.
+
+    Where several processes run one experiment, each separates its rows, and every one gets the answer about all: whoever
+    computes losses of it need not know. (Fewer mixtures than processes are separated by each of them.)
+    """
+    count = len(batch.mixture)
+    shared = 1 < world_size() <= count
+    batch = batch[own_rows()] if shared else batch
+    with mixed_precision(batch.mixture.device):
+        own = separator(batch.mixture, batch.visual, batch.classes)
+    if not shared:
+        return own
+    return SeparatorOutput(
+        masks=gather_rows(own.masks, count),
+        features={name: gather_rows(rows, count) for name, rows in own.features.items()},
+        intermediate=GatheredRows(own.intermediate, count),
+        attention=[gather_rows(rows, count) for rows in own.attention],
+        for_losses={name: gather_rows(rows, count) for name, rows in own.for_losses.items()},
+    )
 
 
 def check_inputs(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from contav_lib.utils.ranks import rank
 from contav_lib.utils.storage import WRITE_HINT, StorageError, file_errors, write_atomically
 
 Record = dict[str, Any]
@@ -24,6 +25,9 @@ class History:
         self.path, self.callbacks = path, tuple(callbacks)
 
     def add(self, record: Record) -> None:
+        """Write a record and hand it on; of several processes that run one experiment, the first does."""
+        if rank() > 0:
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:

@@ -20,10 +20,10 @@ from contav_lib.methods import Method
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.sampler import Sampler
-from contav_lib.separators import Separator, SeparatorOutput, load_weights
+from contav_lib.separators import Separator, SeparatorOutput, load_weights, separate
+from contav_lib.training.distributed import average_step, synchronise_norms, whole_batches
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
-from contav_lib.utils.devices import mixed_precision
 from contav_lib.utils.storage import StorageError, file_errors, load_tensors, save_tensors, with_prefix, without_prefix
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Trainer:
             DamagedProgress: the last one is damaged.
         """
         config = self.config
+        synchronise_norms(self.separator, self.train.device)
         self.method.begin_task(task, self.separator)
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train.device).train()
@@ -94,12 +95,11 @@ class Trainer:
         terms, clock = TermRecorder(), time.perf_counter()
         validate_every = ceil(steps / config.validations)
 
-        for step, drawn in enumerate(sampler.batches(range(start, steps), config.batch_size), start):
-            batch = self.method.on_batch(drawn)
-            with mixed_precision(self.train.device):
-                separation = self.separator(batch.mixture, batch.visual, batch.classes)
-            losses = self._losses(batch, separation)
+        drawn = (sampler.spec(step, config.batch_size) for step in range(start, steps))
+        for step, batch in enumerate(map(self.method.on_batch, whole_batches(self.train, drawn)), start):
+            losses = self._losses(batch, separate(self.separator, batch))
             total(losses).backward()
+            average_step(self.separator)
             optimizers.step(step)
             self.method.after_step(self.separator, remembered)
             terms.add(step, losses)

@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
+from contav_lib.utils.ranks import rank
+
 # What helps when a file can't be written.
 WRITE_HINT = (
     "Free some disk space or choose another folder (data and results go to the folder that the variable CONTAV_HOME names), "
@@ -44,11 +46,14 @@ class StorageError(OSError):
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file in one step: `write` fills a temporary one beside `path`, which is then moved into place.
 
-    Whatever happens in between (a crash, a full disk), `path` holds either its old content or the new one.
+    Whatever happens in between (a crash, a full disk), `path` holds either its old content or the new one. Of several processes
+    that run one experiment the first writes, for all.
 
     Raises:
         StorageError: the file system refused; the old file, if any, is untouched.
     """
+    if rank() > 0:
+        return
     if not path.name or os.path.isdir(path):
         raise StorageError(f"Could not write {str(path)!r}: give the name of a file, not of a folder.")
     # As short as it can be told apart, for the file's own name may be as long as names can be.

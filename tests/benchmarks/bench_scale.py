@@ -80,7 +80,8 @@ def measure(folder: Path) -> None:
     for turn in range(TURNS):
         for sampler, each in zip(samplers, seconds, strict=True):
             clock.read()
-            for _ in sampler.batches(range(BATCHES * turn, BATCHES * (turn + 1)), SIZE):
+            numbers = range(BATCHES * turn, BATCHES * (turn + 1))
+            for _ in sampler.store.each(sampler.spec(number, SIZE) for number in numbers):
                 pass
             each.append(clock.read())
     of_few, of_all = (SIZE * BATCHES / min(wall for wall, _ in each) for each in seconds)

@@ -162,12 +162,11 @@ def test_clips_on_disk_give_the_numbers_of_those_in_memory(tmp_path, monkeypatch
     disk = ClipStore(clips, labels, SMALL, motion)
     assert (memory.is_on_disk, copied.is_on_disk, disk.is_on_disk) == (False, False, True)
     assert repr(disk).replace("', on disk)", "')") == repr(memory) == repr(copied)
-    sampler, again, third = (make_sampler(store, memory=(0, 1)) for store in (memory, disk, copied))
+    stores, sampler = (memory, disk, copied), make_sampler(memory, memory=(0, 1))
     threads = set()
     monkeypatch.setattr(disk, "_crops", lambda spec, crops=disk._crops: (threads.add(get_ident()), crops(spec))[1])
-    for one, two, three in zip(
-        sampler.batches(range(5), 4), again.batches(range(5), 4), third.batches(range(5), 4), strict=True
-    ):
+    specs = [sampler.spec(number, 4) for number in range(5)]
+    for one, two, three in zip(*(store.each(specs) for store in stores), strict=True):
         for name, value in one.tensors().items():
             assert torch.equal(value, two.tensors()[name]) and torch.equal(value, three.tensors()[name])
     assert threads and get_ident() not in threads
@@ -176,7 +175,7 @@ def test_clips_on_disk_give_the_numbers_of_those_in_memory(tmp_path, monkeypatch
         assert torch.equal(store.object_embeddings(torch.tensor([3, 1])), memory.object_embeddings()[[3, 1]])
         assert torch.equal(store.clip_descriptors(), memory.clip_descriptors())
         assert store.nbytes([0, 3]) == memory.nbytes([0, 3])
-    parts = disk.batches(again.spec(0, 5), 2, keep_waveforms=True)
+    parts = disk.batches(sampler.spec(0, 5), 2, keep_waveforms=True)
     assert torch.equal(torch.cat([part.sources for part in parts]), memory.batch(sampler.spec(0, 5), True).sources)
     with pytest.raises(ValueError, match=r"visual_noise=1\.0: needs the clips in memory"):
         with_visual_noise(clips, 1.0)

@@ -24,7 +24,7 @@ from contav_lib.utils.workers import Workers, report
 def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
     """Run independent experiments side by side, one a core; stored ones return at once.
 
-    One after the other on a GPU, or where one of them takes another number of threads than 1.
+    One after the other on a GPU, or where one of them takes more processes or another number of threads than 1.
 
     Args:
         configs: the experiments.
@@ -39,7 +39,10 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
     if todo:
         steps = _steps(todo)
         workers = min(workers or os.cpu_count() or 1, len(todo))
-        if workers == 1 or any(config.threads != 1 or config.to_json()["device"] != "cpu" for config in todo):
+        of_one_core = [
+            config.threads == config.processes == 1 and config.to_json()["device"] == "cpu" for config in todo
+        ]
+        if workers == 1 or not all(of_one_core):
             for config in sorted(todo, key=lambda config: (config.seed, _is_long(config))):  # a stop leaves whole seeds
                 run(config)
         else:
