@@ -18,6 +18,7 @@ import torch
 from contav_lib import media
 from contav_lib.datasets import prepare
 from contav_lib.datasets.clip import Clip
+from contav_lib.datasets.packed import Pack
 from contav_lib.datasets.watching import Watch
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.utils.registry import encoder_parts
@@ -94,10 +95,10 @@ def measured(encoder: str, path: Path, cache: Path) -> dict[str, float]:
 
     for step, name in (("detect and crop", "crop"), ("objects", "objects"), ("motion", "motion")):
         setattr(made, name, timed(step, getattr(made, name)))
-    read_audio, each_picture, save, watch = media.read_audio, media.each_picture, prepare.save_tensors, prepare.Watch
+    read_audio, each_picture, append, watch = media.read_audio, media.each_picture, Pack.append, prepare.Watch
     media.read_audio = timed("decode sound", read_audio)
     media.each_picture = lambda *arguments: each("sample pictures", each_picture(*arguments))
-    prepare.save_tensors, prepare.Watch = timed("write", save), TimedWatch
+    Pack.append, prepare.Watch = timed("write", append), TimedWatch
     try:
         clip = Clip("tone/film", "tone", "train", path)
         start = time.process_time()
@@ -105,12 +106,7 @@ def measured(encoder: str, path: Path, cache: Path) -> dict[str, float]:
             prepare.prepare([clip], made, cache / f"{encoder.replace('/', '_')}-{clips}", workers=1, progress=False)
             clips += 1
     finally:
-        media.read_audio, media.each_picture, prepare.save_tensors, prepare.Watch = (
-            read_audio,
-            each_picture,
-            save,
-            watch,
-        )
+        media.read_audio, media.each_picture, Pack.append, prepare.Watch = read_audio, each_picture, append, watch
     spent["watch motion"] -= spent["sample pictures"]  # which it asks for pictures
     spent["in all"] = total
     return {step: clips / spent[step] for step in STEPS if spent[step] > 1e-4 * total}

@@ -14,9 +14,9 @@ import torch
 from samples import RATE
 
 from contav_lib import media
-from contav_lib.datasets import prepare as preparing
 from contav_lib.datasets.clip import Clip, find_clips
-from contav_lib.datasets.prepare import UnusableClips, load_corpus, prepare
+from contav_lib.datasets.packed import Pack, load_corpus
+from contav_lib.datasets.prepare import UnusableClips, prepare
 from contav_lib.encoders.encoder import Encoder
 from contav_lib.media import write_video
 from contav_lib.utils.storage import StorageError
@@ -137,15 +137,15 @@ def test_three_hours_are_looked_at_in_pieces(tmp_path, monkeypatch):
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EACCES])
 def test_what_was_prepared_before_the_disk_refused_is_kept(root, tmp_path, monkeypatch, trouble):
     """A full disk, or no permission to write: told as such, and with room again only the rest is made."""
-    saved, save = [], preparing.save_tensors
+    saved, save = [], Pack.append
 
-    def refusing(path, *arguments):
-        saved.append(path.stem)
+    def refusing(pack, entry, tensors):
+        saved.append(entry.id)
         if trouble and len(saved) > 2:
-            raise StorageError(f"{path}: could not be written") from OSError(trouble, "refused")
-        save(path, *arguments)
+            raise StorageError(f"{entry.id}: could not be written") from OSError(trouble, "refused")
+        save(pack, entry, tensors)
 
-    monkeypatch.setattr(preparing, "save_tensors", refusing)
+    monkeypatch.setattr(Pack, "append", refusing)
     with pytest.raises(StorageError, match="could not be written"):
         run(root, tmp_path / "cache", workers=1)
     assert len(load_corpus(tmp_path / "cache").clips) == 2 and not list(tmp_path.rglob("*.part"))
@@ -155,7 +155,7 @@ def test_what_was_prepared_before_the_disk_refused_is_kept(root, tmp_path, monke
 
 
 def contents(cache):
-    return {path.name: path.read_bytes() for path in cache.rglob("*.safetensors")}
+    return {path.name: path.read_bytes() for path in cache.glob("*.bin")}
 
 
 def test_two_preparations_at_once_leave_what_one_would(root, tmp_path):
