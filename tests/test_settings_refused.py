@@ -66,7 +66,6 @@ def test_settings_of_a_part_are_a_dictionary(part, value):
         replace(Config.profile("smoke"), **{part: value})
 
 
-
 def test_classes_of_a_folder_are_known_before_its_videos_are_prepared(video_folder):
     with pytest.raises(ValueError, match="no class 'flutte' in the data .*; did you mean 'flute'"):
         Config.profile("smoke", data=str(video_folder), classes=["banjo", "flutte"], tasks=1)

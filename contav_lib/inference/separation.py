@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -11,135 +12,161 @@ from torch.nn.functional import pad
 from contav_lib import audio
 from contav_lib.config import Config
 from contav_lib.continual.prototypes import UNKNOWN
-from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, PreparedClip, first_seconds, look, seconds_of
-from contav_lib.encoders.encoder import Encoder, make_encoder
+from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, PreparedClip, first_seconds, look, look_at, seconds_of
+from contav_lib.encoders.encoder import Encoder
 from contav_lib.evaluation.evaluate import separate_batch
-from contav_lib.experiments.result import Result, check_encoder_of
+from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import spectrogram_of
-from contav_lib.media import MediaError, read_audio
+from contav_lib.inference.learned import Learned, learned
+from contav_lib.inference.players import SIZES, Windows, find_players
+from contav_lib.inference.stems import SeparationResult, cut_out
+from contav_lib.media import MediaError, each_picture, read_audio
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import cpu_threads, pick_device
 from contav_lib.utils.registry import did_you_mean
 
-MOST_VIDEOS = 4
-
-
-@dataclass(frozen=True, eq=False)
-class SeparationResult:
-    """Separated sounds of videos, in the order of the videos.
-
-    Attributes:
-        labels: the class that each video's sound was asked for as.
-        unknown: whether a video was recognised as none of the classes learned; its label is the nearest one then.
-        confidence: see `prototypes.Recognition`; 1 where the class was told.
-        sounds: what was separated, `[N, samples]`, as loud as in the mixture.
-        mixture: `[samples]`. rate: samples a second.
-    """
-
-    labels: list[str]
-    unknown: list[bool]
-    confidence: list[float]
-    sounds: torch.Tensor
-    mixture: torch.Tensor
-    rate: int = audio.SAMPLE_RATE
-
-    def stems(self) -> dict[str, torch.Tensor]:
-        """The mixture and the separated sounds by readable names, for `StemPlayer`."""
-        names = [label.replace("_", " ") for label in self.labels]
-        names = [name if names.count(name) == 1 else f"{name} {number + 1}" for number, name in enumerate(names)]
-        return {"mixture": self.mixture, **dict(zip(names, self.sounds, strict=True))}
+MOST_PLAYERS = 4  # and videos
 
 
 @torch.no_grad()
 def separate(
-    result: Result,
+    result: Result | Separator | str | Path,
     videos: Sequence[str | Path],
     classes: Sequence[str] | None = None,
     *,
     sound: str | Path | None = None,
+    players: int | None = None,
     task: int = -1,
     device: str = "auto",
+    config: Config | None = None,
+    labels: Sequence[str] | None = None,
 ) -> SeparationResult:
-    """Separate a mixture of several videos' sounds.
+    """Separate a mixture of several videos' sounds, or the sound of one video with several players.
 
     The separator answers for crops of the length it was trained on. Each crop overlaps half of the one before and is
     faded into it, so that no crop's edge can be heard. Of sounds and pictures of different lengths the shortest counts; a
     warning gives the lengths.
 
+    In one video the players are found (`players.find_players`), followed and cut out, and each is then looked at as in a
+    video of its own. Players of the same class are told apart by their looks and motion alone.
+
     Args:
-        result: of `run`; the pictures are encoded as those of its data were.
-        videos: two to four video files; their sounds are mixed.
-        classes: labels, one a video. None: each video's class is recognised by its pictures. One that looks like none
-            of the classes learned is asked for as the nearest, flagged in `SeparationResult.unknown`, with a warning.
-        sound: a recording of all that the videos show, separated in place of their own sounds; then one video will do.
-        task: the separator as it was after this task (from 0), the last one by default.
+        result: of `run`; the pictures are encoded as those of its data were. Or a checkpoint's file; or a separator.
+        videos: two to four video files, whose sounds are mixed; or a single one with two to four players.
+        classes: labels, one a player; this many are then looked for. None: each player's class is recognised by its looks. One
+            that looks like none of the classes learned is asked for as the nearest, flagged in `SeparationResult.unknown`,
+            with a warning.
+        sound: a recording of all that the videos show, separated in place of their own sounds; a single video then shows
+            a single player.
+        players: how many there are in a single video; None: as many as are found.
+        task: the separator as it was after this task (from 0), the last one by default; of a result.
         device: where to compute.
+        config: the settings of a separator, or of a checkpoint that lies outside its result's folder.
+        labels: the classes of a separator, in the order of learning.
 
     Raises:
-        ValueError: no video or too many, a class that is not learned, or another encoder than that of the features learned
-            from.
+        ValueError: no video or too many, a class that is not learned, players that are not found, or another encoder than that
+            of the features learned from.
         MediaError: a file can't be read, or lacks sound or pictures.
         StorageError: the task's checkpoint is missing, damaged, or knows no looks of classes.
     """
-    if not isinstance(result, Result):
-        raise ValueError(f"result={result!r}: give a Result, such as Result(<folder of an experiment>).")
-    config = Config.from_json(result.config)
-    separator = result.separator(task, pick_device(device))
-    known = result.classes[: separator.num_classes]
-    files = _files(videos, 2 if sound is None else 1)
+    known = learned(result, task, pick_device(device), config, labels)
+    files = _files(videos)
+    together = len(files) == 1 and sound is None
     if classes is not None:
-        _check_labels(classes, files, known)
-    encoder = make_encoder(config.encoder)
-    check_encoder_of(result.folder, encoder.maker)
-    with cpu_threads(config.threads):  # as it was learned, or the last digits would be others
-        clips = _read(files, sound, encoder, classes)
-        sizes = spectrogram_of(config)
+        _check_labels(classes, None if together else len(files), known)
+    if players is not None and not together:
+        raise ValueError(f"players={players}: this goes with a single video and its own sound; leave it out.")
+    boxes = None
+    with cpu_threads(known.config.threads):  # as it was learned, or the last digits would be others
+        if together:
+            boxes = _boxes(known, files[0], classes, players)
+            files, sound = files * len(boxes), files[0]
+        clips = _read(files, sound, known.encoder, classes, boxes)
+        sizes = spectrogram_of(known.config)
         # With silence behind each clip, there is a whole crop wherever `crop_starts` puts one.
         behind = max(sizes.samples - len(clips[0].waveform), sizes.hop - 1)
         padded = [replace(clip, waveform=pad(clip.waveform, (0, behind))) for clip in clips]
-        store = ClipStore(padded, {"": 0}, sizes, config.motion, pick_device(device))
+        store = ClipStore(padded, {"": 0}, sizes, known.config.motion, pick_device(device))
         if classes is None:
-            found = result.prototypes(task, store.device).recognise(store.object_embeddings())
-            labels = [known[number] for number in found.nearest.tolist()]
+            found = known.prototypes().recognise(store.object_embeddings())
+            names = [known.classes[number] for number in found.nearest.tolist()]
             unknown, confidence = (found.classes == UNKNOWN).tolist(), found.confidence.tolist()
-            _warn_of_strangers(files, labels, unknown)
+            _warn_of_strangers(files, names, unknown)
         else:
-            labels, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
-        numbers = torch.tensor([known.index(label) for label in labels], device=store.device)
+            names, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
+        numbers = torch.tensor([known.classes.index(name) for name in names], device=store.device)
         sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
-        separated = _separate_whole(separator, store, numbers, sounds.shape[1]).cpu()
-    return SeparationResult(labels, unknown, confidence, separated, sounds.mean(0))
+        separated = _separate_whole(known.separator, store, numbers, sounds.shape[1]).cpu()
+    return SeparationResult(names, unknown, confidence, separated, sounds.mean(0), videos=files, boxes=boxes)
 
 
-def _files(videos: Sequence[str | Path], fewest: int) -> list[Path]:
+def _files(videos: Sequence[str | Path]) -> list[Path]:
     """The videos as paths, when their number is right."""
     if not isinstance(videos, list | tuple) or not all(isinstance(video, str | Path) for video in videos):
         raise ValueError(f"videos={videos!r}: give a list of video files.")
-    if not fewest <= len(videos) <= MOST_VIDEOS:
+    if not 1 <= len(videos) <= MOST_PLAYERS:
         raise ValueError(
-            f"Number of videos given: {len(videos)}; {fewest} to {MOST_VIDEOS} can be separated"
-            + ("." if fewest == 1 else ", or a single one with sound=<a recording of all that is heard>.")
+            f"Number of videos given: {len(videos)}; 2 to {MOST_PLAYERS} can be separated, or a single one that shows several "
+            "players, or one with sound=<a recording of all that is heard>."
         )
     return [Path(video) for video in videos]
 
 
-def _check_labels(classes: Sequence[str], files: Sequence[Path], known: Sequence[str]) -> None:
-    if not isinstance(classes, list | tuple) or len(classes) != len(files):
-        raise ValueError(f"classes={classes!r}: one label a video is needed, {len(files)} in a list.")
+def _check_labels(classes: Sequence[str], count: int | None, known: Learned) -> None:
+    """Refuse labels that are not learned, or not `count`; None: any number."""
+    if not isinstance(classes, list | tuple) or count not in (None, len(classes)):
+        needed = "one label a player is needed," if count is None else f"one label a video is needed, {count}"
+        raise ValueError(f"classes={classes!r}: {needed} in a list.")
     for label in classes:
-        if label not in known:
-            raise ValueError(f"This separator has not learned {label!r}; {did_you_mean(str(label), known)}")
+        if label not in known.classes:
+            raise ValueError(f"This separator has not learned {label!r}; {did_you_mean(str(label), known.classes)}")
+
+
+def _boxes(known: Learned, video: Path, classes: Sequence[str] | None, players: int | None) -> torch.Tensor:
+    """Find the players of a single video: `[players, n, 4]`, as in `SeparationResult.boxes`.
+
+    Raises:
+        ValueError: fewer than two are asked for or found, or more than `MOST_PLAYERS`.
+    """
+    count = players if classes is None else len(classes)
+    if count is not None and not (2 <= count <= MOST_PLAYERS and players in (None, count)):
+        raise ValueError(
+            f"players={players}, classes={classes}: a single video is separated into 2 to {MOST_PLAYERS} players, with one "
+            "label each where classes are named. For one player among other sounds, give sound=<the recording>."
+        )
+    detector = known.encoder.detector or Windows(known.encoder, known.prototypes())
+    told = [known.classes.index(label) for label in classes or ()]
+    boxes = find_players(video, known.encoder, detector, known.classes, told, count, MOST_PLAYERS)
+    if len(boxes) < (count or 2):
+        seen = f"{len(boxes)} of {count} players were" if count else "1 player was" if len(boxes) else "no player was"
+        raise ValueError(
+            f"{video}: {seen} found, by looks like those of the classes learned ({', '.join(known.classes)}) where something "
+            "moves. If there are more, say how many with players=2 or which with classes=[...]; each must be at least "
+            f"{SIZES[0]:.0%} of the picture's width, instrument and all. Or give a video for each player."
+        )
+    return boxes
 
 
 def _read(
-    files: Sequence[Path], sound: str | Path | None, encoder: Encoder, classes: Sequence[str] | None
+    files: Sequence[Path],
+    sound: str | Path | None,
+    encoder: Encoder,
+    classes: Sequence[str] | None,
+    boxes: torch.Tensor | None = None,
 ) -> list[PreparedClip]:
     """The videos as clips of the same length; with `sound`, all have it as theirs: the mean of N alike is that sound."""
-    pictures = [
-        look(file, encoder, label=label) for file, label in zip(files, classes or [""] * len(files), strict=True)
-    ]
+    labels = classes or [""] * len(files)
+    if boxes is None:
+        pictures = [look(file, encoder, label=label) for file, label in zip(files, labels, strict=True)]
+    else:
+        side = ceil(encoder.longest_side / SIZES[0])
+        pictures = [
+            look_at(cut_out(each_picture(file, FRAME_RATE, side), path), encoder, label=label)
+            for file, path, label in zip(files, boxes, labels, strict=True)
+        ]
     heard = {path: read_audio(path, audio.SAMPLE_RATE) for path in (files if sound is None else [Path(sound)])}
     seconds = {path: len(waveform) / audio.SAMPLE_RATE for path, waveform in heard.items()}
     seconds |= {Path(f"{file} (pictures)"): seconds_of(seen) for file, seen in zip(files, pictures, strict=True)}
