@@ -2,6 +2,11 @@
 
 Windows of several sizes slide over the picture, and each is held against the looks of the classes learned (`Windows`): this
 needs no download. An encoder that has a detector of its own, as `owlv2`, proposes its boxes instead.
+
+What goes wrong: encoders learned from players who fill the picture, so a window must fit closely, and classes are recognised
+worse in windows than in videos of one player each: name them where you can (`classes`). Who hardly moves, is narrower than the
+smallest window, or walks out of the picture is missed. Of two equal instruments both are found, but the class can't tell their
+sounds apart.
 """
 
 from collections.abc import Sequence

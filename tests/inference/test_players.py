@@ -68,11 +68,13 @@ def test_both_players_of_a_duet_are_found(learned, duet, monkeypatch):
         assert all(right[row, column] > 0.5 for row, column in enumerate(expected))
 
 
+@pytest.mark.slow
 def test_two_of_a_kind_are_two_players(learned, tmp_path):
     duet = make_duet(tmp_path, ["accordion", "accordion"], number=3)
     assert share(find(duet.video, learned[-1], [1, 1]), duet).amax(0).min() > 0.5
 
 
+@pytest.mark.slow
 def test_one_who_walks_is_followed(learned, tmp_path):
     duet = make_duet(tmp_path, ["drum"], number=1, walk=0.3)
     boxes = find(duet.video, learned[-1], [0])
