@@ -304,6 +304,47 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     print(f"Prepared clips are kept in {paths.generated('')}.")
 
 
+def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Separate the sound of one video with several players, or of several videos mixed, with what an experiment learned."""
+    parser.add_argument(
+        "videos", nargs="+", type=Path, help="one video of 2 to 4 players, or 2 to 4 videos of one each"
+    )
+    parser.add_argument("--result", type=Path, required=True, metavar="FOLDER", help="of an experiment, in runs/")
+    parser.add_argument(
+        "--classes", nargs="+", metavar="NAME", help="what is played, one a player (default: recognised)"
+    )
+    parser.add_argument("--players", type=int, help="how many there are in one video (default: as many as are found)")
+    parser.add_argument(
+        "--sound", type=Path, metavar="FILE", help="a recording to separate in place of the videos' sound"
+    )
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the sounds as FLAC, and a video a player")
+    parser.add_argument(
+        "--boxes", action="store_true", help="with --save: whole pictures, with boxes round the players"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.boxes and not chosen.save:
+        parser.error("--boxes goes with --save.")
+    from contav_lib.experiments.result import Result
+    from contav_lib.inference import separate as separate_videos
+
+    asked = dict(sound=chosen.sound, players=chosen.players)
+    found = separate_videos(Result(chosen.result), chosen.videos, chosen.classes, **asked)
+    for number, (name, sure) in enumerate(zip(found.names, found.confidence, strict=True)):
+        how = (
+            "told"
+            if chosen.classes
+            else "like none learned; the nearest"
+            if found.unknown[number]
+            else f"{sure:.0%} sure"
+        )
+        place = (
+            "" if found.boxes is None else ", at {:.0%} to {:.0%} of the width".format(*found.boxes[number, 0, [0, 2]])
+        )
+        print(f"{name} ({how}) in {found.videos[number]}{place}")
+    for path in found.write(chosen.save, chosen.boxes) if chosen.save else ():
+        print(path)
+
+
 def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Open the listening room, a web page for a class: listen to what was separated, and vote."""
     parser.parse_args(arguments)
@@ -323,7 +364,7 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
         print(path)
 
 
-COMMANDS = {work.__name__: work for work in (run, compare, study, search, reproduce, data, room, notebooks)}
+COMMANDS = {work.__name__: work for work in (run, compare, study, search, reproduce, data, separate, room, notebooks)}
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from math import ceil
@@ -315,20 +315,35 @@ def look(
 ) -> dict[str, torch.Tensor]:
     """Features of a video, as `PreparedClip` has them, in half precision: `object`, `motion`, `dense_motion`.
 
-    `span` is as in `Clip`. A long video is looked at piece by piece, each with the last 16 pictures of the one before. A
-    detector, where the encoder has one, looks for `label`. `watch` notes what is odd.
+    `span` is as in `Clip`. A detector, where the encoder has one, looks for `label`. `watch` notes what is odd.
 
     Raises:
         MediaError: the file can't be read, or has no pictures.
+    """
+    places = _places(span, frame_rate)
+    pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
+    if not (seen := look_at(pictures, encoder, frame_rate, label, watch)):
+        raise MediaError(f"{path}: its pictures end before the part that is wanted, {span} s.")
+    return seen
+
+
+def look_at(
+    pictures: Iterator[np.ndarray],
+    encoder: Encoder,
+    frame_rate: float = FRAME_RATE,
+    label: str = "",
+    watch: Watch | None = None,
+) -> dict[str, torch.Tensor]:
+    """Features of pictures `[height, width, 3]` uint8, `frame_rate` a second, as `look` gives them; {} where there are none.
+
+    Many are looked at piece by piece, each with the last 16 pictures of the one before.
     """
     objects, dense = [], []
     count = 0
     thinned: list[np.ndarray] = []  # every `stride`th picture: enough to choose from for motion over the whole video
     stride = 1
-    places = _places(span, frame_rate)
     watch = watch or Watch()
-    everything = media.each_picture(path, frame_rate, encoder.longest_side)
-    pictures = watch.motion(islice(everything, places.start, places.stop))
+    pictures = watch.motion(pictures)
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
@@ -344,7 +359,7 @@ def look(
             thinned, stride = thinned[::2], 2 * stride
         count += len(frames)
     if not count:
-        raise MediaError(f"{path}: its pictures end before the part that is wanted, {span} s.")
+        return {}
     spread = np.linspace(0, len(thinned) - 1, _MOTION_FRAMES).round().astype(int)
     return {
         "object": torch.cat(objects),

@@ -4,6 +4,7 @@ It stands in for the authors' Detic, and asks as they do: for the instrument; wh
 anybody; and where nothing is found, the whole picture is taken.
 """
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -16,6 +17,7 @@ from contav_lib.utils.registry import ENCODERS
 
 CROP = 224  # side of the crops in pixels, which CLIP looks at as they are
 SCORE = 0.1  # of a box that counts, 0 to 1: the usual threshold of OWLv2
+PROPOSALS = 100  # boxes of a picture in which players may be
 SMALLEST = 8  # pixels: where the best box is narrower, the whole picture is taken
 
 
@@ -56,14 +58,8 @@ class Owlv2(Pretrained):
         name = label.replace("_", " ") or "musical instrument"
         texts = [name, f"person playing the {name}", "person"]
         height, width = frames.shape[1:3]
-        longest = max(height, width)
-        squares = pad(frames, (0, 0, 0, longest - width, 0, longest - height))  # black below and to the right
-        words = self._tokenizer(
-            texts, padding="max_length", truncation=True, max_length=self.network.config.text_config.max_position_embeddings,
-            return_tensors="pt",
-        ).to(self.frozen.device)  # fmt: skip
-        found = self.frozen(fit(squares, self._side, mode="bilinear"), lambda pictures: self._best(pictures, words))
-        middle, half = found[..., :2] * longest, found[..., 2:4] / 2 * longest
+        found = self._ask(self._best, frames, texts)
+        middle, half = found[..., :2], found[..., 2:4] / 2
         corners = torch.cat([middle - half, middle + half], -1).round().long()
         corners = corners.clamp(min=0).minimum(torch.tensor([width, height, width, height]))
         whole = torch.tensor([0, 0, width, height]).expand(len(frames), 1, 4)
@@ -71,6 +67,32 @@ class Owlv2(Pretrained):
         counts = torch.cat([(found[..., 4] >= SCORE) & large, torch.ones(len(frames), 1, dtype=torch.bool)], 1)
         first = counts.int().argmax(1)  # of the texts, in their order, and of the whole picture
         return torch.cat([corners, whole], 1)[torch.arange(len(frames)), first], first < len(texts)
+
+    def detect(self, frames: torch.Tensor, labels: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `contav_lib.inference.players.Detector`: of each picture the `PROPOSALS` boxes that score best for any class."""
+        texts = [f"person playing the {label.replace('_', ' ')}" for label in labels]
+        found = self._ask(self._all, frames[::2], texts)
+        best = found[..., 4:].amax(2).topk(min(PROPOSALS, found.shape[1]), dim=1).indices
+        middle, size, scores = found[torch.arange(len(found)).unsqueeze(1), best].split([2, 2, len(labels)], 2)
+        return torch.cat([middle - size / 2, middle + size / 2], 2), scores - SCORE
+
+    def _ask(self, answer: Callable, frames: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        """What `_best` or `_all` says of pictures `[n, height, width, 3]` uint8, middles and sizes of boxes in their pixels."""
+        height, width = frames.shape[1:3]
+        longest = max(height, width)
+        squares = pad(frames, (0, 0, 0, longest - width, 0, longest - height))  # black below and to the right
+        words = self._tokenizer(
+            texts, padding="max_length", truncation=True, max_length=self.network.config.text_config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(self.frozen.device)  # fmt: skip
+        found = self.frozen(fit(squares, self._side, mode="bilinear"), lambda pictures: answer(pictures, words))
+        return torch.cat([found[..., :4] * longest, found[..., 4:]], -1)
+
+    def _all(self, pictures: torch.Tensor, words: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Every box of each picture: its middle and size, in shares, and its score for each text, `[n, K, 4 + texts]`."""
+        asked = {name: values.repeat(len(pictures), 1) for name, values in words.items()}
+        answer = self.network(pixel_values=pictures, **asked)
+        return torch.cat([answer.pred_boxes, answer.logits.sigmoid()], -1)
 
     def _best(self, pictures: torch.Tensor, words: dict[str, torch.Tensor]) -> torch.Tensor:
         """The best box for each picture and text: its middle and size, in shares, and its score, `[n, texts, 5]`."""

@@ -58,6 +58,11 @@ class Encoder(ABC):
         """
         return frames, torch.ones(len(frames), dtype=torch.bool)
 
+    @property
+    def detector(self) -> Any:
+        """What finds the players in a picture, as `inference.players.Detector` says; None where nothing here does."""
+        return None
+
     @abstractmethod
     def objects(self, frames: torch.Tensor) -> torch.Tensor:
         """Features of what each picture shows: `[n, height, width, 3]`, uint8 RGB -> `[n, object_dim]`, float32."""
@@ -104,6 +109,11 @@ class Joined(Encoder):
         self.weights_hash = hashlib.sha256(" ".join(part.weights_hash for part in different).encode()).hexdigest()
         self.longest_side = max(part.longest_side for part in different)
         self.object_dim, self.motion_dim = parts["objects"].object_dim, parts["motion"].motion_dim
+
+    @property
+    def detector(self) -> Any:
+        crops = self._parts.get("crop")
+        return crops if hasattr(crops, "detect") else None
 
     def crop(self, frames: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tensor]:
         return self._parts["crop"].crop(frames, label) if "crop" in self._parts else super().crop(frames, label)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,18 @@ def write_video(path: str | Path, waveform, rate: int, frames, frame_rate: float
         path: where to write; an existing file is replaced.
         waveform: `[samples]`, float in [-1, 1] (louder is clipped), an array or tensor.
         rate: sampling rate in Hz, one that AAC knows (8,000, 11,025, 16,000, 22,050, 44,100, 48,000 ...).
-        frames: `[n, height, width, 3]`, uint8 RGB, an array or tensor; height and width are even.
+        frames: `[n, height, width, 3]`, uint8 RGB, an array or tensor, or n such pictures one after another, all of one size;
+            height and width are even.
         frame_rate: pictures a second.
     """
     with extras():
         import av
 
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
-        raise ValueError(f"frames are {frames.dtype} {list(frames.shape)}; they must be uint8 [n, height, width, 3].")
-    height, width = frames.shape[1:3]
+    pictures = map(np.asarray, frames)
+    first = next(pictures, np.empty(0))
+    if first.ndim != 3 or first.shape[-1] != 3 or first.dtype != np.uint8 or 0 in first.shape:
+        raise ValueError(f"frames are {first.dtype} {list(first.shape)}; they must be uint8, [height, width, 3] each.")
+    height, width = first.shape[:2]
     if height % 2 or width % 2:
         raise ValueError(f"frames are {width} x {height}; H.264 needs an even width and height.")
 
@@ -37,7 +40,7 @@ def write_video(path: str | Path, waveform, rate: int, frames, frame_rate: float
         video.width, video.height, video.pix_fmt, video.thread_count = width, height, "yuv420p", 1
         video.options = {"preset": "ultrafast", "crf": "23"}
         audio = container.add_stream("aac", rate=rate, layout="mono")
-        for picture in frames:
+        for picture in chain([first], pictures):
             container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(video.encode(None))
         container.mux(audio.encode(sound))

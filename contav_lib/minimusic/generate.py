@@ -110,11 +110,16 @@ def clip_specimen(label: str, index: int, seed: int = 0) -> Specimen:
 
 def make_clip(root: Path, label: str, index: int, seed: int = 0) -> None:
     """Compose, play, draw and write one clip; under its own name the file is always whole."""
-    _, for_sound, for_player = _generators(label, index, seed)
-    score = clip_score(label, index, seed)
-    waveform = render(score, clip_specimen(label, index, seed), for_sound, RATE)
+    score, waveform, for_player = perform(label, index, seed)
     frames = draw(score, for_player, FRAME_RATE, SIZE)
     write_video(Path(root, label, f"{label}_{index:04d}.mp4"), waveform, RATE, frames, FRAME_RATE)
+
+
+def perform(label: str, index: int, seed: int = 0) -> tuple[Score, np.ndarray, np.random.Generator]:
+    """Compose and play the clip `<label>_<index>`: its notes, its sound, and the chance that its drawing takes."""
+    _, for_sound, for_player = _generators(label, index, seed)
+    score = clip_score(label, index, seed)
+    return score, render(score, clip_specimen(label, index, seed), for_sound, RATE), for_player
 
 
 def _generators(label: str, index: int, seed: int) -> list[np.random.Generator]:

@@ -29,6 +29,7 @@ from contav_lib.plots.signals import (
     heat_over_frames,
     maps,
     masks,
+    players,
     schedule,
     sound,
     spectrograms,

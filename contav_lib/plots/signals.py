@@ -13,7 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from contav_lib.audio import SAMPLE_RATE, stft
 from contav_lib.continual.tasks import Task
@@ -42,6 +42,36 @@ def film_strip(frames: torch.Tensor, frame_rate: float, count: int = 8) -> Figur
         ax.imshow(np.asarray(frames[number]))
         ax.set_title(f"{number / frame_rate:.1f} s", fontsize=9)
         ax.axis("off")
+    return figure
+
+
+def players(
+    frames: torch.Tensor, boxes: torch.Tensor, names: Sequence[str], frame_rate: float, count: int = 4
+) -> Figure:
+    """Pictures of a video, evenly spread over it, with the boxes of the players in them.
+
+    Args:
+        frames: `[n, height, width, 3]`, uint8, `frame_rate` a second.
+        boxes: left, top, right and bottom in shares of width and height, `[players, m, 4]`, spread evenly over the same
+            time, as `SeparationResult.boxes`. names: of the players.
+        count: pictures to show, at most.
+    """
+    figure = film_strip(frames, frame_rate, count)
+    figure.set_size_inches(3.2 * len(figure.axes), 2.7)
+    height, width = frames.shape[1:3]
+    for ax, place in zip(
+        figure.axes, np.linspace(0, boxes.shape[1] - 1, len(figure.axes)).round().astype(int), strict=True
+    ):
+        for number, name in enumerate(names):
+            left, top, right, bottom = (
+                boxes[number, place].double() * torch.tensor([width, height, width, height])
+            ).tolist()
+            colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+            ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
+            ax.text(
+                max(left, 0) + 3, max(top, 0) + 3, name, color="white", backgroundcolor=colour, fontsize=8, va="top"
+            )
+        ax.set(xlim=(0, width), ylim=(height, 0))
     return figure
 
 

@@ -211,6 +211,14 @@ class TestDetector:
         boxes, seen = owl.boxes(torch.zeros(1, 90, 120, 3, dtype=torch.uint8), "")
         assert boxes.tolist() == [[0, 0, 120, 90]] and seen.tolist() == [False]
 
+    def test_proposals_are_the_best_boxes_of_every_other_picture(self, owl):
+        frames = torch.randint(256, (4, 90, 120, 3), dtype=torch.uint8)
+        boxes, scores = owl.detect(frames, ["violin", "drum", "steel_drum"])
+        assert boxes.shape == (2, 16, 4) and scores.shape == (2, 16, 3)  # of 4 x 4 patches
+        assert (boxes[..., 2:] >= boxes[..., :2]).all() and scores.amax(2).diff(dim=1).max() <= 0
+        best = owl._ask(owl._best, frames[::2], ["person playing the drum"])[:, 0]
+        assert torch.allclose(scores[..., 1].amax(1), best[:, 4] - 0.1, atol=1e-5)
+
     def test_the_best_box_of_each_text_is_that_of_its_highest_score(self, owl):
         frames = torch.randint(256, (2, 64, 64, 3), dtype=torch.uint8)
         words = owl._tokenizer(["a", "b"], padding="max_length", max_length=16, return_tensors="pt")

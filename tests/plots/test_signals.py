@@ -25,6 +25,15 @@ def test_film_strip_of_a_short_video_shows_each_picture_once():
     assert len(figure.axes) == 3
 
 
+def test_boxes_stand_where_players_are():
+    boxes = torch.tensor([[[0.0, 0, 0.5, 1]] * 16 + [[0.25, 0, 0.75, 1]] * 16, [[0.5, 0, 1, 1]] * 32])
+    figure = signals.players(torch.zeros(32, 12, 16, 3, dtype=torch.uint8), boxes, ["drum", "pipa"], 8, count=2)
+    lefts = [[patch.get_x() for patch in ax.patches] for ax in figure.axes]
+    assert lefts == [[0, 8], [4, 8]] and figure.axes[0].patches[1].get_width() == 8
+    assert [text.get_text() for text in figure.axes[1].texts] == ["drum", "pipa"]
+    pixels(figure)
+
+
 def test_sound_spans_its_duration():
     figure = signals.sound(torch.randn(22_050) * 0.1)
     assert figure.axes[0].get_xlim() == (0, 2)

@@ -13,6 +13,10 @@ MARGIN = 8
 OVERSAMPLING = 2
 """Everything is drawn this many times too large and then reduced, which smooths the edges."""
 
+Place = tuple[float, float, float]
+"""Where a player's own scene lies on the stage: its left and top in scene units, and its scale."""
+ALONE: Place = (0.0, 0.0, 1.0)
+
 WALLS = [(196, 186, 168), (120, 138, 158), (92, 80, 100), (150, 168, 150), (70, 84, 96), (176, 140, 120), (60, 58, 66)]
 FLOORS = [(110, 84, 62), (78, 70, 66), (140, 120, 96), (58, 62, 70)]
 CLOTHS = [(120, 28, 40), (34, 58, 92), (40, 76, 60), (84, 52, 96)]
@@ -40,12 +44,19 @@ class Stage:
         self._grain, self._cuts = np.repeat(sheet, 3, axis=2), rng.integers(0, 17, (frames, 2)).tolist()
         self.room = self._paint_room(rng)
 
-    def canvas(self, image: Image.Image, closeness: float = 1.0) -> Canvas:
-        """Canvas for the player, in scene units, moved and magnified by this clip's framing and by `closeness`."""
+    def canvas(self, image: Image.Image, closeness: float = 1.0, place: Place = ALONE) -> Canvas:
+        """Canvas for a player, in scene units, moved and magnified by this clip's framing and by `closeness`."""
         # A picture grows about its lower edge, where players sit; from near, about the face, so that this stays in it.
         zoom, (right, down) = self._zoom * closeness, self._shift
         middle = 110 if closeness == 1 else 30
-        return self._whole(image).placed(80 * (1 - zoom) + right, middle * (1 - zoom) + down, 0, zoom)
+        scene = self._whole(image).placed(place[0], place[1], 0, place[2])
+        return scene.placed(80 * (1 - zoom) + right, middle * (1 - zoom) + down, 0, zoom)
+
+    def box(self, place: Place, frame: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a player's own scene in a picture, in pixels; they may lie beyond its edges."""
+        pixels = (np.array([*place[:2]]) + [[0, 0], np.multiply(SCENE, place[2])] + MARGIN) * self._unit
+        (left, top), (right, bottom) = (pixels - self._path[frame]) / OVERSAMPLING
+        return left, top, right, bottom
 
     def _whole(self, image: Image.Image) -> Canvas:
         edge = MARGIN * self._unit
