@@ -101,15 +101,14 @@ def verdicts(pairs: pd.DataFrame) -> pd.DataFrame:
         indexed by `claim` and `separator`: `verdict`, and `pairs`, how many there are; of these `hold`, `contradict`,
         `undecided` (`missing`: for want of results), and `agree`, whose mean difference has the paper's sign.
     """
-    rows = {}
-    for key, group in pairs.groupby(["claim", "separator"], sort=False):
-        counts = {name: int((group["verdict"] == name).sum()) for name in (HOLDS, CONTRADICTED, UNDECIDED)}
-        verdict = CONTRADICTED if counts[CONTRADICTED] else UNDECIDED if counts[UNDECIDED] else HOLDS
-        agree = int((group["paper"] * group["difference"] > 0).sum())
-        rows[key] = dict(verdict=verdict, pairs=len(group), hold=counts[HOLDS], contradict=counts[CONTRADICTED],
-                         undecided=counts[UNDECIDED], missing=int((group["seeds"] == 0).sum()), agree=agree)  # fmt: skip
-    index = pd.MultiIndex.from_tuples(rows, names=["claim", "separator"])
-    return pd.DataFrame(list(rows.values()), index)
+    rows = []
+    for (claim, separator), group in pairs.groupby(["claim", "separator"], sort=False):
+        hold, contradict, undecided = ((group["verdict"] == name).sum() for name in (HOLDS, CONTRADICTED, UNDECIDED))
+        verdict = CONTRADICTED if contradict else UNDECIDED if undecided else HOLDS
+        missing, agree = (group["seeds"] == 0).sum(), (group["paper"] * group["difference"] > 0).sum()
+        rows.append((claim, separator, verdict, len(group), hold, contradict, undecided, missing, agree))
+    columns = ["claim", "separator", "verdict", "pairs", "hold", "contradict", "undecided", "missing", "agree"]
+    return pd.DataFrame(rows, columns=columns).set_index(["claim", "separator"])
 
 
 def in_words(pairs: pd.DataFrame) -> list[str]:

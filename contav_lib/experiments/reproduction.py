@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -102,6 +103,22 @@ class Parameters:
         """By separator, then by row: experiments, one a seed."""
         return {separator: self.plan(separator, self.rows(separator)) for separator in self.separators}
 
+    @property
+    def experiments(self) -> list[Config]:
+        """All of them."""
+        return [config for plan in self.plans.values() for runs in plan.values() for config in runs]
+
+    @property
+    def command(self) -> str:
+        """What one types to get this report, with what is not stored yet."""
+        changed = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "only_stored"}
+        changed = {name: value for name, value in changed.items() if value != getattr(Parameters, name, {})}
+        words = [
+            ["-p", name.upper(), value if isinstance(value, str) else json.dumps(value)]
+            for name, value in changed.items()
+        ]
+        return shlex.join(["papermill", "notebooks/06_reproduction.ipynb", "out.ipynb", *sum(words, [])])
+
     def plan(self, separator: str, rows: Sequence[Row]) -> dict[Row, list[Config]]:
         """Any rows' experiments, one a seed."""
         settings = {row: self.settings | row.in_full for row in rows}
@@ -169,10 +186,9 @@ class Reproduction:
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
-        configs = [config for plan in parameters.plans.values() for runs in plan.values() for config in runs]
         if not parameters.only_stored:
             elsewhere: dict[str, Any] = {"executor": parameters.cluster} if parameters.cluster else {}
-            run_all(configs, keep_going=True, **elsewhere)
+            run_all(parameters.experiments, keep_going=True, **elsewhere)
         self.outcomes = {
             separator: {row: list(map(outcome, runs)) for row, runs in plan.items()}
             for separator, plan in parameters.plans.items()
