@@ -10,7 +10,7 @@ python := .venv/bin/python
 ready := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run prepare test test-fast check lab room bench format clean
+.PHONY: help setup run reproduce prepare test test-fast check lab room bench format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,9 @@ setup: $(ready) ## Make .venv, or refresh it; the targets below do this themselv
 
 run: $(ready) ## The main job: data, notebooks, results table (PROFILE=smoke is quick, SEEDS=1 runs one seed)
 	$(python) -m contav_lib reproduce --profile "$(PROFILE)"$(if $(SEEDS), --seeds "$(SEEDS)")
+
+reproduce: $(ready) ## The paper's tables with error bars, and which of its claims hold: `contav report` (SEEDS="6 7 8")
+	$(python) -m contav_lib report --profile "$(PROFILE)"$(if $(SEEDS), --seeds $(SEEDS))
 
 prepare: $(ready) ## Prepare videos of yours: DATA=<folder>, and DATASET=music21, ave, ... where it holds their lists
 	$(python) -m contav_lib data --profile "$(PROFILE)"$(if $(DATA), --data "$(DATA)")$(if $(DATASET), --dataset "$(DATASET)")

@@ -75,7 +75,7 @@ def _stopped() -> int:
 def _parser() -> argparse.ArgumentParser:
     from contav_lib import __version__
 
-    lines = [f"  {name:10} {work.__doc__}" for name, work in COMMANDS.items()]
+    lines = [f"  {name:11} {work.__doc__}" for name, work in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="contav",
         description="Continual audio-visual sound separation. `contav <command> --help` lists a command's options.",
@@ -231,6 +231,41 @@ def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
     run_everything(chosen.profile, chosen.seeds, with_notebooks=not chosen.kernel_free)
 
 
+def report(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Make the paper's tables again with error bars and say which of its claims hold: notebook 06, executed."""
+    add_options(parser, "profile")
+    parser.add_argument("--seeds", **{**_OPTIONS["seeds"], "default": ["6-8"]})
+    parser.add_argument("--stored", action="store_true", help="run nothing: report what is there")
+    others = "other parameters of the notebook, as in: --set SEPARATORS=iquery OVERRIDES='{\"steps\": 600}'"
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=others)
+    chosen = parser.parse_args(arguments)
+    from contav_lib.teaching.notebooks import make_report
+
+    given = {"PROFILE": chosen.profile, "SEEDS": seeds_given(chosen.seeds), "ONLY_STORED": chosen.stored}
+    for path in make_report(given | dict(map(setting, chosen.set))):
+        print(path)
+
+
+def export(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Write what a paper needs of stored results: LaTeX tables, PDF figures, CSV."""
+    parser.add_argument("results", type=Path, help="a result's folder, or a folder of results such as runs/")
+    parser.add_argument("--folder", type=Path, default=Path("export"), help="where the files go (default export/)")
+    chosen = parser.parse_args(arguments)
+    from contav_lib.plots.export import export as write_files
+
+    print(*write_files(chosen.results, chosen.folder), sep="\n")
+
+
+def leaderboard(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Render all stored rows to one static HTML page that plays examples."""
+    parser.add_argument("--folder", type=Path, help="where the page and its sounds go (default runs/leaderboard/)")
+    chosen = parser.parse_args(arguments)
+    from contav_lib.experiments.leaderboard import write_leaderboard
+    from contav_lib.utils import paths
+
+    print(write_leaderboard(paths.runs(), chosen.folder or paths.runs() / "leaderboard"))
+
+
 def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make and prepare a profile's data, or look at a folder of your own videos, and print how many clips there are."""
     only = arguments[0] if arguments and arguments[0] in ("report", "prepare", "export") else ""
@@ -364,7 +399,10 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
         print(path)
 
 
-COMMANDS = {work.__name__: work for work in (run, compare, study, search, reproduce, data, separate, room, notebooks)}
+COMMANDS = {
+    work.__name__: work
+    for work in (run, compare, study, search, reproduce, report, export, leaderboard, data, separate, room, notebooks)
+}
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have

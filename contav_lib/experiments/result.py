@@ -1,5 +1,6 @@
 """Results on disk: what an experiment measured, and what it learned."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from contav_lib.evaluation.task_matrix import backward_transfer, forgetting, rea
 from contav_lib.experiments.examples import read_examples
 from contav_lib.separators import Separator, load_separator
 from contav_lib.training.history import read_history
-from contav_lib.utils.storage import read_json
+from contav_lib.utils.storage import file_errors, read_json
 
 
 class Result:
@@ -151,6 +152,24 @@ class Result:
         if metric not in self._scores[table]:
             raise ValueError(f"There is no score called {metric!r}; there are {', '.join(self._scores[table])}.")
         return self._scores[table][metric]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An experiment that ended with an error, in the place of its `Result`; the folder keeps `failed.txt`, the traceback."""
+
+    folder: Path
+
+    def last_lines(self, count: int = 4) -> str:
+        """What went wrong: the last lines of the traceback."""
+        path = failure_file(self.folder)
+        with file_errors(path):
+            return "\n".join(path.read_text(encoding="utf-8").rstrip().splitlines()[-count:])
+
+
+def failure_file(folder: Path) -> Path:
+    """Path in an experiment's folder of the error that ended it (`run_all` with `keep_going`)."""
+    return folder / "failed.txt"
 
 
 def checkpoint_file(folder: Path, task: int) -> Path:

@@ -19,7 +19,7 @@ from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
 from contav_lib.experiments.examples import examples_are_whole, store_examples
-from contav_lib.experiments.result import Result, check_encoder_of, checkpoint_file
+from contav_lib.experiments.result import Failed, Result, check_encoder_of, checkpoint_file, failure_file
 from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.separators import load_separator, save_separator, separator_class
@@ -109,6 +109,14 @@ def is_finished(config: Config) -> bool:
         )
     except StorageError:
         return False
+
+
+def outcome(config: Config) -> Result | Failed | None:
+    """What became of an experiment: its result, or the error that ended it, or None where it was never run to its end."""
+    folder = paths.runs() / config.name
+    if is_finished(config):
+        return Result(folder)
+    return Failed(folder) if failure_file(folder).exists() else None
 
 
 def _stored_settings(folder: Path) -> dict:

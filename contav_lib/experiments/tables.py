@@ -100,8 +100,10 @@ def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, 
     Raises:
         ValueError: the results were tested on different mixtures.
     """
+    measured: dict[Name, Measured] = {}
+    if not results:
+        return measured
     resampled = _resampled_scores(results, score) if score in SCORES else _of_resampled_matrices(results, score)
-    measured = {}
     for name, runs in results.items():
         seeds = [run.config["seed"] for run in runs]
         values = pd.Series([run.summary()[score] for run in runs], seeds, dtype=float)

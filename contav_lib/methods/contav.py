@@ -35,7 +35,7 @@ class ContAV(Method):
 
     title, colour = "ContAV-Sep", "#009E73"
     variants = (
-        # The rows of Table 2, the last of which is the method itself.
+        # The rows of Table 2, the last of which is the method itself ...
         Variant(
             1, WITHOUT_CROSSSDC, title="distillation only", colour="#CC79A7", place=23,
             paper={"iquery": (6.32, 12.99, 11.82)},
@@ -50,6 +50,13 @@ class ContAV(Method):
             paper={"iquery": (6.86, 13.12, 12.25)},
         ),
         Variant(1, place=11, paper={"iquery": (7.33, 13.55, 13.01), "coseparation": (4.06, 10.06, 11.07)}),
+        # ... and the rest of Table 3.
+        Variant(2, place=None, paper={"iquery": (7.26, 13.10, 12.65)}),
+        Variant(3, place=None, paper={"iquery": (7.88, 13.66, 13.43)}),
+        Variant(4, place=None, paper={"iquery": (8.16, 14.16, 13.21)}),
+        Variant(10, place=None, paper={"iquery": (8.97, 15.16, 13.72)}),
+        Variant(20, place=None, paper={"iquery": (9.39, 15.93, 13.69)}),
+        Variant(30, place=None, paper={"iquery": (10.09, 16.34, 14.10)}),
     )  # fmt: skip
     tries = tuple(
         dict(distillation=distillation, instance_weight=instance_weight, class_weight=class_weight)

@@ -97,7 +97,8 @@ def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
 def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", "sar")) -> Figure:
     """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3), a panel a score."""
     drawn = row_styles(results)
-    figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
+    size = (3.6 * len(scores), max(3.3, 0.22 * len(results) + 0.4))  # as high as the legend
+    figure, axes = plt.subplots(1, len(scores), figsize=size, layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, drawn)

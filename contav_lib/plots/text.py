@@ -25,6 +25,9 @@ def as_written(draw: Callable[..., Any]) -> Callable[..., Any]:
         families = (*matplotlib.rcParams["font.family"], *_installed())
         with matplotlib.rc_context({"text.parse_math": False, "font.family": families}):
             result = draw(*args, **options)
+            interactive = matplotlib.is_interactive()
+        # The first figure loads a notebook's backend, which sets this; without it no later figure would be shown.
+        matplotlib.interactive(interactive)
         _warn_of_boxes(result.figure, families)  # a figure's is itself
         return result
 

@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
+from typing import Any
 
 from contav_lib.experiments.executors.local import run_all
 from contav_lib.experiments.plans import FOUR_TASKS, of_notebooks, over_seeds, run_plan, single_task
+from contav_lib.experiments.report import folder_of
+from contav_lib.experiments.reproduction import Parameters
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
@@ -118,7 +121,7 @@ def reproduce(profile: str, seeds: int, with_notebooks: bool = True) -> None:
     if with_notebooks:
         print("Notebooks:", flush=True)
         numbered = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))  # the listening room is an app
-        execute_notebooks(numbered, folder, {"PROFILE": profile, "SEEDS": seeds})
+        execute_notebooks(numbered, folder, {"PROFILE": profile, "SEEDS": seeds, "ONLY_STORED": True})
     _print_results(profile, seeds)
     print("\nWhere everything is:")
     print(f"  data         {paths.home() / 'data'}")
@@ -141,6 +144,21 @@ def _print_results(profile: str, seeds: int) -> None:
     )
     if profile == "smoke":
         print("Profile 'smoke' only tests that everything runs: its numbers mean nothing.")
+
+
+def make_report(given: Mapping[str, Any]) -> list[Path]:
+    """Execute notebook 06 and return the executed copy and the report's card, a web page.
+
+    Args:
+        given: its parameters by name, those that are not its defaults.
+
+    Raises:
+        ValueError: an unknown parameter, or a value that makes no sense.
+        NotebookFailed: a cell raised an error.
+    """
+    folder = folder_of(Parameters.from_names(given))
+    execute_notebooks([NOTEBOOKS / "06_reproduction.ipynb"], folder, dict(given))
+    return [folder / "06_reproduction.ipynb", folder / "card.html"]
 
 
 def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:

@@ -76,6 +76,7 @@ def of_kind(name: str, value: Any, kind: Any) -> Any:
         str: ("text in quotes", isinstance(plain, str)),
         bool: ("True or False", isinstance(plain, bool)),
         tuple[int, int, int]: ("a list of three whole numbers", _is_tuple(int, plain)),
+        tuple[int, ...]: ("a list, even of one, of whole numbers", _is_tuple(int, plain)),
         tuple[str, ...]: ("a list, even of one, of names in quotes", _is_tuple(str, plain)),
     }.get(kind, ("", True))
     if not fine:

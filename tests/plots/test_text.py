@@ -2,6 +2,7 @@
 
 import warnings
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.text import Text
@@ -50,3 +51,14 @@ def test_names_that_no_font_has_are_told_once(monkeypatch):
         figure.canvas.draw()
     assert [str(each.message) for each in caught] == ["No font here shows 小, 琴: install one, such as Noto Sans CJK."]
     assert [found.get_text() for found in figure.axes[0].get_yticklabels()] == ["小琴", "琴"]
+
+
+def test_a_backend_that_the_first_figure_loads_stays_as_it_sets_itself():
+    def draw():
+        matplotlib.interactive(True)  # as a notebook's does, or it would show no figure after the first
+        return similarity(DOLLARS)
+
+    with matplotlib.rc_context():
+        matplotlib.interactive(False)
+        text.as_written(draw)()
+        assert matplotlib.is_interactive()

@@ -1,27 +1,31 @@
 """Many experiments, side by side on all cores."""
 
 import os
+import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext, suppress
+from functools import partial
 
 from tqdm.auto import tqdm
 
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
 from contav_lib.datasets.prepare import UnusableClips
-from contav_lib.experiments.result import Result
+from contav_lib.experiments.result import Result, failure_file
 from contav_lib.experiments.run import Experiment, experiment_lock, is_finished, run
 from contav_lib.experiments.setup import Setup, check_machine
 from contav_lib.methods import method_class
 from contav_lib.training.history import StepCounter
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads
-from contav_lib.utils.storage import process_errors
+from contav_lib.utils.storage import process_errors, write_atomically
 from contav_lib.utils.workers import Workers, report
 
 
-def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
+def run_all(configs: Sequence[Config], workers: int | None = None, keep_going: bool = False) -> list[Result]:
     """Run independent experiments side by side, one a core; stored ones return at once.
 
     One after the other on a GPU, or where one of them takes more processes or another number of threads than 1.
@@ -29,6 +33,8 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
     Args:
         configs: the experiments.
         workers: processes; all cores by default.
+        keep_going: an experiment that fails ends none of the others. Its error is kept in its folder (`result.Failed`), and
+            it is left out of what is returned.
 
     Returns:
         their results, in the order given.
@@ -44,10 +50,22 @@ def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Resul
         ]
         if workers == 1 or not all(of_one_core):
             for config in sorted(todo, key=lambda config: (config.seed, _is_long(config))):  # a stop leaves whole seeds
-                run(config)
+                _attempt(run, config) if keep_going else run(config)
         else:
-            _run_in_processes(sorted(todo, key=_is_long, reverse=True), steps, workers)  # at the end no core idles
-    return [Result(paths.runs() / config.name) for config in configs]
+            in_order = sorted(todo, key=_is_long, reverse=True)  # at the end no core idles
+            _run_in_processes(in_order, steps, workers, keep_going)
+    return [Result(paths.runs() / config.name) for config in configs if not keep_going or is_finished(config)]
+
+
+def _attempt(work: Callable[[Config], object], config: Config) -> None:
+    """Run an experiment; its error goes no further than to its folder."""
+    path = failure_file(paths.runs() / config.name)
+    try:
+        work(config)
+        path.unlink(missing_ok=True)  # of an earlier attempt
+    except Exception:
+        text = traceback.format_exc()
+        write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _is_long(config: Config) -> bool:
@@ -65,11 +83,14 @@ def _steps(configs: Sequence[Config]) -> int:
     return steps
 
 
-def _run_in_processes(configs: Sequence[Config], steps: int, workers: int) -> None:
+def _run_in_processes(configs: Sequence[Config], steps: int, workers: int, keep_going: bool) -> None:
     with process_errors():
         pool = Workers(workers)
-    with pool, tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
-        todo = {pool.submit(_run_quietly, config) for config in configs}
+    work = partial(_attempt, _run_quietly) if keep_going else _run_quietly
+    # A process that was killed takes the pool with it: what is not done then is not there.
+    quietly = suppress(BrokenProcessPool) if keep_going else nullcontext()
+    with quietly, pool, tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
+        todo = {pool.submit(work, config) for config in configs}
         while todo:
             done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
             for count in pool.reports():

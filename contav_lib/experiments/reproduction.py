@@ -1,0 +1,308 @@
+"""The paper's tables, made again with error bars: what is asked for, the experiments behind it, and their numbers."""
+
+import ast
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from math import isnan
+from typing import Any, get_type_hints
+
+import pandas as pd
+
+from contav_lib.config import Config
+from contav_lib.evaluation.intervals import Interval
+from contav_lib.evaluation.metrics import TITLES
+from contav_lib.experiments.claims import TABLE_1, judge
+from contav_lib.experiments.compare import with_titles
+from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.plans import over_seeds, run_plan, which_seeds
+from contav_lib.experiments.result import Failed, Result
+from contav_lib.experiments.rows import Row, as_pairs, paper_scores, rows_of
+from contav_lib.experiments.run import outcome
+from contav_lib.experiments.studies.questions import TABLE_2
+from contav_lib.experiments.tables import measure
+from contav_lib.experiments.template import without_network
+from contav_lib.separators import separator_class
+from contav_lib.utils.registry import did_you_mean
+from contav_lib.utils.settings import of_kind
+
+SCORES = ("sdr", "sir", "sar")  # of the paper's tables
+_TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is asked for: the parameters of notebook 06, there in capitals. Without any, the paper's tables on `lab`.
+
+    Attributes:
+        profile: as for `Config.profile`.
+        dataset, data_root: a data set's name ("music21") and the folder where it lies; a folder alone holds
+            `<class>/<name>.mp4`; both empty: the profile's data.
+        methods: only these methods' rows; none: the paper's.
+        separators: those of Table 1; iQuery's are Tables 2 and 3, too.
+        seeds: which.
+        memory: exemplars a class in Table 3.
+        cluster: address of a scheduler that runs the experiments; "": this machine does.
+        overrides: other settings of all experiments, by name.
+        only_stored: run nothing, and show what is stored.
+
+    Raises:
+        ValueError: a value of another kind, or that `Config.profile` refuses; the nearest names are given.
+    """
+
+    profile: str = "lab"
+    dataset: str = ""
+    data_root: str = ""
+    methods: tuple[str, ...] = ()
+    separators: tuple[str, ...] = ("iquery", "coseparation")
+    seeds: tuple[int, ...] = (6, 7, 8)
+    memory: tuple[int, ...] = (1, 2, 3, 4, 10, 20, 30)
+    cluster: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    only_stored: bool = False
+
+    def __post_init__(self):
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _of_kind(name.upper(), getattr(self, name), kind))
+        object.__setattr__(self, "seeds", tuple(which_seeds(self.seeds)))
+        if taken := sorted(_TAKEN & self.overrides.keys()):
+            raise ValueError(f"OVERRIDES={dict(self.overrides)}: give {', '.join(taken)} by the other parameters.")
+        if not self.separators:
+            raise ValueError("SEPARATORS=[]: give at least one, such as 'iquery'.")
+        _ = self.plans
+
+    @classmethod
+    def read(cls, namespace: Mapping[str, Any]) -> "Parameters":
+        """Take them from a notebook's variables, `globals()`, with those that papermill has put there, known or not."""
+        names = [*_injected(namespace.get("In", ())), *(each.name.upper() for each in fields(cls))]
+        return cls.from_names({name: namespace[name] for name in names if name in namespace})
+
+    @classmethod
+    def from_names(cls, given: Mapping[str, Any]) -> "Parameters":
+        """Take them by the names that they have in the notebook; those that are not given stay as they are.
+
+        Raises:
+            ValueError: there is no such parameter; the nearest names are given.
+        """
+        known = {each.name.upper(): each.name for each in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"There is no parameter called {name!r}; {did_you_mean(name.upper(), known)}")
+        return cls(**{known[name]: value for name, value in given.items()})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of all experiments, for `Config.profile`."""
+        data = ":".join(filter(None, [self.dataset, self.data_root]))
+        return {**self.overrides, **({"data": data} if data else {})}
+
+    @cached_property
+    def plans(self) -> dict[str, dict[Row, list[Config]]]:
+        """By separator, then by row: experiments, one a seed."""
+        return {separator: self.plan(separator, self.rows(separator)) for separator in self.separators}
+
+    @property
+    def experiments(self) -> list[Config]:
+        """All of them."""
+        return [config for plan in self.plans.values() for runs in plan.values() for config in runs]
+
+    @property
+    def command(self) -> str:
+        """What one types to get this report, with what is not stored yet."""
+        changed = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "only_stored"}
+        changed = {name: value for name, value in changed.items() if value != getattr(Parameters, name, {})}
+        words = [
+            ["-p", name.upper(), value if isinstance(value, str) else json.dumps(value)]
+            for name, value in changed.items()
+        ]
+        return shlex.join(["papermill", "notebooks/06_reproduction.ipynb", "out.ipynb", *sum(words, [])])
+
+    def plan(self, separator: str, rows: Sequence[Row]) -> dict[Row, list[Config]]:
+        """Any rows' experiments, one a seed."""
+        settings = {row: self.settings | row.in_full for row in rows}
+        return over_seeds(self.profile, self.seeds, settings, separator=separator)
+
+    def rows(self, separator: str) -> list[Row]:
+        """Rows of the paper's tables for a separator, or those of the methods that are asked for."""
+        separator_class(separator)
+        rows = rows_of(self.methods, separator=separator) if self.methods else list(TABLE_1)
+        if separator == "iquery" and "contav" in {row.method for row in rows}:
+            rows += TABLE_2_ROWS + self.sizes("contav")
+        return list(dict.fromkeys(rows))
+
+    def sizes(self, method: str) -> list[Row]:
+        """A method's row with each size of the memory."""
+        return [Row(method, count) for count in self.memory]
+
+
+TABLE_2_ROWS = [
+    Row("contav", 1, as_pairs({name: settings[name] for name in settings if name != "method"}))
+    for settings in TABLE_2.values()
+]
+
+
+def _injected(inputs: Sequence[str]) -> list[str]:
+    """Names in the cell that papermill has written, if any; `inputs`: what a kernel has executed."""
+    written = next((cell for cell in inputs if cell.startswith("# Parameters\n")), "")
+    return [
+        node.id
+        for node in ast.walk(ast.parse(written))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+
+def _of_kind(name: str, value: Any, kind: Any) -> Any:
+    """A parameter's value; text is read as JSON or as a Python literal, or as words, for papermill's -p gives text."""
+    several = kind in (tuple[str, ...], tuple[int, ...])
+    if isinstance(value, str) and kind is not str:
+        value = _literal(value, value.replace(",", " ").split() if several else value)
+    if several and not isinstance(value, list | tuple | range):
+        value = which_seeds(value) if name == "SEEDS" and type(value) is int else [value]
+    if several and kind == tuple[int, ...]:
+        value = [_literal(each, each) if isinstance(each, str) else each for each in value]
+    if name == "OVERRIDES" and not isinstance(value, Mapping):
+        raise ValueError(f'{name}={value!r}: give settings by name, as in {{"steps": 600}}.')
+    return of_kind(name, value, kind)
+
+
+def _literal(text: str, otherwise: Any) -> Any:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return otherwise
+
+
+class Reproduction:
+    """The experiments that parameters ask for, after they ran, and their numbers.
+
+    Attributes:
+        parameters: what was asked for.
+        outcomes: by separator, then by row: an outcome a seed, see `run.outcome`.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        if not parameters.only_stored:
+            elsewhere: dict[str, Any] = {"executor": parameters.cluster} if parameters.cluster else {}
+            run_all(parameters.experiments, keep_going=True, **elsewhere)
+        self.outcomes = {
+            separator: {row: list(map(outcome, runs)) for row, runs in plan.items()}
+            for separator, plan in parameters.plans.items()
+        }
+
+    @cached_property
+    def results(self) -> dict[str, dict[Row, list[Result]]]:
+        """By separator, then by row: what is there, one a seed."""
+        return {
+            separator: {row: [run for run in runs if isinstance(run, Result)] for row, runs in rows.items()}
+            for separator, rows in self.outcomes.items()
+        }
+
+    @property
+    def all_results(self) -> list[Result]:
+        """All that is there."""
+        return [run for rows in self.results.values() for runs in rows.values() for run in runs]
+
+    @property
+    def failures(self) -> dict[str, Failed]:
+        """Experiments that failed, by what a reader calls them."""
+        return {
+            f"{row.name}, {separator}, seed {seed}": run
+            for separator, rows in self.outcomes.items()
+            for row, runs in rows.items()
+            for seed, run in zip(self.parameters.seeds, runs, strict=True)
+            if isinstance(run, Failed)
+        }
+
+    @property
+    def missing(self) -> int:
+        """Number of experiments without a result that did not fail either."""
+        return sum(run is None for rows in self.outcomes.values() for runs in rows.values() for run in runs)
+
+    @cached_property
+    def paper(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """By separator, then by row: SDR, SIR and SAR in dB, of each row that was asked for and is the paper's."""
+        return {
+            separator: {row.name: scores for row, runs in plan.items() if (scores := paper_scores(runs[0].to_json()))}
+            for separator, plan in self.parameters.plans.items()
+        }
+
+    @cached_property
+    def fool(self) -> pd.DataFrame:
+        """Class spectra on the same mixtures: `template.without_network`."""
+        return without_network(self.parameters.profile, self.parameters.seeds, **self.parameters.settings)
+
+    @cached_property
+    def beside(self) -> dict[Row, list[Result]]:
+        """The first separator's rows that the paper does not have, as far as all their seeds are stored; none is run."""
+        if self.parameters.methods:
+            return {}
+        separator = self.parameters.separators[0]
+        others = [*rows_of(separator=separator), *self.parameters.sizes("replay")]
+        others = [row for row in dict.fromkeys(others) if row not in self.results[separator]]
+        return run_plan(self.parameters.plan(separator, others), only_stored=True)
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """Each pair of each claim: `claims.judge`."""
+        sdr = {separator: {name: scores[0] for name, scores in rows.items()} for separator, rows in self.paper.items()}
+        return judge({separator: with_titles(rows) for separator, rows in self.results.items()}, sdr)
+
+    @cached_property
+    def intervals(self) -> dict[str, dict[str, dict[Row, Interval]]]:
+        """By separator, then by score: each row's mean over seeds with its 95 % interval, in dB."""
+        return {
+            separator: {score: {row: one.interval() for row, one in measure(there, score).items()} for score in SCORES}
+            for separator, rows in self.results.items()
+            for there in [{row: runs for row, runs in rows.items() if runs}]
+        }
+
+    def table_1(self) -> pd.DataFrame:
+        """All rows but those of Tables 2 and 3 alone: mean and 95 % interval in dB as text, with the paper's scores."""
+        elsewhere = set(TABLE_2_ROWS + self.parameters.sizes("contav")) - set(TABLE_1)
+        parts = {
+            separator: self._table(separator, [row for row in rows if row not in elsewhere])
+            for separator, rows in self.results.items()
+        }
+        return pd.concat(parts, axis=1).fillna("").rename_axis("method")
+
+    def table_2(self) -> pd.DataFrame:
+        """ContAV-Sep's terms, as `table_1`; empty where they were not asked for."""
+        return self._table("iquery", TABLE_2_ROWS).rename_axis("terms")
+
+    def table_3(self) -> pd.DataFrame:
+        """ContAV-Sep with each size of the memory, as `table_1`; empty where they were not asked for."""
+        sizes = self.parameters.sizes("contav")
+        table = self._table("iquery", sizes)
+        return table.set_axis(pd.Index([row.exemplars for row in sizes][: len(table)], name="exemplars a class"))
+
+    def spectra(self) -> pd.DataFrame:
+        """Scores of `fool` in dB, as text; no intervals, for all but those of the exemplars are the same for every seed."""
+        columns = {TITLES[score]: self.fool[f"{score}_mean"].map("{:.2f}".format) for score in SCORES}
+        return pd.DataFrame(columns).rename_axis("no network")
+
+    def _table(self, separator: str, rows: Sequence[Row]) -> pd.DataFrame:
+        cells = {}
+        for row in rows:
+            if row in self.outcomes.get(separator, {}):
+                paper = " / ".join(f"{score:.2f}" for score in self.paper[separator].get(row.name, ()))
+                cells[row.name] = {
+                    **self._cells(separator, row),
+                    "seeds": len(self.results[separator][row]),
+                    "paper": paper,
+                }
+        columns = [*(TITLES[score] for score in SCORES), "seeds", "paper"]
+        return pd.DataFrame.from_dict(cells, orient="index", columns=columns, dtype=str).fillna("")
+
+    def _cells(self, separator: str, row: Row) -> dict[str, str]:
+        if not self.results[separator][row]:
+            failed = any(isinstance(run, Failed) for run in self.outcomes[separator][row])
+            return {TITLES["sdr"]: "failed" if failed else "not there"}
+        found = {TITLES[score]: rows[row] for score, rows in self.intervals[separator].items()}
+        return {
+            title: f"{one.mean:.2f}" + ("" if isnan(one.half) else f" ± {one.half:.2f}") for title, one in found.items()
+        }
