@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 
 from tqdm.auto import tqdm
@@ -21,22 +21,27 @@ from contav_lib.utils.storage import process_errors
 from contav_lib.utils.workers import Workers, report
 
 
-def run_all(configs: Sequence[Config], workers: int | None = None) -> list[Result]:
+def run_all(configs: Sequence[Config], workers: int | None = None, executor: str = "local") -> list[Result]:
     """Run independent experiments side by side, one a core; stored ones return at once.
 
     One after the other on a GPU, or where one of them takes another number of threads than 1.
 
     Args:
         configs: the experiments.
-        workers: processes; all cores by default.
+        workers: processes on this machine; all cores by default.
+        executor: "local" for this machine, or the address of a Dask scheduler (`executors.cluster`).
 
     Returns:
         their results, in the order given.
     """
     todo = list({config.name: config for config in configs if not is_finished(config)}.values())
-    for config in todo:
-        check_machine(config)
-    if todo:
+    if todo and executor != "local":
+        from contav_lib.experiments.executors.cluster import run_on  # which runs single experiments as this module does
+
+        run_on(executor, todo, _steps(todo))
+    elif todo:
+        for config in todo:
+            check_machine(config)
         steps = _steps(todo)
         workers = min(workers or os.cpu_count() or 1, len(todo))
         if workers == 1 or any(config.threads != 1 or config.to_json()["device"] != "cpu" for config in todo):
@@ -66,7 +71,7 @@ def _run_in_processes(configs: Sequence[Config], steps: int, workers: int) -> No
     with process_errors():
         pool = Workers(workers)
     with pool, tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
-        todo = {pool.submit(_run_quietly, config) for config in configs}
+        todo = {pool.submit(run_counted, config, report) for config in configs}
         while todo:
             done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
             for count in pool.reports():
@@ -76,7 +81,8 @@ def _run_in_processes(configs: Sequence[Config], steps: int, workers: int) -> No
                 job.result()  # a failed experiment ends the waiting
 
 
-def _run_quietly(config: Config) -> None:
+def run_counted(config: Config, report: Callable[[int], None]) -> None:
+    """Run an experiment without a word in a process of its own; `report` takes steps as they are done, or were already."""
     warnings.simplefilter("ignore", UnusableClips)  # the parent has said which
     folder = paths.runs() / config.name
     with experiment_lock(folder), cpu_threads(config.threads):
