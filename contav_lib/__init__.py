@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contav_lib.config import Config
     from contav_lib.experiments.compare import compare
-    from contav_lib.experiments.executors.local import run_all
+    from contav_lib.experiments.executors import run_all
     from contav_lib.experiments.result import Result
     from contav_lib.experiments.run import run
     from contav_lib.inference import separate
@@ -26,7 +26,7 @@ _HOMES = {
     "Config": "config",
     "Result": "experiments.result",
     "run": "experiments.run",
-    "run_all": "experiments.executors.local",
+    "run_all": "experiments.executors",
     "separate": "inference",
 }
 

@@ -130,7 +130,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
-    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "separator", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "separator", "cluster", "save")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
@@ -152,7 +152,8 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         parser.error("--save and --figure name the same file.")
     rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
     given = data_given(chosen)
-    results = run_comparison(rows, seeds, chosen.profile, chosen.stored, separator=chosen.separator, **given)
+    how = (chosen.profile, chosen.stored, chosen.cluster)
+    results = run_comparison(rows, seeds, *how, separator=chosen.separator, **given)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
     named = with_titles(results)
@@ -180,7 +181,7 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.studies.questions import FOUR_METHODS, MEASUREMENTS, STUDIES
 
     parser.add_argument("study", choices=[*STUDIES, *MEASUREMENTS])
-    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "cluster", "save")
     parser.add_argument("--conditions", nargs="+", default=[], metavar="NAME", help="of needs: only these, in quotes")
     chosen = parser.parse_args(arguments)
     if chosen.conditions and chosen.study != "needs":
@@ -188,13 +189,13 @@ def study(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     require_writable(chosen.save)
     seeds, made_by, given = seeds_given(chosen.seeds), command("study", arguments), data_given(chosen)
     if measure := MEASUREMENTS.get(chosen.study):
-        table = measure(run_plan(over_seeds(chosen.profile, seeds, FOUR_METHODS, **given)))
+        table = measure(run_plan(over_seeds(chosen.profile, seeds, FOUR_METHODS, **given), executor=chosen.cluster))
         print(table.round(3).to_string())
         if chosen.save:
             save_table(chosen.save, made_by, table.reset_index())
         return
     asked = STUDIES[chosen.study]
-    results = run_plan(asked.plan(chosen.profile, seeds, chosen.conditions, **given))
+    results = run_plan(asked.plan(chosen.profile, seeds, chosen.conditions, **given), executor=chosen.cluster)
     print(asked.as_text(results))
     if chosen.save:
         save_results(chosen.save, made_by, results, asked.table(results))
@@ -206,13 +207,14 @@ def search(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.experiments.search import search as search_settings
     from contav_lib.experiments.search import search_grid
 
-    add_options(parser, "profile", "data", "dataset", "encoder", "separator", "save")
+    add_options(parser, "profile", "data", "dataset", "encoder", "separator", "cluster", "save")
     parser.add_argument("--exemplars", type=int, default=1, help="remembered clips a class (default 1)")
     parser.add_argument("methods", nargs="*", help=f"all by default: {', '.join(search_grid())}")
     chosen = parser.parse_args(arguments)
     require_writable(chosen.save)
     rows = chosen.methods or list(search_grid(chosen.exemplars > 0))
-    table = search_settings(rows, chosen.profile, chosen.separator, chosen.exemplars, **data_given(chosen)).round(2)
+    asked = (chosen.profile, chosen.separator, chosen.exemplars, chosen.cluster)
+    table = search_settings(rows, *asked, **data_given(chosen)).round(2)
     print(table.to_string(index=False))
     if chosen.save:
         save_table(chosen.save, command("search", arguments), table.rename(columns={"method": "name"}))
@@ -422,6 +424,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
         default=["3"],
         metavar="SEED",
         help="how many, as in 3 (the default: 0, 1, 2), or which, as in 6 7 8 or 6-8; the seed 6 alone is 6-6",
+    ),
+    "cluster": dict(
+        default="local",
+        metavar="ADDRESS",
+        help="of a Dask scheduler whose workers run the experiments, as tcp://host:8786",
     ),
     "save": dict(type=Path, metavar="FILE", help="write all measures to this CSV file; compare has one by default"),
 }

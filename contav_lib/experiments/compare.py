@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from contav_lib.experiments.executors import HERE
 from contav_lib.experiments.plans import Seeds, over_seeds, run_plan
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import Row, as_pairs, row_in
@@ -52,17 +53,19 @@ def run_comparison(
     seeds: Seeds = 3,
     profile: str = "lab",
     only_stored: bool = False,
+    executor: str = HERE,
     **overrides: Any,
 ) -> dict[Row, list[Result]]:
     """The results behind `compare`, one a seed, by row.
 
     Args:
         only_stored: run nothing; leave out the rows whose results are not all there.
+        executor: as for `run_all`.
     """
     if taken := _GIVEN & overrides.keys():
         raise ValueError(f"{', '.join(sorted(taken))}: give methods and seeds as such, exemplars as in ('replay', 2).")
     rows = {row: {**overrides, **row.in_full} for row in _as_rows(methods, profile, overrides)}
-    return run_plan(over_seeds(profile, seeds, rows), only_stored)
+    return run_plan(over_seeds(profile, seeds, rows), only_stored, executor)
 
 
 def with_titles(results: Mapping[Row, list[Result]]) -> dict[str, list[Result]]:

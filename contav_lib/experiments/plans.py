@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
 from contav_lib.datasets.minimusic import MUSIC_ORDER
-from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.executors import HERE, run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
 from contav_lib.methods.contav import WITHOUT_CROSSSDC
@@ -52,15 +52,18 @@ def of_notebooks(profile: str, seeds: Seeds) -> list[Config]:
     return list({config.name: config for config in everything}.values())
 
 
-def run_plan(plan: Mapping[Name, list[Config]], only_stored: bool = False) -> dict[Name, list[Result]]:
+def run_plan(
+    plan: Mapping[Name, list[Config]], only_stored: bool = False, executor: str = HERE
+) -> dict[Name, list[Result]]:
     """Run a plan's experiments side by side, or fetch them where they are stored; results under the plan's names.
 
     Args:
         only_stored: run nothing; leave out the names whose results are not all there.
+        executor: as for `run_all`.
     """
     if only_stored:
         plan = {name: configs for name, configs in plan.items() if all(map(is_finished, configs))}
-    results = iter(run_all([config for configs in plan.values() for config in configs]))
+    results = iter(run_all([config for configs in plan.values() for config in configs], executor=executor))
     return {name: [next(results) for _ in configs] for name, configs in plan.items()}
 
 

@@ -16,7 +16,7 @@ from contav_lib.evaluation.intervals import Interval
 from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.claims import TABLE_1, judge
 from contav_lib.experiments.compare import with_titles
-from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.executors import HERE, run_all
 from contav_lib.experiments.plans import over_seeds, run_plan, which_seeds
 from contav_lib.experiments.result import Failed, Result
 from contav_lib.experiments.rows import Row, as_pairs, paper_scores, rows_of
@@ -187,8 +187,7 @@ class Reproduction:
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
         if not parameters.only_stored:
-            elsewhere: dict[str, Any] = {"executor": parameters.cluster} if parameters.cluster else {}
-            run_all(parameters.experiments, keep_going=True, **elsewhere)
+            run_all(parameters.experiments, keep_going=True, executor=parameters.cluster or HERE)
         self.outcomes = {
             separator: {row: list(map(outcome, runs)) for row, runs in plan.items()}
             for separator, plan in parameters.plans.items()

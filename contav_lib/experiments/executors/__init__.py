@@ -1,1 +1,55 @@
-"""Ways to run many experiments: on the cores of this machine."""
+"""Ways to run many experiments: on the cores of this machine, or on a cluster."""
+
+from collections.abc import Sequence
+
+from contav_lib.config import Config
+from contav_lib.datasets.load import load_data
+from contav_lib.experiments.executors.cluster import run_on
+from contav_lib.experiments.executors.local import run_here
+from contav_lib.experiments.result import Result
+from contav_lib.experiments.run import is_finished
+from contav_lib.experiments.setup import Setup, check_machine
+from contav_lib.utils import paths
+
+HERE = "local"
+
+
+def run_all(
+    configs: Sequence[Config], workers: int | None = None, keep_going: bool = False, executor: str = HERE
+) -> list[Result]:
+    """Run independent experiments side by side, one a core; stored ones return at once.
+
+    One after the other on a GPU, or where one of them takes more processes or another number of threads than 1.
+
+    Args:
+        configs: the experiments.
+        workers: processes on this machine; all cores by default.
+        keep_going: an experiment that fails ends none of the others. Its error is kept in its folder (`result.Failed`), and
+            it is left out of what is returned.
+        executor: "local" for this machine, or the address of a Dask scheduler, as in "tcp://127.0.0.1:8786" (`cluster.run_on`).
+
+    Returns:
+        their results, in the order given.
+    """
+    todo = list({config.name: config for config in configs if not is_finished(config)}.values())
+    if executor == HERE:
+        for config in todo:
+            check_machine(config)
+    if todo:
+        steps = _steps(todo)
+        if executor == HERE:
+            run_here(todo, steps, workers, keep_going)
+        else:
+            run_on(executor, todo, steps, keep_going)
+    return [Result(paths.runs() / config.name) for config in configs if not keep_going or is_finished(config)]
+
+
+def _steps(configs: Sequence[Config]) -> int:
+    """Training steps of all experiments. Their data are prepared, so that processes side by side find it done."""
+    corpora, steps = {}, 0
+    for config in configs:
+        data = (config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
+        if data not in corpora:
+            corpora[data] = load_data(*data)
+        steps += Setup.build(config, corpus=corpora[data]).steps
+    return steps

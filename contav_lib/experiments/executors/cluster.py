@@ -1,0 +1,134 @@
+"""Many experiments on a cluster: Dask's scheduler in front of Slurm, Kubernetes or any machines that share the results folder.
+
+On one machine: `dask scheduler --host 127.0.0.1`, then as many times as wanted
+`dask worker tcp://127.0.0.1:8786 --nthreads 1`. Who reaches the scheduler can run anything on its workers: keep it to hosts
+and networks that you trust.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+import contav_lib
+from contav_lib.config import Config
+from contav_lib.experiments.executors.single import attempt, run_counted
+from contav_lib.utils import paths
+from contav_lib.utils.devices import name_device
+from contav_lib.utils.extras import extras
+from contav_lib.utils.storage import write_atomically
+
+PATIENCE = 10  # seconds to wait for the scheduler's answer
+
+
+class WrongWorker(ConnectionError):
+    """A worker that can't take part: another version of the kit, several threads, or another results folder."""
+
+
+class Stopped(BaseException):
+    """The experiment was told to stop, as by Ctrl-C; it is kept as far as it came."""
+
+
+def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool = False) -> None:
+    """Run experiments on the workers of a Dask scheduler; each leaves its result in the shared folder.
+
+    A worker that is lost gives its experiment to another, which goes on from the last checkpoint. Ctrl-C stops all.
+
+    Args:
+        address: of the scheduler, as in "tcp://127.0.0.1:8786".
+        configs: the experiments. One on a GPU needs a worker started with `--resources GPU=1`.
+        steps: training steps of all of them, for the progress bar.
+        keep_going: as for `run_all`.
+
+    Raises:
+        ValueError: the address is none, or nobody answers there.
+        WrongWorker: a worker can't take part; the message names it.
+        ConnectionError: an experiment took several workers with it.
+    """
+    with extras():
+        from distributed import Client, Event, KilledWorker, as_completed
+    sweep = uuid.uuid4().hex[:8]
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False, name="contav")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"No Dask scheduler answers at {address!r} ({error}). Give the address that `dask scheduler` prints, as in "
+            "tcp://127.0.0.1:8786."
+        ) from error
+    with client, _probe_file(sweep), tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
+        tqdm.write(f"What the workers do is shown at {client.dashboard_link}")
+        if not client.scheduler_info()["workers"]:
+            tqdm.write("There are no workers yet: waiting for them.")
+        done: dict[str, int] = {}  # steps by experiment: one that is taken over by another worker counts once
+
+        def show(event: tuple[float, tuple[str, int]]) -> None:
+            done.update([event[1]])
+            bar.update(sum(done.values()) - bar.n)
+
+        client.subscribe_topic(sweep, show)
+        jobs = {}
+        for config in configs:
+            here = replace(config, device=name_device(config.device).type)  # "auto" is what this machine makes of it
+            who_asks = (contav_lib.__version__, sweep, keep_going)
+            job = client.submit(_work, here, *who_asks, resources=resources(here))
+            jobs[job] = config.name
+        try:
+            for job in as_completed(jobs):
+                job.result()
+        except KilledWorker as error:
+            raise ConnectionError(
+                f"{jobs[job]} took its workers with it, one after the other. Their logs may say why; often a machine has too "
+                "little memory."
+            ) from error
+        finally:
+            Event(sweep, client=client).set()
+
+
+def resources(config: Config) -> dict[str, float] | None:
+    """What an experiment needs of a worker: a GPU to itself, or nothing in particular."""
+    return {"GPU": 1} if name_device(config.device).type == "cuda" else None
+
+
+def _work(config: Config, version: str, sweep: str, keep_going: bool) -> None:
+    """Run one experiment on a worker."""
+    from distributed import Event, get_worker
+
+    worker, stop = get_worker(), Event(sweep)
+    if contav_lib.__version__ != version:
+        raise WrongWorker(
+            f"{worker.address} has version {contav_lib.__version__} of the kit, not {version}. Install the same."
+        )
+    if worker.state.nthreads > 1:
+        raise WrongWorker(f"{worker.address} runs {worker.state.nthreads} jobs at once. Start it with --nthreads 1.")
+    if not _probe(sweep).exists():
+        raise WrongWorker(
+            f"{worker.address} keeps its results in {paths.runs()}, which is not the folder of who asks. Let CONTAV_HOME name "
+            "one folder that all machines share."
+        )
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        worker.log_event(sweep, (config.name, done))
+        if stop.is_set():
+            raise Stopped(f"{config.name} is kept as far as it came.")
+
+    attempt(keep_going, run_counted, config, count)
+
+
+def _probe(sweep: str) -> Path:
+    return paths.runs() / f".{sweep}.probe"
+
+
+@contextmanager
+def _probe_file(sweep: str) -> Iterator[None]:
+    """A file in the results folder, by which workers see that it is theirs, too."""
+    write_atomically(_probe(sweep), lambda part: part.touch())
+    try:
+        yield
+    finally:
+        _probe(sweep).unlink(missing_ok=True)
