@@ -13,8 +13,9 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = _parser().parse_args(typed[:1] or ["--help"]).command
     work = COMMANDS[name]
     try:
-        with sigterm_as_interrupt():
+        with sigterm_as_interrupt(), _plain_warnings():
             work(argparse.ArgumentParser(prog=f"contav {name}", description=work.__doc__), typed[1:])
     except (ValueError, OSError, FloatingPointError) as error:  # NonFiniteLoss is a FloatingPointError
         return _told(error)
@@ -60,6 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _told(f"{error}\n{_KEPT}")
         raise
     return 0
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Context manager: a warning is its message, without the line of code that gives it."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"{message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _told(message: object) -> int:
@@ -292,14 +304,16 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         parser.add_argument("--of", type=int, default=0, help="parts; when all are there, leave out --shard and --of")
     add_options(parser, "profile", "data", "dataset", "encoder")
     chosen = parser.parse_args(arguments[bool(only) :])
+    if "" in (chosen.folder, chosen.data):
+        parser.error("the folder's name is empty: is a variable not set?")
     if chosen.folder and (chosen.data or chosen.dataset):
         parser.error("name the videos once: as a folder, or with --data and --dataset.")
     chosen.data = chosen.folder or chosen.data
     from contav_lib.config import Config, encoder_for
     from contav_lib.datasets.corpus import remarks_listing
-    from contav_lib.datasets.load import load_data
+    from contav_lib.datasets.load import load_data, prepare_dataset
     from contav_lib.datasets.packed import remarks_in
-    from contav_lib.datasets.prepare import UnusableClips, prepare, prepare_part
+    from contav_lib.datasets.prepare import UnusableClips, prepare_part
     from contav_lib.encoders.encoder import make_encoder
     from contav_lib.utils import paths
     from contav_lib.utils.registry import encoder_with_versions, open_dataset
@@ -311,11 +325,12 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         )  # the page alone: nothing reads the videos yet
         dataset = open_dataset(given.get("data", config.data), config.clips_per_class)
         encoder = given.get("encoder") or encoder_for(dataset, chosen.profile)
-        what = (dataset.clips(), make_encoder(encoder), dataset.prepared(encoder_with_versions(encoder)))
+        how = (make_encoder(encoder), dataset.prepared(encoder_with_versions(encoder)))
         if chosen.shard or chosen.of:
-            print(f"Part {chosen.shard} of {chosen.of} is prepared in {prepare_part(*what, chosen.shard, chosen.of)}.")
+            folder = prepare_part(dataset.clips(), *how, chosen.shard, chosen.of)
+            print(f"Part {chosen.shard} of {chosen.of} is prepared in {folder}.")
         else:
-            print(prepare(*what, on_unusable=chosen.on_unusable, check=True).describe())
+            print(prepare_dataset(dataset, *how, on_unusable=chosen.on_unusable, check=True).describe())
         return
     config = Config.profile(chosen.profile, classes=(), tasks=1, **data_given(chosen))
     dataset = open_dataset(config.data, config.clips_per_class)
@@ -440,7 +455,7 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", **_OPTIONS[name])
 
 
-def data_given(chosen: argparse.Namespace) -> dict[str, str]:
+def data_given(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
     data = ":".join(filter(None, (chosen.dataset, chosen.data)))
     return {name: value for name, value in (("data", data), ("encoder", chosen.encoder)) if value}

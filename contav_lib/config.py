@@ -396,5 +396,5 @@ def read_page(name: str) -> Mapping[str, Any]:
         ValueError: there is no such profile.
     """
     if name not in PROFILES:
-        raise ValueError(f"There is no profile called {name!r}; {did_you_mean(name, PROFILES)}")
+        raise ValueError(f"There is no profile called {name!r}; {did_you_mean(str(name), PROFILES)}")
     return tomllib.loads(files("contav_lib").joinpath("profiles", f"{name}.toml").read_text(encoding="utf-8"))

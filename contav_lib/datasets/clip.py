@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePath
@@ -35,7 +35,7 @@ class Clip:
     fault: str = ""  # why it can't be used, whatever the file holds
 
 
-def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[Clip]:
+def find_clips(root: str | Path, classes: Sequence[str] | None = None, without: Collection[str] = ()) -> list[Clip]:
     """The clips of a folder laid out as `root/<class>/<name>.mp4` (or another of `VIDEO_SUFFIXES`).
 
     Where `root/splits/` holds `train.json`, `validation.json` and `test.json` (and perhaps `melody.json`, see `SPLITS`), each
@@ -50,6 +50,7 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
     Args:
         root: the folder.
         classes: the classes wanted, in the order wanted; all, sorted by name, by default.
+        without: ids of clips to leave out; what no lists share out is shared out without them.
 
     Returns:
         The clips by class, then by split, then by id.
@@ -59,7 +60,7 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
             a name that leads out of the folder.
     """
     root = Path(root)
-    clips = read_folder(root)
+    clips = read_folder(root, without)
     if not clips:
         raise ValueError(
             f"{root}: holds no clips. Videos ({', '.join(VIDEO_SUFFIXES)}) belong in one folder per class, "
@@ -84,7 +85,7 @@ def find_clips(root: str | Path, classes: Sequence[str] | None = None) -> list[C
     return [clip for label in wanted for clip in by_class[label]]
 
 
-def read_folder(root: Path) -> list[Clip]:
+def read_folder(root: Path, without: Collection[str] = ()) -> list[Clip]:
     """The clips of a folder as `find_clips` finds them, in no order; there may be none.
 
     Raises:
@@ -93,12 +94,40 @@ def read_folder(root: Path) -> list[Clip]:
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder. Give the folder that holds one folder of videos per class.")
     folders = _class_folders(root)
-    return _listed(root, folders) if (root / "splits").is_dir() else _by_hash(folders)
+    closed = [
+        Clip(
+            str(folder),
+            label,
+            "train",
+            folder,
+            fault=f"{folder}: may not be read. Give yourself the right to (chmod u+rx).",
+        )
+        for label, places in folders.items()
+        for folder in places
+        if not os.access(folder, os.R_OK | os.X_OK)
+    ]
+    for clip in closed:
+        folders[clip.label].remove(clip.path)
+    clips = _listed(root, folders) if (root / "splits").is_dir() else _by_hash(folders, without)
+    return [clip for clip in [*closed, *clips] if clip.id not in without]
+
+
+def misplaced(root: Path) -> list[str]:
+    """Paths below `root` of videos that lie beside the class folders, or in folders inside them."""
+    found = []
+    for folder, inner, files in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and (depth or name != "splits"))
+        if depth != 1:
+            videos = (name for name in files if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith("."))
+            found += [Path(folder, name).relative_to(root).as_posix() for name in sorted(videos)]
+    return found
 
 
 def passed_over(root: Path) -> Counter[str]:
     """How many files in the class folders are not taken for videos, by suffix; hidden ones are not counted."""
-    names = [name for folders in _class_folders(root).values() for folder in folders for name in os.listdir(folder)]
+    folders = [folder for places in _class_folders(root).values() for folder in places if os.access(folder, os.R_OK)]
+    names = [name for folder in folders for name in os.listdir(folder)]
     suffixes = [os.path.splitext(name)[1].lower() for name in names if not name.startswith(".")]
     return Counter(suffix for suffix in suffixes if suffix not in VIDEO_SUFFIXES)
 
@@ -177,10 +206,11 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield from entries
 
 
-def _by_hash(folders: dict[str, list[Path]]) -> list[Clip]:
+def _by_hash(folders: dict[str, list[Path]], without: Collection[str]) -> list[Clip]:
     clips: list[Clip] = []
     for label, places in folders.items():
         videos = {f"{label}/{name}": paths for name, paths in _videos(places).items()}
+        videos = {clip_id: paths for clip_id, paths in videos.items() if clip_id not in without}
         for clip_id, split in _hash_splits(list(videos)).items():
             clips += _clips(clip_id, label, split, videos[clip_id])
     return clips

@@ -5,7 +5,7 @@ name: `data="name"`, or `data="name:path"` where it must be told where its video
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -51,8 +51,12 @@ class Dataset(ABC):
         """The folder where its videos lie, or will lie."""
 
     @abstractmethod
-    def clips(self) -> list[Clip]:
+    def clips(self, without: Collection[str] = ()) -> list[Clip]:
         """All clips, their videos in place; what is not there is made or downloaded now.
+
+        Args:
+            without: ids of clips that can't be used: where no lists say who belongs to which split, the others are shared out
+                as if these were not there.
 
         Raises:
             ValueError: there are no videos, or they are not laid out as they should be.

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
-from contav_lib.datasets.clip import Clip, find_clips, passed_over, read_folder
+from contav_lib.datasets.clip import Clip, find_clips, misplaced, passed_over, read_folder
 from contav_lib.datasets.contents import digest_of
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
@@ -29,8 +30,8 @@ class Folder(Dataset):
     def videos(self) -> Path:
         return Path(self.place)
 
-    def clips(self) -> list[Clip]:
-        return find_clips(self.videos)
+    def clips(self, without: Collection[str] = ()) -> list[Clip]:
+        return find_clips(self.videos, without=without)
 
     def digest(self) -> str:
         """A hash of the clips: their ids, splits and contents. Where the folder lies and what else is in it does not matter."""
@@ -45,11 +46,17 @@ class Folder(Dataset):
         return digest_of(find, self._contents, in_any_order=True)
 
     def report(self, most: int | None = 20) -> str:
-        """How many files lie beside the videos and are not looked at; "" where there are none."""
+        """Files that are not looked at: videos in the wrong place by name, others by number; "" where there are none."""
+        lines = []
+        if lost := misplaced(self.videos):
+            places = ", ".join(lost[:most]) + (f" ... ({len(lost)} in all)" if most and len(lost) > most else "")
+            lines.append(f"Not looked at, for a video belongs right into the folder of its class: {places}.\n")
         counts = [
             f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over(self.videos).most_common(most)
         ]
-        return f"Not looked at, as these are no videos by their names: {', '.join(counts)}.\n" if counts else ""
+        if counts:
+            lines.append(f"Not looked at, as these are no videos by their names: {', '.join(counts)}.\n")
+        return "".join(lines).encode(errors="backslashreplace").decode()  # names of files may be no text
 
     @property
     def _contents(self) -> Path:

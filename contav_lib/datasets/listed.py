@@ -6,7 +6,7 @@ import shlex
 import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -85,8 +85,10 @@ class ListedVideos(Folder):
     def prepared(self, encoder: str) -> Path:
         return super().prepared(f"{self.name}-{encoder}")
 
-    def clips(self) -> list[Clip]:
+    def clips(self, without: Collection[str] = ()) -> list[Clip]:
         """The clips that are there, by class in the order of learning; a warning counts what is not."""
+        if without:
+            return [clip for row in self._rows(without).values() for clip in row.clips]
         clips = [clip for row in self.listed.values() for clip in row.clips]
         if not clips:
             raise ValueError(f"{self._summary()} `contav data report {self.spelling}` says why.")
@@ -109,6 +111,9 @@ class ListedVideos(Folder):
         Raises:
             ValueError: as `entries`; no folder, lists without an entry, classes that differ only in upper and lower case.
         """
+        return self._rows(())
+
+    def _rows(self, without: Collection[str]) -> dict[str, Listed]:
         if not self.videos.is_dir():
             raise ValueError(f"data={self.spelling!r}: there is no folder {self.place}.")
         entries = self.entries()
@@ -126,6 +131,7 @@ class ListedVideos(Folder):
         rows = {label: Listed() for label in [*wanted, *sorted(labels.keys() - wanted)]}
         _sort_out(entries, set(wanted), rows, self.locate)
         for row in rows.values():
+            row.clips = [clip for clip in row.clips if clip.id not in without]
             _share_out(row)
         return rows
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from contav_lib.datasets.clip import SPLITS
 from contav_lib.datasets.corpus import Corpus
+from contav_lib.datasets.dataset import Dataset
 from contav_lib.datasets.packed import load_corpus
 from contav_lib.datasets.prepare import prepare
-from contav_lib.encoders.encoder import make_encoder
+from contav_lib.encoders.encoder import Encoder, make_encoder
 from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean, encoder_parts, encoder_with_versions, open_dataset
 from contav_lib.utils.storage import StorageError
 
@@ -52,7 +54,20 @@ def _load(data: str, clips_per_class: tuple[int, int, int], encoder: str, _diges
         import av  # noqa: F401
     except ImportError:
         return _only_prepared(cache, dataset.classes, encoder)
-    return prepare(dataset.clips(), make_encoder(encoder), cache, on_unusable=on_unusable)
+    return prepare_dataset(dataset, make_encoder(encoder), cache, on_unusable=on_unusable)
+
+
+def prepare_dataset(dataset: Dataset, encoder: Encoder, cache: Path, **options: Any) -> Corpus:
+    """The clips of a data set as `prepare` gives them; those that can be used are shared out to the splits without the others.
+
+    Args:
+        options: as for `prepare`.
+    """
+    corpus = prepare(dataset.clips(), encoder, cache, **options)
+    if not corpus.unusable:
+        return corpus
+    shared_out = prepare(dataset.clips(without=corpus.unusable), encoder, cache, **{**options, "on_unusable": "raise"})
+    return replace(shared_out, unusable=corpus.unusable)
 
 
 def _only_prepared(cache: Path, order: Sequence[str] | None, encoder: str) -> Corpus:

@@ -1,5 +1,6 @@
 """MiniMUSIC, the embedded data set: generated when it is first asked for, by `contav_lib.minimusic`."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from contav_lib.datasets.clip import Clip, find_clips
@@ -33,8 +34,8 @@ class MiniMusic(Dataset):
 
         return paths.generated("-".join(map(str, ("minimusic", MINIMUSIC_VERSION, *self.clips_per_class))))
 
-    def clips(self) -> list[Clip]:
+    def clips(self, without: Collection[str] = ()) -> list[Clip]:
         from contav_lib.minimusic.generate import make_mini  # needs what training does not: PyAV and the renderer
 
         make_mini(self.videos, self.clips_per_class)
-        return find_clips(self.videos, self.classes)
+        return find_clips(self.videos, self.classes, without)

@@ -14,7 +14,7 @@ from contav_lib.evaluation.task_matrix import backward_transfer, forgetting, rea
 from contav_lib.experiments.examples import read_examples
 from contav_lib.separators import Separator, load_separator
 from contav_lib.training.history import read_history
-from contav_lib.utils.storage import file_errors, read_json
+from contav_lib.utils.storage import StorageError, file_errors, read_json
 
 
 class Result:
@@ -28,6 +28,8 @@ class Result:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise StorageError(f"There is no folder {self.folder}. Give that of an experiment, runs/<its name>.")
         self.config: dict[str, Any] = read_json(self.folder / "config.json")
         self._scores = read_scores(self.folder / "matrix.json")
 

@@ -59,6 +59,8 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         NonFiniteLoss: training went astray; the message says where.
         StorageError: the disk is full or refuses; run again to go on from the last checkpoint.
     """
+    if not isinstance(config, Config):
+        raise ValueError(f"config={config!r}: give settings, as Config.profile makes them.")
     folder = paths.runs() / config.name
     with group():
         if agreed(is_finished(config) and not fresh):

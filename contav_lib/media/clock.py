@@ -1,5 +1,6 @@
 """One clock for what is heard and seen: seconds since the file's first sound or picture."""
 
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ class Clock:
 
     def __init__(self, path: str | Path, container, kind: Literal["audio", "video"]):
         self._path = path
+        self._kind = kind
         self._other = "video" if kind == "audio" else "audio"
         self._shift = -(container.start_time or 0) / 1e6
 
@@ -35,6 +37,11 @@ class Clock:
         time = stamp + self._shift
         ahead = time > expected + _AHEAD and not self._is_filled(expected - self._shift, stamp)
         if ahead or time < expected - _BACK:
+            warnings.warn(
+                f"{self._path}: the time stamps of its {self._kind} jump from {expected:.1f} to {time:.1f} s; the jump is left "
+                "out.",
+                stacklevel=2,
+            )
             self._shift += expected - time
             return expected
         return max(time, 0.0)

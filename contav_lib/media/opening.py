@@ -79,8 +79,8 @@ def streams_of(path: str | Path, container, kind: Literal["audio", "video"]) -> 
     if not known:
         name = Path(path)
         raise MediaError(
-            f"{path}: the codec of its {kind} stream is not known here. If a player plays it, convert it: "
-            f'ffmpeg -i "{name.name}" "{name.stem}_converted.mp4"'
+            f"{path}: the codec of its {kind} stream is not known here, or the file was cut off. {_AGAIN} If a player "
+            f'plays it, convert it: ffmpeg -i "{name.name}" "{name.stem}_converted.mp4"'
         )
     return known
 

@@ -62,8 +62,8 @@ def _read_track(path: str | Path, track: int, rate: int, only_first: bool = Fals
         nonlocal power, mean_power
         for channels in blocks:
             mean = channels.mean(axis=0, dtype=np.float32)
-            power += float(np.square(channels).sum()) / len(channels)
-            mean_power += float(np.square(mean).sum())
+            power += float(np.square(channels, dtype=np.float64).sum()) / len(channels)  # some files' samples are huge
+            mean_power += float(np.square(mean, dtype=np.float64).sum())
             yield channels[0] if only_first else mean
 
     with opened(path) as container:

@@ -205,6 +205,41 @@ def test_where_nothing_can_be_used_that_is_an_error(root):
         load_data(str(root))
 
 
+def test_a_class_folder_that_may_not_be_read_is_told_and_all_else_goes_on(root, monkeypatch, capsys):
+    shutil.copytree(root / "violin", root / "flute")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and Path(path).name != "flute")
+    assert main(["data", str(root), "--profile", "smoke"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{root / 'flute'}: may not be read" in printed and "violin       1      1      1" in printed
+
+
+@pytest.mark.parametrize("broken", "abcde")
+def test_clips_that_can_be_used_are_shared_out_without_the_others(root, video, broken):
+    for name in "de":
+        shutil.copy(video, root / f"violin/{name}.mp4")
+    (root / f"violin/{broken}.mp4").write_bytes(b"")
+    with pytest.warns(UnusableClips):
+        corpus = load_data(str(root))
+    counts = [len(corpus.select(split)) for split in SPLITS[:3]]
+    assert min(counts) >= 1 and sum(counts) == 4
+    assert list(corpus.unusable) == [f"violin/{broken}"]
+
+
+def test_videos_in_the_wrong_place_are_told_by_name(root, capsys):
+    (root / "violin/nested").mkdir()
+    for place in ("loose.mp4", "violin/nested/deep.mp4", "violin/.hidden.mp4"):
+        shutil.copy(root / "violin/a.mp4", root / place)
+    main(["data", str(root), "--profile", "smoke"])
+    assert "right into the folder of its class: loose.mp4, violin/nested/deep.mp4.\n" in capsys.readouterr().out
+
+
+def test_an_empty_name_is_no_folder(capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "", "--profile", "smoke"])
+    assert "the folder's name is empty: is a variable not set?" in capsys.readouterr().err
+
+
 def test_what_is_passed_over_is_counted(root, capsys):
     for name in ("a.wav", "b.WAV", "c.mp4.crdownload", "README", ".DS_Store"):
         (root / "violin" / name).touch()
