@@ -10,7 +10,7 @@ sounds apart.
 """
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import islice, permutations
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -141,8 +141,8 @@ def find_players(
         count: of players, where no classes are told; None: as many as score above 0, up to `most`.
 
     Returns:
-        boxes `[players, n, 4]`, `FRAME_RATE` a second, in shares of the picture's width and height, in the order of `told`,
-        else from left to right. Fewer than were asked for where there is no room for more.
+        boxes `[players, n, 4]`, `FRAME_RATE` a second, in shares of the picture's width and height, in the order of `told`
+        (equal ones from left to right), else from left to right. Fewer than were asked for where there is no room for more.
     """
     pictures = each_picture(video, 2.0, ceil(encoder.longest_side / SIZES[0]))
     frames = torch.from_numpy(np.stack(list(pictures)))
@@ -151,22 +151,31 @@ def find_players(
         paths = _paths_of(boxes, scores, told)
     else:
         paths = [path for path, _ in _apart(boxes, scores, [None] * (count or most), least=NO_ROOM if count else 0)]
-        paths.sort(key=lambda path: float(path[:, [0, 2]].mean()))
+        paths.sort(key=_middle)
     size = torch.tensor([*frames.shape[2:0:-1], *frames.shape[2:0:-1]])
     return torch.stack([_smooth(path) / size for path in paths]) if paths else torch.empty(0, 0, 4)
 
 
 def _paths_of(boxes: torch.Tensor, scores: torch.Tensor, told: Sequence[int]) -> list[torch.Tensor]:
-    """Paths `[n, 4]` of players whose classes are told: those that score best together, whichever is found first."""
-    best: list[torch.Tensor] = []
+    """Paths `[n, 4]` of players whose classes are told, equal ones from left to right.
+
+    They are those that score best together, whichever class is looked for first.
+    """
+    best: list[tuple[int, torch.Tensor]] = []
     highest = float("-inf")
-    for order in permutations(range(len(told))):
-        found = _apart(boxes, scores, [told[place] for place in order], least=NO_ROOM)
+    for order in sorted(set(permutations(told))):
+        found = _apart(boxes, scores, order, least=NO_ROOM)
         total = sum(score for _, score in found)
         if (len(found), total) > (len(best), highest):
-            of_place = dict(zip(order, (path for path, _ in found), strict=False))
-            best, highest = [of_place[place] for place in sorted(of_place)], total
-    return best
+            best, highest = [(number, path) for number, (path, _) in zip(order, found, strict=False)], total
+    best.sort(key=lambda pair: _middle(pair[1]))
+    of_class = {number: iter([path for kind, path in best if kind == number]) for number in told}
+    return [path for number in told for path in islice(of_class[number], 1)]
+
+
+def _middle(path: torch.Tensor) -> float:
+    """Mean place of a path from left to right."""
+    return float(path[:, [0, 2]].mean())
 
 
 def _apart(
