@@ -40,7 +40,8 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
     Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
     there most methods have nothing to add yet. Experiments have two tasks or more.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    height = max(4.4, 0.22 * len(results) + 0.4)  # as high as the legend
+    figure, ax = plt.subplots(figsize=(7.4, height), layout="constrained")
     drawn = row_styles(results)
     for name, runs in results.items():
         matrices = [run.matrix(score) for run in runs]
