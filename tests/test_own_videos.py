@@ -51,7 +51,7 @@ def configs_of(monkeypatch, *words: str) -> list[Config]:
     """The settings of all experiments that a command would run."""
     asked: list[Config] = []
 
-    def noted(plan, *_):
+    def noted(plan, *_, **__):
         asked.extend(config for configs in plan.values() for config in configs)
         raise ValueError("that is enough")
 

@@ -243,5 +243,5 @@ def test_the_command_line_saves_what_it_prints_for_the_seeds_it_is_given(home, s
     assert str(path) in printed and "(2 seeds)" in printed
 
 
-def run_comparison_with(settings, rows, seeds, profile, only_stored, separator):
-    return run_comparison(rows, seeds, only_stored=only_stored, separator=separator, **settings)
+def run_comparison_with(settings, rows, seeds, profile, only_stored, executor, separator):
+    return run_comparison(rows, seeds, only_stored=only_stored, executor=executor, separator=separator, **settings)

@@ -60,7 +60,7 @@ def test_nearly_equal_tries_are_settled_by_nearness_to_the_papers_values(monkeyp
     means = [5.0, 6.6, 3.0, 7.0, *[2.0, 2.4, 2.5, 1.0]]
     scores = iter([score + luck for score in means for luck in (1.5, -1.5)])  # of the two seeds
     asked = []
-    monkeypatch.setattr(searching, "run_plan", lambda plan: asked.extend(sum(plan.values(), [])) or plan)
+    monkeypatch.setattr(searching, "run_plan", lambda plan, executor: asked.extend(sum(plan.values(), [])) or plan)
     monkeypatch.setattr(searching, "score", lambda result: next(scores))
     table = searching.search(["lwf", "ewc"], "lab").set_index("method")
     assert [config.seed for config in asked] == [100, 101] * 8  # no seed that a reported result uses
