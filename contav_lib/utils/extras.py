@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 # Extras of pyproject.toml by the name of the module that is imported.
 EXTRA_OF = {
-    **dict.fromkeys(("pandas", "scipy"), "compare"),
+    **dict.fromkeys(("jinja2", "pandas", "scipy"), "compare"),
     **dict.fromkeys(("av", "symusic", "pretty_midi", "PIL"), "data"),
     **dict.fromkeys(
         ("anywidget", "IPython", "ipywidgets", "jupyterlab", "librosa", "matplotlib", "papermill", "pyloudnorm", "seaborn",
