@@ -281,7 +281,7 @@ def test_a_run_looks_into_the_folder_of_its_data_once(home, tiny, monkeypatch):
 
     def counted(module, name):
         function = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *given: (calls.update([name]), function(*given))[1])
+        monkeypatch.setattr(module, name, lambda *given, **named: (calls.update([name]), function(*given, **named))[1])
 
     load._load.cache_clear()  # as in a process of its own
     counted(packed.Pack, "read")
