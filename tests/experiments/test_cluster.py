@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def workers(home):
     """The address of a scheduler with two workers; and what says the process ids of these."""
     options = dict(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1")
-    with distributed.LocalCluster(**options) as local, distributed.Client(local) as client:
+    with distributed.LocalCluster(**options) as local, distributed.Client(local, set_as_default=False) as client:
         yield local.scheduler_address, lambda: client.run(os.getpid)
 
 

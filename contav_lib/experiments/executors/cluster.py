@@ -76,7 +76,7 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
             job = client.submit(_work, here, *who_asks, resources=resources(here))
             jobs[job] = config.name
         try:
-            for job in as_completed(jobs):
+            for job in as_completed(jobs, loop=client.loop):
                 job.result()
         except KilledWorker as error:
             raise ConnectionError(
