@@ -65,11 +65,15 @@ def test_a_stop_ends_the_experiments_at_work(workers, tiny, monkeypatch):
     def interrupt() -> None:
         while not list(paths.runs().glob("*/progress.safetensors")):
             time.sleep(0.05)
-        signal.raise_signal(signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run_all([config], executor=address)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of a test run may ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_all([config], executor=address)
+    finally:
+        signal.signal(signal.SIGINT, before)
     folder, deadline = paths.runs() / config.name, time.monotonic() + 20
     with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=20):  # nobody works on it
         assert time.monotonic() < deadline
