@@ -76,7 +76,7 @@ class Ragged:
         places = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
         copied = Ragged.of([self.values[start : start + length] for start, length in places])
         self.forget()
-        return Ragged(*(tensor.to(device) for tensor in (copied.values, copied.starts, copied.lengths)))
+        return Ragged(copied.values.to(device), copied.starts.to(device), copied.lengths.to(device))
 
     def take(self, rows: torch.Tensor, starts: torch.Tensor, count: int, tile: bool = True) -> torch.Tensor:
         """`count` values from `starts` on, `[..., count, ...]`; beyond the ends: tiled, or the nearest value repeated."""

@@ -298,7 +298,7 @@ def _parse(line: bytes) -> tuple[Entry, list[int]]:
 
 
 def _checksum(tensors: Iterable[torch.Tensor]) -> int:
-    return reduce(lambda before, tensor: zlib.crc32(tensor.numpy(), before), tensors, 0)
+    return reduce(lambda before, tensor: zlib.crc32(tensor.numpy().data, before), tensors, 0)
 
 
 @contextmanager

@@ -84,10 +84,10 @@ def _upright(picture: np.ndarray, frame) -> np.ndarray:
     from av.sidedata.sidedata import SideDataContainer
 
     # Not `frame.side_data`: the frame would keep it, and it the frame, until Python looks for such rings.
-    for side in SideDataContainer(frame):
+    for side in SideDataContainer(frame):  # type: ignore[call-arg]  # PyAV's stubs don't know how it is made
         if side.type.name == "DISPLAYMATRIX":
             # x' = a x + c y, y' = b x + d y
-            (a, b, _), (c, d, _), _ = np.frombuffer(side, np.int32).reshape(3, 3)
+            (a, b, _), (c, d, _), _ = np.frombuffer(memoryview(side), np.int32).reshape(3, 3)
             if abs(b) > abs(a):
                 picture, a, d = picture.swapaxes(0, 1), c, b
             picture = picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -1,6 +1,6 @@
 """Videos and sounds written: whole, or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -25,8 +25,8 @@ def write_video(path: str | Path, waveform, rate: int, frames, frame_rate: float
     with extras():
         import av
 
-    pictures = map(np.asarray, frames)
-    first = next(pictures, np.empty(0))
+    pictures: Iterator[np.ndarray] = map(np.asarray, frames)
+    first = next(pictures, np.empty(0, np.uint8))
     if first.ndim != 3 or first.shape[-1] != 3 or first.dtype != np.uint8 or 0 in first.shape:
         raise ValueError(f"frames are {first.dtype} {list(first.shape)}; they must be uint8, [height, width, 3] each.")
     height, width = first.shape[:2]

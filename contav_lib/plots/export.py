@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.results_file import command, save_results
 from contav_lib.experiments.stored import as_rows, find_results
@@ -43,7 +45,7 @@ def _export(rows: dict[str, list[Result]], title: str, folder: Path, made_by: st
     tex, numbers = folder / "table.tex", folder / "results.csv"
     write_atomically(tex, lambda part: part.write_text(text, encoding="utf-8"))
     save_results(numbers, made_by, rows, measures_table(rows, {}))
-    means = {name: sum(run.matrix() for run in runs) / len(runs) for name, runs in rows.items()}
+    means = {name: np.mean([run.matrix() for run in runs], axis=0) for name, runs in rows.items()}
     figures = {"scores_after_tasks.pdf": as_written(scores_after_tasks)(rows)}
     if all(len(matrix) > 1 for matrix in means.values()):  # of one task there is nothing to see
         figures["task_matrices.pdf"] = as_written(task_matrices)(means)
