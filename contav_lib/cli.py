@@ -107,12 +107,14 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     others = "other settings by name, as in: --set separator=coseparation steps=600"
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=others)
     several = "run it on several GPUs of this machine; of several machines: torchrun ... -m contav_lib run ..."
-    parser.add_argument("--processes", type=int, default=int(os.environ.get("WORLD_SIZE", 1)), help=several)
+    parser.add_argument("--processes", type=int, help=several)
     chosen = parser.parse_args(arguments)
     from contav_lib.config import Config
     from contav_lib.experiments.run import run as run_experiment
+    from contav_lib.training.distributed import started
 
-    settings = {name: getattr(chosen, name) for name in ("method", "seed", "processes")} | data_given(chosen)
+    processes = started() if chosen.processes is None else chosen.processes
+    settings = {"method": chosen.method, "seed": chosen.seed, "processes": processes, **data_given(chosen)}
     result = run_experiment(Config.profile(chosen.profile, **settings | dict(map(setting, chosen.set))))
     if int(os.environ.get("RANK", 0)):  # the first process of torchrun's speaks for all
         return
@@ -340,7 +342,7 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     if only == "export":
         from contav_lib.datasets.videofolder import write_video_folder
 
-        write_video_folder(dataset.clips(), chosen.new)
+        write_video_folder([clip for clip in dataset.clips() if not clip.fault], chosen.new)
         print(f"Read it with --dataset videofolder --data {shlex.quote(str(chosen.new))}")
         return
     if report := dataset.report(5 if not only else None):

@@ -63,11 +63,7 @@ def prepare_dataset(dataset: Dataset, encoder: Encoder, cache: Path, **options: 
     Args:
         options: as for `prepare`.
     """
-    corpus = prepare(dataset.clips(), encoder, cache, **options)
-    if not corpus.unusable:
-        return corpus
-    shared_out = prepare(dataset.clips(without=corpus.unusable), encoder, cache, **{**options, "on_unusable": "raise"})
-    return replace(shared_out, unusable=corpus.unusable)
+    return prepare(dataset.clips(), encoder, cache, share_out=dataset.clips, **options)
 
 
 def _only_prepared(cache: Path, order: Sequence[str] | None, encoder: str) -> Corpus:

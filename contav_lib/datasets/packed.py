@@ -131,9 +131,11 @@ class Pack:
     def read(self) -> None:
         """Read the list; where this raises a StorageError, what comes before the damaged line is known."""
         path = self.folder / LIST
-        there = self._rows_there()
-        with file_errors(path), path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+        with file_errors(path):
+            with path.open("rb") as file:
+                lines = file.readlines()
+            there = self._rows_there()  # after the list: a line is written when its tensors are there
+            for number, line in enumerate(lines, 1):
                 if not line.endswith(b"\n"):  # a process was killed while it wrote
                     break
                 try:

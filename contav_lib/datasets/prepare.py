@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from math import ceil
@@ -47,6 +47,7 @@ def prepare(
     progress: bool = True,
     on_unusable: str = "raise",
     check: bool = False,
+    share_out: Callable[[Collection[str]], Sequence[Clip]] | None = None,
 ) -> Corpus:
     """Decode and encode every clip that is not yet prepared; the others are there at once, however many they are.
 
@@ -67,6 +68,7 @@ def prepare(
             "skip" warns with the list (`UnusableClips`) and leaves them out, if any are left.
         check: read all that is prepared and compare it with its checksums; what takes less than `IN_MEMORY` bytes is
             always compared.
+        share_out: gives the clips again without those of some ids, which can't be used, shared out anew to the splits.
 
     Where sound and pictures of a clip are not equally long, the shorter counts, and a warning names it.
 
@@ -79,9 +81,10 @@ def prepare(
         raise ValueError(f"on_unusable is {on_unusable!r}; it must be 'raise' or 'skip'.")
     recipe = _recipe(encoder, audio_rate, frame_rate)
     found = [clip for clip in clips if not clip.fault]
-    pack, problems = _complete(found, recipe, encoder, Path(cache), workers, progress, check, min_seconds)
+    pack, problems, usable = _complete(
+        found, recipe, encoder, Path(cache), workers, progress, check, min_seconds, share_out
+    )
     problems = {clip.id: text for clip in clips if (text := clip.fault or problems.get(clip.id, ""))}
-    usable = [clip.id for clip in clips if clip.id not in problems]
     if problems:
         text = listing(problems, len(clips))
         if on_unusable == "raise" or not usable:
@@ -89,7 +92,7 @@ def prepare(
                 f"{text}\nRepair these files, or remove them (those the kit made itself are then made again)."
             )
         warnings.warn(f"{text}\nThey are left out.", UnusableClips, stacklevel=2)
-    entries = [pack.entries[name] for name in usable]
+    entries = [pack.entries[clip.id] for clip in usable]
     return Corpus(pack.clips(entries), audio_rate, problems, encoder.maker, remarks(entries))
 
 
@@ -121,8 +124,10 @@ def prepare_part(
         raise ValueError(f"There is no part {part} of {parts}; they are numbered from 1 to {parts}.")
     folder = Path(cache) / f"part-{part}-of-{parts}"
     recipe = _recipe(encoder, audio_rate, frame_rate)
-    found = [clip for clip in clips if not clip.fault]
-    _complete(found[part - 1 :: parts], recipe, encoder, folder, workers, progress, check=True)
+    found = _to_do([clip for clip in clips if not clip.fault], _opened(recipe, Path(cache)))
+    pack, _, _ = _complete(found[part - 1 :: parts], recipe, encoder, folder, workers, progress, check=True)
+    if not pack.is_begun:  # nothing is left to do for it
+        pack.begin()
     return folder
 
 
@@ -140,13 +145,24 @@ def _complete(
     progress: bool,
     check: bool,
     min_seconds: float = 0.0,
-) -> tuple[Pack, dict[str, str]]:
-    """Prepare what is not there; the cache, and what is wrong with clips that cannot be used, by id."""
+    share_out: Callable[[Collection[str]], Sequence[Clip]] | None = None,
+) -> tuple[Pack, dict[str, str], list[Clip]]:
+    """Prepare what is not there; the cache, what is wrong with clips that cannot be used, by id, and the others."""
+
+    def usable() -> list[Clip]:
+        """The clips given whose entries have no problem, in the splits that they are shared out to."""
+        bad = {clip.id for clip in clips if (entry := pack.entries.get(clip.id)) and renewed(entry, clip).problem}
+        shared = share_out(bad) if share_out and 0 < len(bad) < len(clips) else clips
+        return [clip for clip in shared if clip.id not in bad and not clip.fault]
+
+    def renewed(entry: Entry, clip: Clip) -> Entry:
+        return _renewed(entry, clip, recipe, min_seconds)
 
     def news() -> list[Entry]:
-        """Entries as the clips given say, where the cache says otherwise: labels and splits need no decoding."""
-        pairs = [(pack.entries[clip.id], clip) for clip in clips if clip.id in pack.entries]
-        return [new for old, clip in pairs if (new := _renewed(old, clip, recipe, min_seconds)) != old]
+        """Entries as the clips say, where the cache says otherwise: labels and splits need no decoding."""
+        latest = {clip.id: clip for clip in clips} | {clip.id: clip for clip in usable()}
+        pairs = [(pack.entries[name], clip) for name, clip in latest.items() if name in pack.entries]
+        return [new for old, clip in pairs if (new := renewed(old, clip)) != old]
 
     pack = _opened(recipe, cache)
     if check or pack.nbytes <= IN_MEMORY:
@@ -158,7 +174,7 @@ def _complete(
             problems = _make(_to_do(clips, pack), encoder, pack, workers, progress)
             pack.note(news())
     noted = {clip.id: f"{clip.path}: {problem}" for clip in clips if (problem := pack.entries[clip.id].problem)}
-    return pack, {name: problems.get(name, text) for name, text in noted.items()}
+    return pack, {name: problems.get(name, text) for name, text in noted.items()}, usable()
 
 
 def _opened(recipe: Recipe, cache: Path, damaged: Collection[str] | None = None) -> Pack:
@@ -172,6 +188,8 @@ def _opened(recipe: Recipe, cache: Path, damaged: Collection[str] | None = None)
                 pack, where = found, cache / LIST
                 pack.read()
         except (StorageError, ValueError) as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+                raise  # it could not be read just now: no reason to make all of it again
             if damaged is not None:
                 what = f"all clips but the first {len(pack.entries)}" if pack.entries else "all clips"
                 warnings.warn(
@@ -213,6 +231,8 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
         for folder in folders:  # of which none is at work any more
             stack.enter_context(only_one(folder / ".lock", f"prepares clips in {folder}"))
         parts = [_opened(pack.recipe, folder) for folder in folders]
+        for part in parts:
+            part.check(progress)  # they came from elsewhere
 
         def make(clip: Clip) -> tuple[dict[str, int], dict[str, torch.Tensor], str]:
             source = source_of(clip.path)

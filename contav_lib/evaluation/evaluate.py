@@ -65,12 +65,14 @@ def validation_sdr(separator: Separator, clips: ClipStore, spec: MixtureSpec) ->
 
     Unlike in `evaluate`, a silent source is left out by itself, without the others of its mixture.
     """
-    scores, counted = torch.zeros(2, *spec.clips.shape, dtype=torch.float64, device=clips.device)
+    place = "cpu" if clips.device.type == "mps" else clips.device  # Apple's GPU has no double precision
+    scores, counted = torch.zeros(2, *spec.clips.shape, dtype=torch.float64, device=place)
     for rows, references, estimates in _separated(separator, clips, spec):
         audible = is_audible(references) & is_audible(estimates)
         if audible.any():
             values = plain_sdr(references[audible].unsqueeze(1), estimates[audible].unsqueeze(1))
-            scores[rows][audible], counted[rows] = values.flatten(), audible.double()
+            audible = audible.to(place)
+            scores[rows][audible], counted[rows] = values.flatten().to(scores), audible.double()
     return float(add_up(scores)[add_up(counted) > 0].mean())
 
 

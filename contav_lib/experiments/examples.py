@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contav_lib.audio import SAMPLE_RATE
+from contav_lib.datasets.clip import inside
 from contav_lib.evaluation.evaluate import separate_batch
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
@@ -66,10 +67,10 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
             {
                 "task": entry["task"],
                 "labels": entry["labels"],
-                "mixture": folder / entry["mixture"],
-                "truth": [folder / name for name in entry["truth"]],
+                "mixture": inside(folder, entry["mixture"]),
+                "truth": [inside(folder, name) for name in entry["truth"]],
                 "separated": {
-                    int(task): [folder / name for name in names] for task, names in entry["separated"].items()
+                    int(task): [inside(folder, name) for name in names] for task, names in entry["separated"].items()
                 },
             }
             for entry in entries

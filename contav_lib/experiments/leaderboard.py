@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.report import PAGES
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.stored import as_rows, find_results
@@ -55,7 +56,7 @@ def _mixtures(results: dict[str, Result], audio: Path) -> list[dict[str, Any]]:
     """A mixture of the first task and one of the last, as every row separates it after the last task, with links."""
     heard: dict[tuple, dict[str, Any]] = {}
     for name, result in results.items():
-        for example in result.examples():
+        for example in result.examples() if examples_are_whole(result.folder / "examples") else ():
             last = len(result.tasks) - 1
             if example["task"] in (0, last) and last in example["separated"]:
                 key = (example["task"], *example["labels"])

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from jinja2 import Environment, PackageLoader
 
 from contav_lib import __version__
-from contav_lib.experiments.claims import in_words, verdicts
+from contav_lib.experiments.claims import verdicts
 from contav_lib.experiments.reproduction import Parameters, Reproduction
 from contav_lib.experiments.result import Result
 from contav_lib.utils import paths
@@ -94,7 +93,6 @@ def write_card(reproduction: Reproduction, figures: Mapping[str, Any]) -> list[P
             "Table 2. The terms of ContAV-Sep": reproduction.table_2(),
             "Table 3. The size of the memory": reproduction.table_3(),
         },
-        sentences=[re.sub(r"\*\*", "", sentence) for sentence in in_words(reproduction.claims)],
         figures={caption: _as_png(figure) for caption, figure in figures.items()},
         folder=folder.relative_to(paths.home()),
     )

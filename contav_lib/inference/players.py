@@ -35,6 +35,7 @@ LEAP = 0.3  # what a box that has nothing in common with the one before costs
 OVERLAP = 0.3  # of the smaller of two boxes that two players may share
 BEST = 200  # boxes of a picture that a path may go through
 NO_ROOM = -1e3  # the score of a path below which there is no room for another player
+PIECE = 120  # pictures in which players are looked for at once: a minute, which bounds the memory that it takes
 AROUND = 2  # pictures before and after, over which movement is averaged
 
 
@@ -145,8 +146,15 @@ def find_players(
         (equal ones from left to right), else from left to right. Fewer than were asked for where there is no room for more.
     """
     pictures = each_picture(video, 2.0, ceil(encoder.longest_side / SIZES[0]))
-    frames = torch.from_numpy(np.stack(list(pictures)))
-    boxes, scores = detector.detect(torch.cat([frames, frames[-1:]])[: len(frames) + len(frames) % 2], labels)
+    found = []
+    while piece := list(islice(pictures, PIECE)):
+        frames = torch.from_numpy(np.stack(piece))
+        found.append(detector.detect(torch.cat([frames, frames[-1:]])[: len(frames) + len(frames) % 2], labels))
+    most_boxes = max(boxes.shape[1] for boxes, _ in found)
+    boxes, scores = (
+        torch.cat([pad(values, (0, 0, 0, most_boxes - values.shape[1]), value=fill) for values in of_pieces])
+        for of_pieces, fill in zip(zip(*found, strict=True), (0, 1000 * NO_ROOM), strict=True)
+    )
     if told:
         paths = _paths_of(boxes, scores, told)
     else:

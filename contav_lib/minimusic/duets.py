@@ -22,14 +22,6 @@ FIRST = (
 MOST = 3  # players on a stage
 SIZE = (320, 240)  # so that a player half as large has as many pixels as one alone
 SCALES = {1: (0.7, 0.9), 2: (0.48, 0.6), 3: (0.36, 0.42)}  # of the players, by their number
-PAIRS = (
-    ("flute", "drum"),
-    ("violin", "piano"),
-    ("trumpet", "cello"),
-    ("accordion", "xylophone"),
-    ("banjo", "tuba"),
-    ("erhu", "guzheng"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +42,6 @@ class Duet:
     stems: list[Path]
     clips: list[int]
     boxes: np.ndarray
-
-
-def make_duets(folder: Path, pairs: Sequence[Sequence[str]] = PAIRS, seed: int = 0) -> list[Duet]:
-    """Make a duet of each pair of instruments in a folder; `make_duet` says what lies there then."""
-    return [make_duet(folder, labels, number, seed) for number, labels in enumerate(pairs)]
 
 
 def make_duet(folder: Path, labels: Sequence[str], number: int = 0, seed: int = 0, walk: float = 0.0) -> Duet:

@@ -119,6 +119,8 @@ def _lost_process() -> Iterator[None]:
     """Context manager: a broken connection is told in words."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise LostProcess(
             f"Process {rank()} of {world_size()} stops, for another one has ended; its own message says why. "

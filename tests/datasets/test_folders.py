@@ -13,7 +13,7 @@ from samples import RATE, dead_process, leave_part
 
 from contav_lib import Config, media
 from contav_lib.cli import main
-from contav_lib.datasets import contents, packed
+from contav_lib.datasets import contents, load, packed
 from contav_lib.datasets.clip import SPLITS, find_clips
 from contav_lib.datasets.load import load_data
 from contav_lib.datasets.prepare import UnusableClips
@@ -224,6 +224,32 @@ def test_clips_that_can_be_used_are_shared_out_without_the_others(root, video, b
     counts = [len(corpus.select(split)) for split in SPLITS[:3]]
     assert min(counts) >= 1 and sum(counts) == 4
     assert list(corpus.unusable) == [f"violin/{broken}"]
+    dataset = open_dataset(str(root))
+    [cache] = dataset.prepared("").parent.glob("*-tiny-*prepared")
+    listed = (cache / packed.LIST).read_bytes()
+    load._load.cache_clear()  # as in a process of its own
+    with pytest.warns(UnusableClips):
+        again = load_data(str(root))
+    assert [(clip.id, clip.split) for clip in again.clips] == [(clip.id, clip.split) for clip in corpus.clips]
+    assert (cache / packed.LIST).read_bytes() == listed
+    stored = {clip.id: clip.split for clip in packed.load_corpus(cache).clips}
+    assert stored == {clip.id: clip.split for clip in corpus.clips}
+
+
+def test_a_list_that_can_not_be_read_just_now_is_no_reason_to_make_all_again(root, monkeypatch):
+    load_data(str(root))
+    [cache] = open_dataset(str(root)).prepared("").parent.glob("*-tiny-*prepared")
+    before = {path: path.read_bytes() for path in cache.glob("*")}
+    load._load.cache_clear()
+
+    def refused(self):
+        with packed.file_errors(self.folder / packed.LIST):
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(packed.Pack, "read", refused)
+    with pytest.raises(StorageError, match="Permission denied"):
+        load_data(str(root))
+    assert {path: path.read_bytes() for path in cache.glob("*")} == before
 
 
 def test_videos_in_the_wrong_place_are_told_by_name(root, capsys):

@@ -452,6 +452,28 @@ def test_parts_prepared_on_several_machines_are_put_together(root, tmp_path, no_
         prepare_part(clips, GreyEncoder(), tmp_path / "cache", 4, 3)
 
 
+def test_of_a_part_that_was_damaged_on_its_way_only_what_is_whole_is_taken(root, tmp_path, decoded):
+    run(root, tmp_path / "alone")
+    clips = find_clips(root)
+    for part in (1, 2):
+        prepare_part(clips, GreyEncoder(), tmp_path / "cache", part, 2, progress=False)
+    flip(tmp_path / "cache/part-1-of-2/waveform.bin", 100)
+    decoded.clear()
+    run(root, tmp_path / "cache")
+    assert len(decoded) == 1
+    assert content(tmp_path / "cache") == content(tmp_path / "alone")
+
+
+def test_parts_hold_what_is_not_prepared_yet(root, tmp_path, decoded):
+    run(root, tmp_path / "cache")
+    write_clip(root / "violin/c.mp4", seconds=2.5)
+    decoded.clear()
+    for part in (1, 2):
+        prepare_part(find_clips(root), GreyEncoder(), tmp_path / "cache", part, 2, progress=False)
+    assert decoded == ["violin/c"]
+    assert len(run(root, tmp_path / "cache").clips) == 5 and len(decoded) == 1
+
+
 def test_what_another_process_prepares_is_waited_for(root, tmp_path, decoded, capsys):
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: run(root, tmp_path / "cache", workers=1).clips.ids, range(2))

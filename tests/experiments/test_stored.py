@@ -8,7 +8,10 @@ import pytest
 from samples import read_results
 
 from contav_lib.cli import main
+from contav_lib.experiments.examples import examples_are_whole, read_examples
 from contav_lib.experiments.stored import as_rows, find_results
+from contav_lib.utils import paths
+from contav_lib.utils.storage import StorageError
 
 
 @pytest.fixture
@@ -65,6 +68,18 @@ def test_export_writes_what_a_paper_needs(finished, home, capsys):
     assert f"{numbers['sdr_mean'].iloc[0]:.2f}" in table
     for name in ("scores_after_tasks", "task_matrices"):
         assert (home / "paper" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_examples_of_a_stranger_lead_nowhere_else(finished, tmp_path):
+    secret = tmp_path / "secret.flac"
+    secret.write_bytes(b"private")
+    index = paths.runs() / finished.name / "examples" / "examples.json"
+    entries = json.loads(index.read_text())
+    entries[0]["mixture"] = str(secret)
+    index.write_text(json.dumps(entries))
+    with pytest.raises(StorageError, match="leads out of the folder"):
+        read_examples(index.parent)
+    assert not examples_are_whole(index.parent)
 
 
 @pytest.mark.parametrize("command", [["leaderboard"], ["export", "."]])

@@ -68,6 +68,14 @@ def test_both_players_of_a_duet_are_found(learned, duet, monkeypatch):
         assert all(right[row, column] > 0.5 for row, column in enumerate(expected))
 
 
+def test_a_long_video_is_looked_at_in_pieces(learned, duet, monkeypatch):
+    whole = find(duet.video, learned[-1], [1, 0])
+    monkeypatch.setattr("contav_lib.inference.players.PIECE", 10)
+    pieces = find(duet.video, learned[-1], [1, 0])
+    assert pieces.shape == whole.shape
+    assert (overlaps(pieces.transpose(0, 1), whole.transpose(0, 1)).diagonal(dim1=1, dim2=2).mean(0) > 0.7).all()
+
+
 @pytest.mark.slow
 def test_two_of_a_kind_are_two_players(learned, tmp_path):
     duet = make_duet(tmp_path, ["accordion", "accordion"], number=3)

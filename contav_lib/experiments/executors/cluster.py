@@ -77,12 +77,13 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
             jobs[job] = config.name
         try:
             for job in as_completed(jobs, loop=client.loop):
-                job.result()
-        except KilledWorker as error:
-            raise ConnectionError(
-                f"{jobs[job]} took its workers with it, one after the other. Their logs may say why; often a machine has too "
-                "little memory."
-            ) from error
+                try:
+                    job.result()
+                except KilledWorker as error:
+                    told = f"{jobs[job]} took its workers with it, one after the other. Their logs may say why"
+                    if not keep_going:
+                        raise ConnectionError(f"{told}; often a machine has too little memory.") from error
+                    tqdm.write(f"{told}. The others go on.")
         finally:
             Event(sweep, client=client).set()
 
