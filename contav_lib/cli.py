@@ -264,12 +264,14 @@ def report(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def export(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Write what a paper needs of stored results: LaTeX tables, PDF figures, CSV."""
-    parser.add_argument("results", type=Path, help="a result's folder, or a folder of results such as runs/")
+    parser.add_argument(
+        "results", type=Path, help="a result's folder or its name, or a folder of results such as runs/"
+    )
     parser.add_argument("--folder", type=Path, default=Path("export"), help="where the files go (default export/)")
     chosen = parser.parse_args(arguments)
     from contav_lib.plots.export import export as write_files
 
-    print(*write_files(chosen.results, chosen.folder), sep="\n")
+    print(*write_files(in_runs(chosen.results), chosen.folder), sep="\n")
 
 
 def leaderboard(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -347,7 +349,7 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         return
     if report := dataset.report(5 if not only else None):
         print(report)
-    if report and only:
+    if dataset.has_lists and only:
         if remarks := remarks_in(dataset.prepared(encoder_with_versions(config.encoder))):
             print(remarks_listing(remarks))
         return
@@ -363,7 +365,7 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument(
         "videos", nargs="+", type=Path, help="one video of 2 to 4 players, or 2 to 4 videos of one each"
     )
-    parser.add_argument("--result", type=Path, required=True, metavar="FOLDER", help="of an experiment, in runs/")
+    parser.add_argument("--result", type=Path, required=True, metavar="FOLDER", help="of an experiment, or its name")
     parser.add_argument(
         "--classes", nargs="+", metavar="NAME", help="what is played, one a player (default: recognised)"
     )
@@ -382,7 +384,7 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from contav_lib.inference import separate as separate_videos
 
     asked = dict(sound=chosen.sound, players=chosen.players)
-    found = separate_videos(Result(chosen.result), chosen.videos, chosen.classes, **asked)
+    found = separate_videos(Result(in_runs(chosen.result)), chosen.videos, chosen.classes, **asked)
     for number, (name, sure) in enumerate(zip(found.names, found.confidence, strict=True)):
         how = (
             "told"
@@ -391,9 +393,8 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
             if found.unknown[number]
             else f"{sure:.0%} sure"
         )
-        place = (
-            "" if found.boxes is None else ", at {:.0%} to {:.0%} of the width".format(*found.boxes[number, 0, [0, 2]])
-        )
+        edges = [] if found.boxes is None else found.boxes[number, 0, [0, 2]].clamp(0, 1).tolist()
+        place = ", at {:.0%} to {:.0%} of the width".format(*edges) if edges else ""
         print(f"{name} ({how}) in {found.videos[number]}{place}")
     for path in found.write(chosen.save, chosen.boxes) if chosen.save else ():
         print(path)
@@ -461,6 +462,14 @@ def data_given(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
     data = ":".join(filter(None, (chosen.dataset, chosen.data)))
     return {name: value for name, value in (("data", data), ("encoder", chosen.encoder)) if value}
+
+
+def in_runs(path: Path) -> Path:
+    """The folder of that name, or the one of that name where results are kept."""
+    from contav_lib.utils import paths
+
+    others = (paths.home() / path, paths.runs() / path)
+    return path if path.exists() else next((other for other in others if other.exists()), path)
 
 
 def seeds_given(words: Sequence[str]) -> int | list[int]:

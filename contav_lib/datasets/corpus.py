@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import torch
 
-from contav_lib.datasets.clip import SPLITS
+from contav_lib.datasets.clip import OPTIONAL_SPLIT, SPLITS
 
 KINDS = ("waveform", "object", "motion", "dense_motion")  # the tensors of a clip
 LOUDEST = 32767  # of sound in 16 bits
@@ -204,7 +204,7 @@ class Corpus:
     audio_rate: int  # Hz
     unusable: Mapping[str, str] = field(default_factory=dict)  # what is wrong with the clips left out, by id
     maker: str = ""  # of the features: `Encoder.maker`
-    remarks: Mapping[str, str] = field(default_factory=dict)  # what is odd about the pictures of others, by id
+    remarks: Mapping[str, str] = field(default_factory=dict)  # what is odd about others, by id
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", Clips.of(self.clips))
@@ -246,9 +246,11 @@ class Corpus:
         for label, length in zip(labels, self.clips.parts["waveform"].lengths.tolist(), strict=True):
             samples.update({label: length, None: length})
         width = max([len("class"), *map(len, self.classes)])
-        rows = [f"{'class':{width}}  {'train':>6} {'valid.':>6} {'test':>6} {'melody':>6} {'minutes':>8}"]
+        titles = {"train": "train", "validation": "valid.", "test": "test", "melody": "melody"}
+        shown = [split for split in SPLITS if split != OPTIONAL_SPLIT or split in splits]
+        rows = [f"{'class':{width}}  " + " ".join(f"{titles[split]:>6}" for split in shown) + f" {'minutes':>8}"]
         for name in [*self.classes, None]:
-            cells = " ".join(f"{counts[name, split]:6d}" for split in SPLITS)
+            cells = " ".join(f"{counts[name, split]:6d}" for split in shown)
             rows.append(f"{name or 'all':{width}}  {cells} {samples[name] / self.audio_rate / 60:8.1f}")
         if self.unusable:
             rows += ["", listing(self.unusable, len(self.clips) + len(self.unusable))]
@@ -263,5 +265,5 @@ def listing(problems: Mapping[str, str], count: int) -> str:
 
 
 def remarks_listing(remarks: Mapping[str, str]) -> str:
-    """What is odd about the pictures of clips, one a line."""
-    return "Their pictures tell little:\n" + "\n".join(f"- {clip_id}: {text}" for clip_id, text in remarks.items())
+    """What is odd about clips that are used, one a line."""
+    return "These are used; look at them:\n" + "\n".join(f"- {clip_id}: {text}" for clip_id, text in remarks.items())

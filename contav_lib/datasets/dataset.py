@@ -25,11 +25,13 @@ class Dataset(ABC):
         name: the registered name.
         classes: labels in the order in which they are learned; None: sorted by name.
         drawn: whether the kit made the pictures, as its encoder "tiny" knows them.
+        has_lists: whether lists say which videos there should be, so that `report` tells what became of each.
     """
 
     name: ClassVar[str]
     classes: Sequence[str] | None = None
     drawn: ClassVar[bool] = False
+    has_lists: ClassVar[bool] = False
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):
         training, validation, test = clips_per_class

@@ -54,6 +54,7 @@ class ListedVideos(Folder):
     """
 
     published_order: ClassVar[Sequence[str]] = ()  # the classes that are learned, in order; empty: all, sorted
+    has_lists = True
     on_youtube: ClassVar[bool] = False  # whether the missing videos can be had there
 
     def __init__(self, place: str = "", clips_per_class: tuple[int, int, int] = CLIPS_PER_CLASS):

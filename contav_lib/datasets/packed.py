@@ -72,7 +72,7 @@ class Entry(NamedTuple):
     )  # where its tensors begin, in samples or features; all 0 where it has none
     lengths: Sequence[int] = (0,) * len(KINDS)  # of its tensors
     checksum: int = 0  # CRC-32 of its tensors
-    remark: str = ""  # what is odd about its pictures: `Watch.remark`
+    remark: str = ""  # what is odd about it, though it is used
 
 
 class Pack:
@@ -265,7 +265,7 @@ def load_corpus(cache: str | Path) -> Corpus:
 
 
 def remarks(entries: Iterable[Entry]) -> dict[str, str]:
-    """What is odd about the pictures of clips, by id; of the others nothing."""
+    """What is odd about clips that are used, by id; of the others nothing."""
     return {entry.id: entry.remark for entry in entries if entry.remark}
 
 

@@ -236,7 +236,11 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
 
         def make(clip: Clip) -> tuple[dict[str, int], dict[str, torch.Tensor], str]:
             source = source_of(clip.path)
-            return source, *(_taken(clip, parts) or _prepare_clip(clip, encoder, pack.recipe))
+            if taken := _taken(clip, parts):
+                return source, *taken
+            with media.remarks_noted() as odd:
+                tensors, of_pictures = _prepare_clip(clip, encoder, pack.recipe)
+            return source, tensors, " ".join(filter(None, dict.fromkeys([*odd, of_pictures])))
 
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         # Threads do: decoding and the encoder's convolutions release Python's lock. One torch thread for each of them.
@@ -317,9 +321,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> tuple[dict[st
     seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label, watch)
     heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
     if abs(heard - shown) > TOLERANCE:
-        warnings.warn(
-            f"{clip.path}: {heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.", stacklevel=2
-        )
+        media.remark(clip.path, f"{heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.")
         waveform = waveform[: round(shown * recipe.audio_rate)]
         seen = first_seconds(seen, heard, recipe.frame_rate)
     return {"waveform": waveform, **seen}, watch.remark

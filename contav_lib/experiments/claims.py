@@ -112,10 +112,19 @@ def verdicts(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(pairs: pd.DataFrame) -> list[str]:
-    """Each claim of `verdicts` as a sentence, in Markdown."""
-    return [
-        f"**{claim}** ({separator}): **{of['verdict']}**. Of {of['pairs']} comparisons {of['hold']} are decided as in the "
-        f"paper and {of['contradict']} the other way; {of['undecided']} are not decided, {of['missing']} of them for want of "
-        f"results. The mean difference has the paper's sign in {of['agree']}."
-        for (claim, separator), of in verdicts(pairs).iterrows()
-    ]
+    """Each claim of `verdicts` in words, in Markdown."""
+    sentences = []
+    for (claim, separator), of in verdicts(pairs).iterrows():
+        sentence = f"**{claim}** ({separator}): **{of['verdict']}**"
+        if of["missing"] == of["pairs"]:
+            sentences.append(f"{sentence}: there are no results yet.")
+            continue
+        decided = (
+            f"decided as in the paper {of['hold']}, the other way {of['contradict']}, not decided {of['undecided']}"
+        )
+        agree = f"the paper's sign in {of['agree']} of {of['pairs'] - of['missing']}"
+        sentences.append(
+            f"{sentence}. Comparisons: {of['pairs']}; {decided} ({of['missing']} of them for want of results). The mean "
+            f"difference has {agree}."
+        )
+    return sentences

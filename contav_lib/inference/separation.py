@@ -199,11 +199,16 @@ def _read(
 
 
 def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: Sequence[bool]) -> None:
-    strangers = [f"{file} (nearest: {label})" for file, label, odd in zip(files, nearest, unknown, strict=True) if odd]
+    together = len(files) > 1 and len(set(files)) == 1  # players of one video, from left to right
+    strangers = [
+        f"{f'player {number} of ' if together else ''}{file} (nearest: {label})"
+        for number, (file, label, odd) in enumerate(zip(files, nearest, unknown, strict=True), 1)
+        if odd
+    ]
     if strangers:
         warnings.warn(
             f"None of the classes learned is recognised in {', '.join(strangers)}. The nearest class is asked for, which "
-            "may give any sound. If you know what it is, say so with classes=[...].",
+            "may give any sound. If you know what it is, say so with classes=[...], in a terminal with --classes.",
             stacklevel=4,
         )
 

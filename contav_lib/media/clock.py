@@ -1,11 +1,10 @@
 """One clock for what is heard and seen: seconds since the file's first sound or picture."""
 
-import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from contav_lib.media.opening import opened
+from contav_lib.media.opening import opened, remark
 
 _BACK = 1.0  # seconds back that are a jump; less is a coder's disorder
 _AHEAD = 10.0  # seconds ahead that are a jump, unless the file's other stream fills them
@@ -37,11 +36,8 @@ class Clock:
         time = stamp + self._shift
         ahead = time > expected + _AHEAD and not self._is_filled(expected - self._shift, stamp)
         if ahead or time < expected - _BACK:
-            warnings.warn(
-                f"{self._path}: the time stamps of its {self._kind} jump from {expected:.1f} to {time:.1f} s; the jump is left "
-                "out.",
-                stacklevel=2,
-            )
+            jump = f"from {expected:.1f} to {time:.1f} s"
+            remark(self._path, f"the time stamps of its {self._kind} jump {jump}; the jump is left out.")
             self._shift += expected - time
             return expected
         return max(time, 0.0)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,28 @@ _DAMAGE = 0.1  # share of a stream's packets that may be damaged
 
 class MediaError(ValueError):
     """Error of a media file that can't be used; the message names the file and what is wrong with it."""
+
+
+_remarks: ContextVar[list[str] | None] = ContextVar("_remarks", default=None)
+
+
+def remark(path: str | Path, text: str) -> None:
+    """Warn of what is odd about a file that is used all the same."""
+    noted = _remarks.get()
+    if noted is not None:
+        noted.append(text)
+    warnings.warn(f"{path}: {text}", stacklevel=3)
+
+
+@contextmanager
+def remarks_noted() -> Iterator[list[str]]:
+    """Context manager: the texts of all remarks that this thread makes meanwhile."""
+    noted: list[str] = []
+    before = _remarks.set(noted)
+    try:
+        yield noted
+    finally:
+        _remarks.reset(before)
 
 
 @contextmanager
@@ -121,12 +144,12 @@ def decoded(path: str | Path, stream) -> Iterator[tuple]:
         raise MediaError(f"{path}: nothing in its {stream.type} stream can be decoded. {_AGAIN}")
     cut = _cut_short(path, stream, packets, end)
     if cut:
-        warnings.warn(f"{path}: is truncated: {cut}; what is there is used. {_AGAIN}", stacklevel=2)
+        remark(path, f"is truncated: {cut}; what is there is used. {_AGAIN}")
     if damaged:
-        told = f"{path}: {damaged} of {packets} packets of its {stream.type} stream are damaged"
+        told = f"{damaged} of {packets} packets of its {stream.type} stream are damaged"
         if damaged > _DAMAGE * packets:
-            raise MediaError(f"{told}. {_AGAIN}")
-        warnings.warn(f"{told}; the rest is used.", stacklevel=2)
+            raise MediaError(f"{path}: {told}. {_AGAIN}")
+        remark(path, f"{told}; the rest is used.")
 
 
 def _unreadable(path: Path) -> MediaError:

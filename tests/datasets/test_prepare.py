@@ -338,11 +338,11 @@ def test_select_and_describe(root, tmp_path):
     with pytest.raises(ValueError, match="no split 'tests'"):
         corpus.select("tests")
     lines = corpus.describe().splitlines()
-    assert lines[0].split() == ["class", "train", "valid.", "test", "melody", "minutes"]
+    assert lines[0].split() == ["class", "train", "valid.", "test", "minutes"]
     assert [line.split() for line in lines[1:]] == [
-        ["tuba", "2", "0", "0", "0", "0.1"],
-        ["violin", "2", "0", "0", "0", "0.1"],
-        ["all", "4", "0", "0", "0", "0.2"],
+        ["tuba", "2", "0", "0", "0.1"],
+        ["violin", "2", "0", "0", "0.1"],
+        ["all", "4", "0", "0", "0.2"],
     ]
 
 

@@ -27,7 +27,8 @@ def test_home_videos_are_in_several_containers_and_their_faults_are_told(tmp_pat
     with pytest.warns(UserWarning, match="cut off.mkv: is truncated"), pytest.warns(UnusableClips):
         corpus = load_data(str(folder), encoder="tiny")
     assert sorted(corpus.unusable) == ["drum/muted", "piano/empty"]
-    assert list(corpus.remarks) == ["violin/photograph"]
+    assert list(corpus.remarks) == ["flute/cut off", "violin/photograph"]
+    assert "is truncated: the audio ends after" in corpus.remarks["flute/cut off"]
     assert "loose.mp4" in open_dataset(str(folder)).report()
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.m*")}
     make_home_videos(folder, mini, count=4)
