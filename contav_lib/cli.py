@@ -5,9 +5,7 @@ inside it, so that `contav --help` comes at once.
 """
 
 import argparse
-import ast
 import io
-import json
 import os
 import re
 import shlex
@@ -134,12 +132,9 @@ def setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise ValueError(f"--set {text}: write it as name=value, without spaces, as in steps=600.")
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return name, read(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            pass
-    return name, value
+    from contav_lib.utils.settings import literal
+
+    return name, literal(value, value)
 
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from contav_lib.experiments.tables import measure
 from contav_lib.experiments.template import without_network
 from contav_lib.separators import separator_class
 from contav_lib.utils.registry import did_you_mean
-from contav_lib.utils.settings import of_kind
+from contav_lib.utils.settings import literal, of_kind
 
 SCORES = ("sdr", "sir", "sar")  # of the paper's tables
 _TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
@@ -157,23 +157,14 @@ def _of_kind(name: str, value: Any, kind: Any) -> Any:
     """A parameter's value; text is read as JSON or as a Python literal, or as words, for papermill's -p gives text."""
     several = kind in (tuple[str, ...], tuple[int, ...])
     if isinstance(value, str) and kind is not str:
-        value = _literal(value, value.replace(",", " ").split() if several else value)
+        value = literal(value, value.replace(",", " ").split() if several else value)
     if several and not isinstance(value, list | tuple | range):
         value = which_seeds(value) if name == "SEEDS" and type(value) is int else [value]
     if several and kind == tuple[int, ...]:
-        value = [_literal(each, each) if isinstance(each, str) else each for each in value]
+        value = [literal(each, each) if isinstance(each, str) else each for each in value]
     if name == "OVERRIDES" and not isinstance(value, Mapping):
         raise ValueError(f'{name}={value!r}: give settings by name, as in {{"steps": 600}}.')
     return of_kind(name, value, kind)
-
-
-def _literal(text: str, otherwise: Any) -> Any:
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            pass
-    return otherwise
 
 
 class Reproduction:

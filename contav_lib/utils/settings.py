@@ -1,5 +1,7 @@
 """Rules of what a setting may be: one vocabulary for the settings of experiments, of methods and of separators."""
 
+import ast
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from math import isfinite
@@ -107,6 +109,16 @@ def settings_for(part: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: of_kind(name, value, type(own[name])) for name, value in given.items()}
     getattr(part, "config_class", part)(**plain)
     return plain
+
+
+def literal(text: str, otherwise: Any) -> Any:
+    """Read a text as JSON or as a Python literal (numbers, lists, true, None, ...); `otherwise` where it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return otherwise
 
 
 def _plain(value: Any) -> Any:
