@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from contav_lib import Result, run
 from contav_lib.config import FROM_ENCODER
 from contav_lib.experiments.run import experiment_lock
 from contav_lib.utils import paths
-from contav_lib.utils.workers import Workers, report, sigterm_as_interrupt
+from contav_lib.utils.workers import Workers, _later_interrupts, report, sigterm_as_interrupt
 
 ENDLESS = """
 import sys
@@ -166,6 +167,27 @@ def test_a_stop_in_the_middle_of_a_start_ends_the_new_worker(monkeypatch, sign):
         signal.signal(signal.SIGINT, before)
     with pytest.raises((BrokenProcessPool, CancelledError)):  # it did not sleep to its end
         jobs[0].result()
+
+
+@linux
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_another_thread_hears_waits_like_any_other(sign):
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reached = False
+    try:
+        with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt(), _later_interrupts():
+            signal.pthread_kill(other.ident, sign)
+            time.sleep(0.05)
+            reached = True
+    finally:
+        signal.signal(signal.SIGINT, before)
+        end.set()
+        other.join()
+    assert reached
+    assert sign not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_the_next_run_sweeps_what_a_killed_one_left(home, tiny):

@@ -77,21 +77,23 @@ def _begin(to_parent: Queue) -> None:
 @contextmanager
 def _later_interrupts() -> Iterator[None]:
     """Context manager: Ctrl-C and SIGTERM are heard at its end; processes started meanwhile never hear Ctrl-C."""
-    terms: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()
+    heard: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        # Noted down, for a mask would not do: any other thread may take a signal that was sent to the process.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, lambda number, frame: heard.append(number))
     masks = hasattr(signal, "pthread_sigmask")  # Windows: processes hear Ctrl-C until `_begin`
-    # A mask is inherited, and workers must hear SIGTERM: it is noted down.
-    on_term = signal.signal(signal.SIGTERM, lambda number, frame: terms.append(number)) if in_main else None
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if masks else set()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if masks else set()  # which is inherited
     try:
         yield
     finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, on_term)
         if masks:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if terms:
-            signal.raise_signal(signal.SIGTERM)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

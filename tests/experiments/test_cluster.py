@@ -60,7 +60,7 @@ def test_a_killed_worker_costs_nothing(workers, tiny, reference, home, tmp_path,
 
 def test_a_stop_ends_the_experiments_at_work(workers, tiny, monkeypatch):
     address, processes = workers
-    config = tiny(steps=100_000, record_every=1, checkpoint_every=5)
+    config = tiny(steps=4_000, record_every=1, checkpoint_every=5)
 
     def interrupt() -> None:
         while not list(paths.runs().glob("*/progress.safetensors")):
