@@ -92,8 +92,8 @@ def _later_interrupts() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in heard[:1]:
-            signal.raise_signal(number)
+        for signum in heard[:1]:
+            signal.raise_signal(signum)
 
 
 @contextmanager
