@@ -10,7 +10,7 @@ python := .venv/bin/python
 ready := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run reproduce prepare test test-fast check lab room bench format clean
+.PHONY: help setup run reproduce prepare test test-fast check lab room site bench format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,10 @@ lab: $(ready) ## Open JupyterLab on the notebooks
 room: $(ready) ## Open the listening room, a web page for a class: listen to what was separated, and vote
 	$(python) -m contav_lib room
 
+site: $(ready) ## Render README, guides, notebooks, API and data card as web pages that need no network; `make run` before it fills the notebooks
+	$(python) -m sphinx -q -d build/doctrees docs build/site
+	@echo "Open build/site/index.html"
+
 bench: $(ready) ## Measure speed: every tests/benchmarks/bench_*.py
 	@set -e; for benchmark in tests/benchmarks/bench_*.py; do echo "$$benchmark"; $(python) "$$benchmark"; done
 
@@ -53,7 +57,7 @@ format: $(ready) ## Correct and format the code and the notebooks
 	$(python) -m ruff format .
 
 clean: ## Remove .venv and what the tools left behind; data/ and runs/ stay
-	rm -rf .venv build dist contav_lib.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build docs/api docs/notebooks dist contav_lib.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' -prune -exec rm -rf {} +
 
 # The file `ready` stands only while an installation is complete. A complete .venv is refreshed where it is;

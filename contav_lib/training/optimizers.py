@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class Optimizers:
     """The optimizers of one task, fresh at its start; learning rates are a function of the step.
 
-    Schedules (`Config.schedule`):
-        "paper": Adam for the U-Net (rate x 0.1 after 30 and 50 % of the steps), AdamW for the transformer (x 0.1 after
-            80 %): the paper's epochs 30, 50 and 80 of 100. (The authors' code is an epoch late with the U-Net's.)
-        "cosine": AdamW for both; the rate rises over `warmup_steps`, then falls along half a cosine to 0.
+    Schedules, by `Config.schedule`:
+
+    - "paper": Adam for the U-Net (rate x 0.1 after 30 and 50 % of the steps), AdamW for the transformer (x 0.1 after
+      80 %): the paper's epochs 30, 50 and 80 of 100. (The authors' code is an epoch late with the U-Net's.)
+    - "cosine": AdamW for both; the rate rises over `warmup_steps`, then falls along half a cosine to 0.
 
     All are fused: one call moves all weights, where one call a weight and operation would take several times as long.
 

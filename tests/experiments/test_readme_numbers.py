@@ -1,7 +1,8 @@
-"""The numbers in README.md are those of the result files that it names.
+"""The numbers in README.md and the guides are those of the result files that they name.
 
 A table is checked when the line before it is `<!-- results: data/results/NAME.csv -->`. Its first column must name all rows
-of the file, in their order; each other column must be one of `tables.results_table`, with its title and all its digits.
+of the file, in their order (`<!-- some results: ... -->`: some of them); each other column must be one of
+`tables.results_table`, with its title and all its digits.
 """
 
 import re
@@ -14,12 +15,13 @@ from test_tables import result
 from contav_lib.experiments.results_file import save_results
 from contav_lib.experiments.tables import as_text, measures_table
 
-README = Path(__file__).parents[2] / "README.md"
-MARK = re.compile(r"<!--\s*results:\s*(\S+)\s*-->\s*")
+ROOT = Path(__file__).parents[2]
+TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = re.compile(r"<!--\s*(some )?results:\s*(\S+)\s*-->\s*")
 
 
-def tables_in(text: str) -> list[tuple[str, list[list[str]]]]:
-    """The marked tables of a Markdown text: the file that each names, and its cells by row, the header first."""
+def tables_in(text: str) -> list[tuple[str, bool, list[list[str]]]]:
+    """The marked tables of a text: the file that each names, whether it has all rows, its cells by row, the header first."""
     found = []
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -30,16 +32,18 @@ def tables_in(text: str) -> list[tuple[str, list[list[str]]]]:
                     break
                 rows.append([cell.strip().strip("*") for cell in row.strip().strip("|").split("|")])
             assert len(rows) > 2, f"{line}: no table follows in the next line."
-            found.append((mark[1], [rows[0], *rows[2:]]))  # without the line of dashes
+            found.append((mark[2], not mark[1], [rows[0], *rows[2:]]))  # without the line of dashes
     return found
 
 
-def check(readme: Path) -> int:
-    """Compare the marked tables of a README with their files; how many there are."""
-    tables = tables_in(readme.read_text(encoding="utf-8"))
-    for name, (header, *rows) in tables:
-        stored = as_text(read_results(readme.parent / name)[1], paper=True)
-        assert [row[0] for row in rows] == stored.index.tolist(), f"{name}: these are not the rows of the file."
+def check(text: Path, root: Path) -> int:
+    """Compare the marked tables of a text with their files; how many there are."""
+    tables = tables_in(text.read_text(encoding="utf-8"))
+    for name, all_rows, (header, *rows) in tables:
+        stored = as_text(read_results(root / name)[1], paper=True)
+        names = [row[0] for row in rows]
+        rows_in_file = stored.index.tolist() if all_rows else [row for row in stored.index if row in names]
+        assert names == rows_in_file, f"{name}: these are not the rows of the file."
         for title in header[1:]:
             assert title in stored.columns, f"{name}: no column {title!r}; there are {', '.join(stored.columns)}."
         for method, *cells in rows:
@@ -49,8 +53,10 @@ def check(readme: Path) -> int:
     return len(tables)
 
 
-def test_the_numbers_of_the_readme_are_those_of_the_files():
-    assert check(README) == README.read_text(encoding="utf-8").count("<!-- results:")
+def test_the_numbers_of_the_texts_are_those_of_the_files():
+    marked = [text.read_text(encoding="utf-8").count("results: data/results/") for text in TEXTS]
+    assert [check(text, ROOT) for text in TEXTS] == marked
+    assert sum(marked) >= 2
 
 
 TABLE = """# Title
@@ -78,7 +84,7 @@ def readme(tmp_path):
 
 def test_a_table_like_its_file_passes(readme):
     readme.write_text(TABLE)
-    assert check(readme) == 1
+    assert check(readme, readme.parent) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,4 +102,4 @@ def test_whatever_differs_from_the_file_fails(readme, old, new, message):
     assert TABLE.count(old) == 1
     readme.write_text(TABLE.replace(old, new))
     with pytest.raises(AssertionError, match=message):
-        check(readme)
+        check(readme, readme.parent)
