@@ -42,8 +42,8 @@ check: $(ready) ## Lint the code, check its format, its imports and its types
 lab: $(ready) ## Open JupyterLab on the notebooks
 	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks
 
-room: $(ready) ## Open the listening room, a web page for a class: listen to what was separated, and vote
-	$(python) -m contav_lib room
+room: $(ready) ## Open the listening room, a web page for a class: listen, and vote (IP=0.0.0.0 lets other machines in)
+	$(python) -m contav_lib room$(if $(IP), --ip "$(IP)")$(if $(PORT), --port "$(PORT)")
 
 site: $(ready) ## Render README, guides, notebooks, API and data card as web pages that need no network; `make run` before it fills the notebooks
 	$(python) -m sphinx -q -d build/doctrees docs build/site

@@ -397,10 +397,16 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Open the listening room, a web page for a class: listen to what was separated, and vote."""
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "--ip",
+        default="127.0.0.1",
+        help="who may reach it: 127.0.0.1, this machine only (default); 0.0.0.0, its network",
+    )
+    parser.add_argument("--port", type=int, default=8866, help="default: 8866, or the next one that is free")
+    chosen = parser.parse_args(arguments)
     from contav_lib.teaching.notebooks import open_room
 
-    open_room()
+    open_room(chosen.ip, chosen.port)
 
 
 def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -180,21 +181,32 @@ def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
     return list(copies.values())
 
 
-def open_room() -> None:
-    """Serve the listening room on this machine only, with a token, until Ctrl-C.
+def open_room(ip: str = "127.0.0.1", port: int = 8866) -> None:
+    """Serve the listening room until Ctrl-C, to who has the token; by default on this machine only.
+
+    Each browser that opens it has a kernel of its own; their votes are pooled in `runs/votes.sqlite`.
+
+    Args:
+        ip: the address to listen at. port: or the next one that is free.
 
     Raises:
         MissingExtra: voila is not installed.
+        ValueError: `ip` is none.
     """
     with extras():
         import voila  # noqa: F401
+    everybody = not ip_address(ip).is_loopback
+    if everybody:
+        print("Whoever knows the token can run code on this machine: give it to nobody but the class.", flush=True)
     options = [
-        "--Voila.ip=127.0.0.1",
+        f"--Voila.ip={ip}",
+        f"--port={port}",
         "--token",
         # The extension that is left out belongs to Notebook 7 and fails in Voila.
         "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension",
+        *["--no-browser"] * everybody,
     ]
-    subprocess.run(  # noqa: S603 (nothing here comes from outside)
+    subprocess.run(  # noqa: S603 (what comes from outside was read as an address and a number)
         [sys.executable, "-m", "voila", str(NOTEBOOKS / "listening_room.ipynb"), *options],
         env=os.environ | {"CONTAV_HOME": str(paths.home())},
         check=False,

@@ -27,7 +27,8 @@ class BlindTest(PageWidget):
 
     A kind of test asks one question a trial. `abx`: A is one method, B the other, X one of the two; which? It tells
     whether a difference can be heard at all. `pick`: which of A and B is better? `rate`: a mark for each.
-    In each trial chance decides who is A. Names never go to the browser before the last answer.
+    In each trial chance decides who is A. Names never go to the browser before the last answer. Answers are taken when all
+    sounds of the trial, but for a reference, have been heard.
 
     `answers` is a data frame, a row a trial; `p_value` says how probable an outcome at least as uneven is by guessing.
 
@@ -188,9 +189,12 @@ class BlindTest(PageWidget):
         }
 
     def _hear(self, message: dict[str, Any]) -> None:
-        """Take an answer; one to a trial that is over, or a wrong one, counts for nothing."""
+        """Take an answer; one to a trial that is over, one without having listened, or a wrong one, counts for nothing."""
         if self.done or message.get("trial") != self.trial:
             raise ValueError("this trial is not asked now")
+        heard = message.get("heard")
+        if not isinstance(heard, list) or not set(self.labels) - {"Reference"} <= set(map(str, heard)):
+            raise ValueError("only who has heard all of them may answer")
         answer = self._read(message)
         a, b = (self._methods[number] for number in self._order)
         self._rows.append({"trial": self.trial + 1, "example": self._example, "a": a, "b": b, **answer})

@@ -1,5 +1,7 @@
 """A page for a class: choose a stored experiment, listen to what it separated, and vote without knowing which one plays."""
 
+import asyncio
+import secrets
 from html import escape
 from typing import Any
 
@@ -8,9 +10,11 @@ import pandas as pd
 from ipywidgets import HTML, Box, Button, Dropdown, Layout, VBox
 
 from contav_lib.utils import paths
+from contav_lib.utils.storage import StorageError
 from contav_lib.widgets.blind_test import BlindTest, probability_by_guessing
 from contav_lib.widgets.shelf import Shelf, find_shelves
 from contav_lib.widgets.stem_player import StemPlayer
+from contav_lib.widgets.votes import Votes
 
 QUESTIONS = {"Which one is better?": "pick", "Can you hear a difference at all?": "abx"}
 COUNTS = (4, 8, 16)
@@ -18,6 +22,7 @@ _LISTEN = "Choose what was separated, and who separated it. The slider goes from
 _VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
 _KEYS = ["experiments", "question", "one", "other"]
+_EVERY = 2  # seconds, after which the votes of others are looked for
 _AS_WIDE = {"width": "auto", "max_width": "100%"}
 NOTHING_HERE = """
 <p><b>There is nothing to hear yet.</b> This page plays what experiments have separated, and <code>{folder}</code> holds no
@@ -34,7 +39,10 @@ separated. Then load this page again.</p>
 
 
 class ListeningRoom(VBox):
-    """Listening room: menus, a `StemPlayer`, a `BlindTest`, and a table of the votes.
+    """Listening room: menus, a `StemPlayer`, a `BlindTest`, and a table of the votes of all who have the page open.
+
+    Votes are kept in `runs/votes.sqlite`. A listener sees the class's votes when a first test of his or her own is done, and
+    from then on as they come in.
 
     Args:
         profile: whose results are chosen first, where there are any.
@@ -48,7 +56,8 @@ class ListeningRoom(VBox):
         self.shelves, left_out = find_shelves()
         self.player: StemPlayer | None = None
         self.test: BlindTest | None = None
-        self._finished: list[pd.DataFrame] = []
+        self.pool, self.listener = Votes(paths.runs() / "votes.sqlite"), secrets.token_hex(4)
+        self._watch: asyncio.Task | None = None
         if not self.shelves:
             super().__init__([HTML(NOTHING_HERE.format(folder=escape(str(paths.runs()))) + _left_out(left_out))])
             return
@@ -86,8 +95,8 @@ class ListeningRoom(VBox):
 
     @property
     def votes(self) -> pd.DataFrame:
-        """Answers of the finished tests: `BlindTest.answers`, with `experiments`, `question`, `one` and `other`."""
-        return pd.concat(self._finished, ignore_index=True) if self._finished else pd.DataFrame(columns=_KEYS)
+        """Answers of all listeners' finished tests, see `votes.COLUMNS`."""
+        return self.pool.read()
 
     def to_frame(self) -> pd.DataFrame:
         """Table of the votes: a line a question and pair of methods, with the p-value."""
@@ -97,10 +106,10 @@ class ListeningRoom(VBox):
             chosen = part["correct"] if kind == "abx" else part["chosen"].dropna() == one
             hits, count = int(chosen.sum()), len(chosen)
             outcome = f"{hits} of {count} right" if kind == "abx" else f"{hits} : {count - hits}"
-            p = probability_by_guessing(hits, count, kind)
-            row = dict(experiments=experiments, question=question, methods=f"{one} : {other}", outcome=outcome)
-            rows.append({**row, "p": round(p, 3)})
-        return pd.DataFrame(rows, columns=["experiments", "question", "methods", "outcome", "p"])
+            listeners = part["listener"].nunique()
+            row = dict(experiments=experiments, question=question, methods=f"{one} : {other}", listeners=listeners)
+            rows.append({**row, "outcome": outcome, "p": round(probability_by_guessing(hits, count, kind), 3)})
+        return pd.DataFrame(rows, columns=["experiments", "question", "methods", "listeners", "outcome", "p"])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict:
         """The room, and what is played in it for where no widget can be."""
@@ -165,9 +174,36 @@ class ListeningRoom(VBox):
         self._booth.children = [test]
 
     def _keep(self, test: BlindTest, asked: tuple[str, ...]) -> None:
-        self._finished.append(test.answers.assign(**dict(zip(_KEYS, asked, strict=True))))
-        table = self.to_frame().to_html(index=False, border=0, justify="left")
-        self._table.value = _text("Votes so far", f"{table}<p>{_CHANCE}</p>").value
+        try:
+            self.pool.add(test.answers, self.listener, dict(zip(_KEYS, asked, strict=True)))
+        except StorageError as error:
+            self._table.value = escape(str(error))
+            return
+        self._show_votes()
+        if self._watch is None and (loop := _running_loop()):
+            self._watch = loop.create_task(self._follow())
+
+    def _show_votes(self) -> None:
+        try:
+            table = self.to_frame().to_html(index=False, border=0, justify="left")
+        except StorageError as error:
+            self._table.value = escape(str(error))
+            return
+        self._table.value = _text("Votes so far, of all listeners", f"{table}<p>{_CHANCE}</p>").value
+
+    async def _follow(self) -> None:
+        """Show the votes of others as they come in, as long as this page's kernel lives."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            self._show_votes()  # an unchanged text is not sent again
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """The kernel's loop; a script has none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _text(title: str, text: str) -> HTML:

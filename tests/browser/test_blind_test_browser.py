@@ -54,6 +54,10 @@ def test_marks_by_mouse_arrive_in_python(app):
         assert test.evaluate("(el) => el.stemPlayer.playing")
         test.get_by_role("radio", name="A: 4").check()
         test.get_by_role("radio", name="B: 2").check()
+        expect(send).to_be_disabled()
+        expect(test.get_by_text("Listen to A and B first.")).to_be_visible()
+        for sound in "AB":
+            test.get_by_role("button", name=f"Hear {sound}").click()
         send.click()
     expect(test.get_by_text("Done.")).to_be_visible()
     app.becomes("rate.answers[['rating_a', 'rating_b']].values.tolist()", [[4, 2], [4, 2]])
@@ -66,6 +70,8 @@ def test_names_are_hidden_until_the_end(voila):
         test = screen.page.locator(".contav-blind-test")
         expect(test.get_by_text("Trial 1 of 1.")).to_be_visible(timeout=60_000)
         assert "finetune" not in test.inner_text()
+        for sound in "AB":
+            test.get_by_role("button", name=f"Hear {sound}").click()
         test.get_by_role("button", name="A is better").click()
         expect(test.get_by_text("finetune was preferred")).to_be_visible()
 

@@ -82,6 +82,9 @@ def test_votes_arrive_and_are_summed_up(app):
         for trial in range(4):
             expect(test.get_by_text(f"Trial {trial + 1} of 4.")).to_be_visible()
             assert "fine-tuning" not in test.inner_text()
+            expect(test.get_by_role("button", name=answer)).to_be_disabled()
+            for sound in ("A", "B") + ("X",) * kind.startswith("Can"):
+                test.get_by_role("button", name=f"Hear {sound}").click()
             test.get_by_role("button", name=answer).click()
         expect(test.get_by_text("Done.")).to_be_visible()
     expect(app.page.get_by_text("Votes so far")).to_be_visible()
@@ -89,6 +92,10 @@ def test_votes_arrive_and_are_summed_up(app):
     assert rows.count() == 2
     assert "fine-tuning : ContAV-Sep" in rows.nth(0).inner_text() and " of 4 right" in rows.nth(1).inner_text()
     assert app.ask("len(room.votes)") == 8
+    # Another browser votes: the class's table follows without a click.
+    app.tell("room.pool.add(room.test.answers, 'another', dict(zip(('experiments', 'question', 'one', 'other'),"
+             " room.votes.iloc[-1][['experiments', 'question', 'one', 'other']])))")  # fmt: skip
+    expect(rows.nth(1)).to_contain_text(" of 8 right")
     assert app.ask("room.to_frame()['p'].between(0, 1).all().item()")
 
 

@@ -17,7 +17,7 @@ def sounds(test: BlindTest) -> list[np.ndarray]:
 
 
 def answer(test: BlindTest, **what) -> None:
-    test._receive(test, {"trial": test.trial, **what}, [])
+    test._receive(test, {"trial": test.trial, "heard": test.labels, **what}, [])
 
 
 def answer_rightly(test: BlindTest) -> None:
@@ -72,6 +72,15 @@ def test_ratings_decide_by_the_better_mark():
     assert table["chosen"][0] == table["a"][0] and table["chosen"][2] == table["b"][2]
     assert table["chosen"].isna().tolist() == [False, True, False]
     assert test.count()[1] == 2  # the tie does not count
+
+
+def test_who_has_not_listened_does_not_vote():
+    test = BlindTest(METHODS, "pick", trials=1, references=[ONE], seed=0)
+    for heard in ([], ["A"], ["Reference"], None, "AB"):
+        answer(test, choice="A", heard=heard)
+    assert test.trial == 0
+    answer(test, choice="A", heard=["B", "A"])
+    assert test.done
 
 
 def test_late_double_and_wrong_answers_count_for_nothing():

@@ -29,7 +29,7 @@ def room(reference, home):
 def answer(room, choice: str) -> None:
     room._start()
     while not room.test.done:
-        room.test._receive(room.test, {"trial": room.test.trial, "choice": choice}, [])
+        room.test._receive(room.test, {"trial": room.test.trial, "heard": ["A", "B", "X"], "choice": choice}, [])
 
 
 def test_an_empty_folder_says_what_to_run(home):
@@ -89,6 +89,26 @@ def test_votes_of_either_order_are_one_line(room):
     assert len(table) == 1 and len(room.votes) == 16
     assert sum(map(int, table["outcome"][0].split(" : "))) == 16
     assert table["methods"][0] in room._table.value.replace("&lt;", "<")
+
+
+def test_votes_of_all_browsers_are_pooled_and_shown(room, home):
+    one, other = room._method.options
+    room._method.value, room._other.value = one, other
+    answer(room, "A")
+    second = ListeningRoom("smoke")
+    second._method.value, second._other.value = one, other
+    answer(second, "B")
+    table = second.to_frame()
+    assert table["listeners"].tolist() == [2] and len(second.votes) == 16
+    assert (home / "runs" / "votes.sqlite").exists()
+    room._show_votes()
+    assert room._table.value == second._table.value
+
+
+def test_a_damaged_file_of_votes_is_told(room, home):
+    (home / "runs" / "votes.sqlite").write_bytes(b"no database" * 100)
+    answer(room, "A")
+    assert "Move the file away" in room._table.value and room.test.done
 
 
 def test_a_method_is_not_compared_with_itself(room):

@@ -7,10 +7,12 @@ class Booth {
   constructor(model) {
     this.model = model;
     this.heard = 0;
+    this.known = new Set(); // labels of the sounds that were heard in this trial
     this.engine = new Engine(
       () => model.get("gains").map((gain, i) => (i === this.heard ? gain : 0)),
       () => [0, this.engine.duration],
     );
+    this.engine.addEventListener("change", () => this.note());
     this.load();
     // Every trial begins silent at A, whether or not its sounds are those of the last one: that would tell.
     model.on("change:trial", () => this.load());
@@ -19,8 +21,18 @@ class Booth {
   load() {
     const { model } = this;
     this.engine.load(model.get("sounds").map((view, i) => decode(view, model.get("scales")[i])), model.get("rate"));
+    this.known.clear();
     this.engine.seek(0);
     this.heard = 0;
+  }
+
+  note() {
+    if (this.engine.playing) this.known.add(this.model.get("labels")[this.heard]);
+  }
+
+  /** Labels that must be heard before an answer counts, and were not yet. */
+  missing() {
+    return this.model.get("labels").filter((label) => label !== "Reference" && !this.known.has(label));
   }
 
   hear(number) {
@@ -28,6 +40,7 @@ class Booth {
     this.engine.regain();
     if (this.engine.playing) this.engine.changed();
     else this.engine.play();
+    this.note();
   }
 }
 
@@ -56,8 +69,9 @@ class TestPage extends SoundPage {
     }
     const trials = model.get("trials");
     const title = make("div", {}, make("b", {}, `Trial ${this.trial + 1} of ${trials}. `), model.get("question"));
+    this.listen = make("span", { className: "contav-note", role: "status" });
     const progress = make("progress", { max: trials, value: this.trial, "aria-label": "Trials answered" });
-    this.root.replaceChildren(title, progress, this.makeSounds(), this.makeAnswers(), this.kernelGone);
+    this.root.replaceChildren(title, progress, this.makeSounds(), this.makeAnswers(), this.listen, this.kernelGone);
     this.refresh();
   }
 
@@ -82,21 +96,22 @@ class TestPage extends SoundPage {
       return button;
     });
     this.answers = buttons;
+    this.isMarked = () => true;
     return make("div", { className: "contav-line" }, "Your answer: ", ...buttons);
   }
 
   makeRatings() {
     const marks = { a: 0, b: 0 };
     const next = makeButton("Next", "Send these marks", () => this.answer({ rating_a: marks.a, rating_b: marks.b }));
-    next.disabled = true;
     this.answers = [next];
+    this.isMarked = () => marks.a && marks.b;
     const groups = ["a", "b"].map((which) => {
       const scale = [1, 2, 3, 4, 5].map((mark) => {
         const name = `contav-${which}-${this.model.get("trial")}`;
         const radio = make("input", { type: "radio", name, value: mark, "aria-label": `${which.toUpperCase()}: ${mark}` });
         radio.addEventListener("change", () => {
           marks[which] = mark;
-          next.disabled = !(marks.a && marks.b);
+          this.refresh();
         });
         return make("label", {}, radio, String(mark));
       });
@@ -107,14 +122,19 @@ class TestPage extends SoundPage {
 
   /** Once: Python sends the next trial. */
   answer(what) {
-    for (const button of this.answers) button.disabled = true;
-    send(this.model, { trial: this.model.get("trial"), ...what });
+    this.sent = this.trial;
+    this.refresh();
+    send(this.model, { trial: this.trial, heard: [...this.booth.known], ...what });
   }
 
   refresh() {
     if (this.model.get("done")) return;
     this.showPlaying();
     this.choices.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.booth.heard)));
+    const missing = this.booth.missing();
+    const ready = !missing.length && this.isMarked() && this.sent !== this.trial;
+    for (const button of this.answers) button.disabled = !ready;
+    this.listen.textContent = missing.length ? `Listen to ${missing.join(" and ")} first.` : "";
     this.showPosition();
   }
 
