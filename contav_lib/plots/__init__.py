@@ -11,6 +11,7 @@ with extras():
     import seaborn
 
 from contav_lib.plots.comparing import against_memory, forest, stability_plasticity
+from contav_lib.plots.diagrams import Diagram, diagram
 from contav_lib.plots.learning import (
     course_of_task,
     filling_up,
@@ -22,6 +23,7 @@ from contav_lib.plots.learning import (
     similarity,
     task_matrices,
 )
+from contav_lib.plots.pages import show_on_pages
 from contav_lib.plots.signals import (
     curves,
     film_strip,
@@ -37,5 +39,8 @@ from contav_lib.plots.signals import (
 from contav_lib.plots.text import as_written
 
 for _name, _draw in list(globals().items()):
-    if isfunction(_draw) and _draw is not as_written and _draw.__module__.startswith(__name__):
+    if isfunction(_draw) and _draw.__module__ in (
+        f"{__name__}.{room}" for room in ("comparing", "learning", "signals")
+    ):
         globals()[_name] = as_written(_draw)
+show_on_pages()

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
+from contav_lib.plots.pages import remember, show_on_pages
+
 # Fonts of systems and of their packages that go beyond Latin, Greek, Cyrillic, Arabic and Hebrew.
 _FALLBACKS = [
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "Droid Sans Fallback",
@@ -29,6 +31,8 @@ def as_written(draw: Callable[..., Any]) -> Callable[..., Any]:
         # The first figure loads a notebook's backend, which sets this; without it no later figure would be shown.
         matplotlib.interactive(interactive)
         _warn_of_boxes(result.figure, families)  # a figure's is itself
+        remember(result.figure, draw)
+        show_on_pages()  # the backend, once loaded, has forgotten it
         return result
 
     return drawn
