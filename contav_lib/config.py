@@ -96,6 +96,7 @@ class MixtureSettings(Settings):
         gain: training sources are scaled by 1 - gain to 1 + gain.
         memory_share: chance that a training source comes from the memory; None: it follows from the repeats (`Sampler`).
         same_class_share: chance that a training mixture is of one class only.
+        same_video: let a training mixture hold two crops of one video, where chance brings them together, as the authors do.
         clip_repeats, exemplar_repeats: how often an epoch holds each clip of the task, and each clip of the memory.
         motion: "aligned" or "whole", see `ClipStore`.
         visual_noise: how bad the pictures are, see `with_visual_noise`; 0 leaves them as they are.
@@ -107,6 +108,7 @@ class MixtureSettings(Settings):
     gain: float
     memory_share: float | None = None
     same_class_share: float
+    same_video: bool = False
     clip_repeats: int
     exemplar_repeats: int
     motion: str
@@ -137,7 +139,7 @@ class TrainingSettings(Settings):
         batch_size: mixtures a step.
         steps: training steps a task; joint training takes as many again for every earlier task, as epochs would.
         epochs: passes over a task's clips; used when steps is None.
-        schedule: "paper" or "cosine", see `Optimizers`.
+        schedule: "paper", "released" or "cosine", see `Optimizers`.
         learning_rate, later_learning_rate: where a task begins with new weights, and where it does not.
         weight_decay, warmup_steps: see `Optimizers`.
         clip_gradient: largest gradient norm, 0 = never clipped.
@@ -177,7 +179,7 @@ class TrainingSettings(Settings):
         self.require_range("warmup_steps", "clip_gradient", least=0)
         self.require_range("threads", least=0, most=1024)
         self.require_range("processes", least=1, most=self.batch_size, why="a step has a mixture or more for each")
-        self.require_one_of("schedule", ("paper", "cosine"))
+        self.require_one_of("schedule", ("paper", "released", "cosine"))
         name_device(self.device)
 
 
@@ -242,10 +244,12 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
             )
 
     @classmethod
-    def profile(cls, name: str, **overrides: Any) -> "Config":
+    def profile(cls, name: str, as_released: bool = False, **overrides: Any) -> "Config":
         """The profile `name` ("smoke", "lab", "gpu" or "paper") with single settings changed.
 
-        Settings of the chosen method and separator are given by their own names, beside those of `Config`.
+        Settings of the chosen method and separator are given by their own names, beside those of `Config`. With
+        `as_released`, those in the table of that name on the page of "paper" are the authors' code's, where it departs from
+        the paper; single settings still win.
 
         Raises:
             ValueError: an unknown profile, setting, method, separator or class (the nearest names are given), or a value
@@ -261,6 +265,10 @@ class Config(EvaluationSettings, TrainingSettings, MixtureSettings, DataSettings
         for setting in overrides:
             if setting not in everything:
                 raise ValueError(f"There is no setting called {setting!r}; {did_you_mean(setting, sorted(everything))}")
+        if of_kind("as_released", as_released, bool):
+            if "as_released" not in page:
+                raise ValueError(f"as_released=True: profile {name!r} is none of the authors'; take 'paper'.")
+            overrides = {key: page["as_released"][key] for key in page["as_released"].keys() & everything} | overrides
         parts = [
             {**own, **page[kind].get(part.name, {}), **{key: overrides[key] for key in overrides.keys() & own.keys()}}
             for kind, part, own in (("method", method, of_method), ("separator", separator, of_separator))
@@ -336,7 +344,7 @@ def without_place(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(settings) | ({"data": open_dataset(settings["data"]).name} if settings["data_digest"] else {})
 
 
-_SINCE: dict[str, Any] = {"threads": 1, "processes": 1, "on_unusable": "skip"}
+_SINCE: dict[str, Any] = {"threads": 1, "processes": 1, "on_unusable": "skip", "same_video": False}
 MOST_CLIPS = 1000  # of a class and split: MiniMUSIC takes a second to make two or three
 EXEMPLAR_CHOICES = ("random", "herding", "diverse", "audiovisual")  # those of `continual.exemplars`
 
@@ -390,7 +398,7 @@ def read_page(name: str) -> Mapping[str, Any]:
     """The page of a profile, `profiles/<name>.toml`.
 
     Its tables are `data`, `own_videos`, `mixtures`, `training`, `evaluation`, and `method` and `separator`, each with a table
-    a name.
+    a name; "paper" has `as_released`, too.
 
     Raises:
         ValueError: there is no such profile.

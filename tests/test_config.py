@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contav_lib import Config
+from contav_lib import Config, cli
 from contav_lib import config as config_module
 from contav_lib.config import (
     EXEMPLAR_CHOICES,
@@ -50,6 +50,7 @@ OTHER = dict(
     exemplar_choice="herding",
     memory_share=0.5,
     same_class_share=0.9,
+    same_video=True,
     num_sources=3,
     gain=0.1,
     motion="whole",
@@ -131,6 +132,33 @@ def test_single_settings_are_changed_by_name():
     assert make_method(untouched).distillation != 0.5 and untouched.separator_settings["width"] != 20
 
 
+@pytest.mark.parametrize("method", ["contav", "lwf"])
+@pytest.mark.parametrize("separator", ["iquery", "coseparation"])
+def test_as_released_is_a_set_of_settings(method, separator):
+    def flat(**settings) -> dict:
+        config = Config.profile("paper", method=method, separator=separator, **settings)
+        own = {
+            entry.name: getattr(config, entry.name) for entry in fields(config) if not entry.name.endswith("_settings")
+        }
+        return own | dict(config.method_settings) | dict(config.separator_settings)
+
+    ours, theirs, page = flat(), flat(as_released=True), read_page("paper")["as_released"]
+    only = {"padding": separator == "iquery", "teacher_batch_statistics": method == "contav"}
+    assert {name: theirs[name] for name in ours if theirs[name] != ours[name]} == {
+        name: value for name, value in page.items() if only.get(name, True)
+    }
+    assert flat(as_released=False) == ours and flat(as_released=True, schedule="paper")["schedule"] == "paper"
+
+
+def test_as_released_belongs_to_the_paper():
+    with pytest.raises(ValueError, match="as_released=True: profile 'lab' is none of the authors'; take 'paper'"):
+        Config.profile("lab", as_released=True)
+    typed = dict([cli.setting("as_released=true")])
+    assert Config.profile("paper", **typed) == Config.profile("paper", as_released=True)
+    with pytest.raises(ValueError, match="as_released='yes': as_released is True or False"):
+        Config.profile("paper", as_released="yes")
+
+
 def names_of(*topics: type[Settings]) -> set[str]:
     return {entry.name for topic in topics for entry in fields(topic)}
 
@@ -139,6 +167,7 @@ def names_of(*topics: type[Settings]) -> set[str]:
 def test_a_page_names_every_setting_and_nothing_else(profile):
     page = dict(read_page(profile))
     assert page.pop("own_videos").keys() == {"encoders"}
+    page.pop("as_released", None)  # has settings of the other tables
     parts = {"method": METHODS, "separator": SEPARATORS}
     for kind, registry in parts.items():
         import_all(registry.package)
@@ -352,7 +381,7 @@ def test_steps_count_or_epochs():
 def test_lists_become_tuples_and_json_holds_everything():
     config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
     assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
-    later = {"threads", "processes", "on_unusable"}
+    later = {"threads", "processes", "on_unusable", "same_video"}
     assert config.to_json().keys() == {entry.name for entry in fields(Config)} - later | {"results_version"}
 
 

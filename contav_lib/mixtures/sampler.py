@@ -26,6 +26,7 @@ class Sampler:
         seed: of this task's batches.
         clip_repeats, exemplar_repeats: how often each of `clips` and of `memory` stands in the list to draw from (40 and 800
             in the authors' code); only their ratio counts.
+        same_video: let a mixture hold two crops of one video, where chance brings them together.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Sampler:
         seed: int,
         clip_repeats: int = 1,
         exemplar_repeats: int = 20,
+        same_video: bool = False,
     ):
         self.store, self.num_sources, self.gain, self.seed = store, num_sources, gain, seed
         self.pool = torch.tensor([*clips, *memory])
@@ -52,11 +54,11 @@ class Sampler:
         # A chance a clip, such that the memory's together make up its share.
         new, old = (1 - memory_share if memory else 1.0), (memory_share if clips else 1.0)
         self.chance = torch.tensor([new / max(len(clips), 1)] * len(clips) + [old / max(len(memory), 1)] * len(memory))
-        self.same_class_share = same_class_share
+        self.same_class_share, self.same_video = same_class_share, same_video
         self.classes, self.videos = store.classes[self.pool], store.videos[self.pool]
 
     def spec(self, number: int, size: int) -> MixtureSpec:
-        """Specify batch `number`: `size` mixtures; a video is never mixed with itself."""
+        """Specify batch `number`: `size` mixtures; unless `same_video`, a video is never mixed with itself."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         draw = self._draw if len(self.pool) < _MANY else self._draw_of_many
         chosen = draw(size, generator)
@@ -73,7 +75,8 @@ class Sampler:
         classes, videos = self.classes, self.videos
         same_class = torch.rand(size, 1, generator=generator) < self.same_class_share
         for _ in range(self.num_sources - 1):
-            free = (videos != videos[chosen].unsqueeze(-1)).all(1).float()
+            other = (videos != videos[chosen].unsqueeze(-1)).all(1)
+            free = (other | self.same_video).float()
             alike = free * (classes == classes[chosen[:, :1]])
             # A class with a single clip in the pool (one exemplar) can't be mixed with itself: then anything goes.
             allowed = torch.where(same_class & (alike.sum(1, keepdim=True) > 0), alike, free)
@@ -100,7 +103,7 @@ class Sampler:
                 place = torch.searchsorted(sums, point, right=True).clamp(max=len(sums) - 1)
                 drawn[again] = by_class[place]
                 twice = (self.videos[drawn[again], None] == self.videos[chosen[again]]).any(1)
-                again = again[twice]
+                again = again[twice & (not self.same_video)]
                 if not len(again):
                     break
             else:

@@ -17,7 +17,8 @@ class Optimizers:
     Schedules, by `Config.schedule`:
 
     - "paper": Adam for the U-Net (rate x 0.1 after 30 and 50 % of the steps), AdamW for the transformer (x 0.1 after
-      80 %): the paper's epochs 30, 50 and 80 of 100. (The authors' code is an epoch late with the U-Net's.)
+      80 %): the paper's epochs 30, 50 and 80 of 100.
+    - "released": the same, but an epoch late with the U-Net's, as in the authors' code.
     - "cosine": AdamW for both; the rate rises over `warmup_steps`, then falls along half a cosine to 0.
 
     All are fused: one call moves all weights, where one call a weight and operation would take several times as long.
@@ -35,8 +36,9 @@ class Optimizers:
         self.clip_gradient, self.steps, self.warmup = config.clip_gradient, steps, config.warmup_steps
         rate = config.learning_rate if first_task else config.later_learning_rate
         decay = config.weight_decay
-        if config.schedule == "paper":
-            self._rates = [self._drops(rate, (0.3, 0.5)), self._drops(rate, (0.8,))]
+        if config.schedule in ("paper", "released"):
+            late = steps / config.epochs if config.schedule == "released" else 0.0
+            self._rates = [self._drops(rate, (0.3, 0.5), late), self._drops(rate, (0.8,))]
             self._optimizers = [
                 torch.optim.Adam(groups["unet"], lr=rate, fused=True),
                 torch.optim.AdamW(groups["predictor"], lr=rate, weight_decay=decay, fused=True),
@@ -77,8 +79,8 @@ class Optimizers:
                     whole["state"].setdefault(int(parameter), {})[name] = value
             optimizer.load_state_dict(whole)
 
-    def _drops(self, rate: float, after: tuple[float, ...]):
-        return lambda step: rate * 0.1 ** sum(step >= part * self.steps for part in after)
+    def _drops(self, rate: float, after: tuple[float, ...], late: float = 0.0):
+        return lambda step: rate * 0.1 ** sum(step >= part * self.steps + late for part in after)
 
     def _cosine(self, rate: float):
         def at(step: int) -> float:

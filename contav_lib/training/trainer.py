@@ -146,6 +146,7 @@ class Trainer:
             seed=config.seed * 1_000 + task.index,
             clip_repeats=config.clip_repeats,
             exemplar_repeats=config.exemplar_repeats,
+            same_video=config.same_video,
         )
 
     def _validate(self, task: Task, done: int, spec: MixtureSpec, best: Best) -> Best:

@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from official import PREDICTOR_NAMES, UNET_NAMES, convert, our_name
+from official import PREDICTOR_NAMES, UNET_NAMES, Weights, convert, our_name
 from safetensors.torch import load_file
 
+from contav_lib import Config
 from contav_lib.separators.iquery import IQuery, IQueryConfig
 
 
@@ -44,6 +45,24 @@ def iquery_from_states(sound: dict, mask: dict, heads: int, padding: str = "adde
     iquery = IQuery(num_classes, IQueryConfig(**sizes, heads=heads, padding=padding))
     iquery.load_state_dict(weights)
     return iquery.eval()
+
+
+def released(golden: Golden, **changes) -> Config:
+    """The authors' code as released, by name, in the sizes of the golden training step."""
+    sizes = {"width": "ngf", "mask_dim": "fc_dim", "hidden": "hid", "heads": "heads", "feed_forward": "ff", "frames": "T",
+             "encoder_layers": "enc", "decoder_layers": "dec", "batch_size": "batch"}  # fmt: skip
+    sizes = {ours: golden.config[theirs] for ours, theirs in sizes.items()}
+    return Config.profile("paper", **{"as_released": True, "device": "cpu", "threads": 1} | sizes | changes)
+
+
+def recorded(golden: Golden, step: str) -> tuple[Weights, Weights]:
+    """Weights and batch of the golden training step "s0" or "s1", by the names that the recipe in `paper_setting.md` gives."""
+    owners = {"": step, "old_": "s0"} if step == "s1" else {"": step}
+    weights = {f"{prefix}{network}.{name}": value for prefix, owner in owners.items() for network in ("sound", "mask")
+               for name, value in golden.under(f"{owner}.{network}.").items()}  # fmt: skip
+    inputs = ("mag_mix", "mags.", "frames_features.", "motions.", "motion_masks.")
+    batch = {f"{name}{rest}": value for name in inputs for rest, value in golden.under(name).items()}
+    return weights, batch | {f"classes.{n}": value for n, value in golden.under(f"{step}.classes.").items()}
 
 
 def our_parameter(name: str, levels: int) -> str | None:

@@ -1,8 +1,14 @@
-"""Names and sizes of the authors' iQuery checkpoints, in ours."""
+"""The authors' iQuery checkpoints and batches, in ours."""
 
 import re
 
 import torch
+
+from contav_lib import Config, audio
+from contav_lib.experiments.setup import make_separator
+from contav_lib.mixtures.batch import Batch
+from contav_lib.separators import Separator
+from contav_lib.utils.storage import without_prefix
 
 Weights = dict[str, torch.Tensor]
 
@@ -70,3 +76,39 @@ def our_name(name: str, table: list[tuple[str, str]], levels: int = 7) -> str | 
             filled = match.expand(ours)
             return filled.format(level=number - 1, innermost=levels - number, later=number - 1, twice=2 * number)
     return None
+
+
+def separator_of(config: Config, tensors: Weights, prefix: str = "") -> Separator:
+    """The separator of these settings, in train mode, with the authors' weights `<prefix>sound.<...>`, `<prefix>mask.<...>`."""
+    networks = (without_prefix(f"{prefix}{network}.", tensors) for network in ("sound", "mask"))
+    num_classes, _, weights = convert(*networks)
+    separator = make_separator(config, num_classes)
+    separator.load_state_dict(weights)
+    return separator.train()
+
+
+def batch_of(config: Config, tensors: Weights, first_new: int) -> Batch:
+    """The authors' batch as ours.
+
+    Args:
+        config: says how spectrograms are warped.
+        tensors: theirs: `mag_mix [B, 1, 512, T]`, and of each source n = 0, 1, ... `mags.n` likewise, `classes.n [B]`,
+            `frames_features.n [B, Do]`, `motions.n [B, Dm, S]` and `motion_masks.n [B, S]`, floats, 1 for a padded step.
+        first_new: number of the first class of the task at hand; those before it come out of the memory.
+    """
+    count = sum(name.startswith("mags.") for name in tensors)
+    stack = lambda name: torch.stack([tensors[f"{name}.{n}"] for n in range(count)], 1)  # noqa: E731
+    mixture = audio.warp(tensors["mag_mix"] + audio.EPSILON, config.bins, config.align_corners)
+    magnitudes = audio.warp(stack("mags").squeeze(2), config.bins, config.align_corners)
+    classes, motion = stack("classes"), stack("motions")
+    # Two sources are the same video exactly when their motion is equal.
+    videos = motion.flatten(2).flatten(0, 1).unique(dim=0, return_inverse=True)[1].reshape(classes.shape)
+    return Batch(
+        mixture=mixture,
+        ratio_masks=audio.ratio_masks(magnitudes, mixture),
+        weights=audio.loss_weights(mixture),
+        visual={"object": stack("frames_features"), "motion": motion, "motion_mask": stack("motion_masks").bool()},
+        classes=classes,
+        videos=videos,
+        is_old_class=classes < first_new,
+    )

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from golden import assert_near, iquery_from_states, load, our_parameter
+from golden import assert_near, load, our_parameter, recorded, released
+from official import batch_of, separator_of
 
-from contav_lib import audio
 from contav_lib.continual.tasks import Task
-from contav_lib.methods.contav import ContAV
-from contav_lib.mixtures.batch import Batch
+from contav_lib.experiments.setup import make_method
 
 LAMBDAS = {"distillation": "mask_distl", "instance_weight": "ins_contra", "class_weight": "cls_contra"}
 TERMS = {
@@ -23,50 +22,22 @@ def golden(golden_folder):
     return load(golden_folder, "full_step")
 
 
-def make_batch(golden, step: str) -> Batch:
-    config = golden.config
-    sources = range(config["num_mix"])
-    stack = lambda name: torch.stack([golden[name.format(n)] for n in sources], 1)  # noqa: E731
-    mixture = audio.warp(golden["mag_mix"] + audio.EPSILON, 256, align_corners=False)
-    magnitudes = audio.warp(stack("mags.{}").squeeze(2), 256, align_corners=False)
-    classes = stack(step + ".classes.{}")
-    # Two sources are the same video exactly when their motion is equal.
-    videos = stack("motions.{}").flatten(2).flatten(0, 1).unique(dim=0, return_inverse=True)[1].reshape(classes.shape)
-    return Batch(
-        mixture=mixture,
-        ratio_masks=audio.ratio_masks(magnitudes, mixture),
-        weights=audio.loss_weights(mixture),
-        visual={
-            "object": stack("frames_features.{}"),
-            "motion": stack("motions.{}"),
-            "motion_mask": stack("motion_masks.{}").bool(),
-        },
-        classes=classes,
-        videos=videos,
-        is_old_class=classes < config["args"]["class_num_per_step"]
-        if step == "s1"
-        else torch.zeros_like(classes).bool(),
-    )
-
-
-def weights_of(golden, prefix: str) -> tuple[dict, dict]:
-    return golden.under(f"{prefix}.sound."), golden.under(f"{prefix}.mask.")
-
-
-def step_losses(golden, step: str, batch_statistics: bool = True):
+def step_losses(golden, step: str, **changes):
     """The model after the backward pass, its batch, its answer, the unweighted terms, the total and the method."""
-    config = golden.config
-    weights = {name: config["args"][f"lam_{theirs}"] for name, theirs in LAMBDAS.items()}
-    method = ContAV(**weights, teacher_batch_statistics=batch_statistics)
-    old = iquery_from_states(*weights_of(golden, "s0"), config["heads"])
+    config = released(golden, **changes)
+    method, (weights, inputs) = make_method(config), recorded(golden, step)
+    assert {ours: golden.config["args"][f"lam_{theirs}"] for ours, theirs in LAMBDAS.items()}.items() <= vars(
+        method
+    ).items()
+    old = separator_of(config, weights, "old_" if step == "s1" else "")
     method.begin_task(Task(index=int(step == "s1"), classes=(), seen=(), clips=(), memory=()), old)
-    model = iquery_from_states(*weights_of(golden, step), config["heads"]).train()
-    batch = make_batch(golden, step)
+    model = separator_of(config, weights)
+    batch = batch_of(config, inputs, old.num_classes if step == "s1" else 0)
     separation = model(batch.mixture, batch.visual, batch.classes)
     terms = model.losses(batch, separation) | method.losses(batch, separation)
     sum(terms.values()).backward()
     of_term = {"instance_aware": "instance_weight", "class_aware": "class_weight"}
-    unweighted = {name: term.item() / weights.get(of_term.get(name, name), 1.0) for name, term in terms.items()}
+    unweighted = {name: term.item() / getattr(method, of_term.get(name, name), 1.0) for name, term in terms.items()}
     return model, batch, separation, unweighted, sum(terms.values()).item(), method
 
 
@@ -114,13 +85,13 @@ def test_training_step(golden, step):
 
 def test_a_frozen_old_model(golden):
     """The kit's default: the old model in eval mode, unlike the authors' code."""
-    *_, terms, total, method = step_losses(golden, "s1", batch_statistics=False)
+    *_, terms, total, method = step_losses(golden, "s1", teacher_batch_statistics=False)
     for name in ("distillation", "instance_aware", "class_aware"):
         assert terms[name] == pytest.approx(golden.scalars[f"s1.alt.old_eval.{TERMS[name]}"], abs=1e-5), name
     assert total == pytest.approx(golden.scalars["s1.alt.old_eval.loss"], abs=1e-5)
     assert not method.teacher.separator.training
     assert not any(parameter.requires_grad for parameter in method.teacher.separator.parameters())
-    for name, before in weights_of(golden, "s0")[0].items():
+    for name, before in golden.under("s0.sound.").items():
         if name.endswith("running_mean"):
             after = dict(method.teacher.separator.named_buffers())[our_parameter(f"sound.{name}", 7)]
             assert torch.equal(after, before)

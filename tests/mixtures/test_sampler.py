@@ -38,6 +38,11 @@ def test_a_clip_is_never_mixed_with_itself(make_store, same_class_share):
     assert clips.flatten().unique().tolist() == list(range(6))
 
 
+def test_a_clip_is_mixed_with_itself_by_chance_where_that_is_allowed(make_store):
+    clips = make_sampler(make_store(count=5, classes=2), same_video=True).spec(0, 20_000).clips
+    assert (clips[:, 0] == clips[:, 1]).float().mean().item() == pytest.approx(0.1, abs=0.01)
+
+
 @pytest.mark.parametrize("same_class_share", [0.0, 1.0])
 def test_a_video_of_several_clips_is_never_mixed_with_itself(same_class_share):
     clips = [replace(make_prepared(k, f"class{k // 6}"), video=f"v{k // 2}") for k in range(12)]

@@ -298,6 +298,8 @@ def test_learning_rates_follow_their_schedules(tiny):
 
     unet, predictor = rates(schedule="paper")
     assert unet == pytest.approx([1] * 3 + [0.1] * 2 + [0.01] * 5) and predictor == pytest.approx([1] * 8 + [0.1] * 2)
+    unet, predictor = rates(schedule="released", epochs=5)  # of two steps: one epoch late
+    assert unet == pytest.approx([1] * 5 + [0.1] * 2 + [0.01] * 3) and predictor == pytest.approx([1] * 8 + [0.1] * 2)
     (cosine,) = rates(schedule="cosine")
     assert cosine[:3] == pytest.approx([0.5, 1, 1]) and cosine[6] == pytest.approx(0.5)
     assert all(after < before for before, after in zip(cosine[2:], cosine[3:], strict=False)) and cosine[-1] > 0
