@@ -83,6 +83,9 @@ class Trainer:
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train.device).train()
         self.method.after_growing(task, self.separator)
+        if config.compile:
+            torch.compiler.reset()  # what was compiled for other tasks counts against torch's limit
+            self.separator.compile()
         sampler = self._sampler(task)
 
         def remembered(number: int) -> Batch:
