@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from contav_lib.utils.extras import missing_extra
+from contav_lib.utils.time_limit import Stopped, time_limit
 from contav_lib.utils.workers import sigterm_as_interrupt
 
+_UNFINISHED = 75  # exit status: the time is over and something is left, so call again
 _KEPT = "What was done is kept: run the same command to go on."
 
 
@@ -27,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; what goes wrong is printed to stderr.
 
     A mistake in what was asked, a refusal of the file system, an extra that is not installed and training that went astray
-    give 1, like a notebook that failed and a worker process that was killed; Ctrl-C gives 130. Any other error is a fault of
-    the kit and keeps its traceback. SIGTERM, as batch systems send it, is taken for Ctrl-C.
+    give 1, like a notebook that failed and a worker process that was killed; Ctrl-C gives 130, the end of the time that
+    `--minutes` grants 75. Any other error is a fault of the kit and keeps its traceback. SIGTERM, as batch systems send it,
+    is taken for Ctrl-C.
 
     Args:
         arguments: the words after `contav`; None for those of this process.
@@ -52,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     except KeyboardInterrupt:
         return _stopped()
+    except Stopped as error:
+        _told(f"{error} {_KEPT}")
+        return _UNFINISHED
     except RuntimeError as error:
         from contav_lib.teaching.notebooks import NotebookFailed
 
@@ -99,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Run one experiment, or fetch its stored result, and print its scores."""
-    add_options(parser, "profile", "data", "dataset", "encoder")
+    add_options(parser, "profile", "data", "dataset", "encoder", "minutes")
     parser.add_argument("--method", default="contav", help="which method learns (default contav)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and memory (default 0)")
     others = "other settings by name, as in: --set separator=coseparation steps=600"
@@ -113,7 +119,8 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
     processes = started() if chosen.processes is None else chosen.processes
     settings = {"method": chosen.method, "seed": chosen.seed, "processes": processes, **data_given(chosen)}
-    result = run_experiment(Config.profile(chosen.profile, **settings | dict(map(setting, chosen.set))))
+    with time_limit(chosen.minutes):
+        result = run_experiment(Config.profile(chosen.profile, **settings | dict(map(setting, chosen.set))))
     if int(os.environ.get("RANK", 0)):  # the first process of torchrun's speaks for all
         return
     for name, value in result.summary().items():
@@ -139,8 +146,12 @@ def setting(text: str) -> tuple[str, Any]:
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Compare methods over seeds: the paper's Table 1 with the spread it does not give."""
-    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "separator", "cluster", "save")
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
+    add_options(parser, "profile", "data", "dataset", "encoder", "seeds", "separator", "cluster", "minutes", "save")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods' rows")
+    which.add_argument(
+        "--rows", nargs="+", metavar="NAME", help="only these rows, by their names in the table, in quotes"
+    )
     parser.add_argument("--exemplars", nargs="+", type=int, metavar="COUNT", help="a row for each number of exemplars")
     parser.add_argument("--stored", action="store_true", help="run nothing: print the rows whose seeds are all there")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the scores after each task into this PNG")
@@ -149,7 +160,7 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
     from contav_lib.experiments.compare import REFERENCES, run_comparison, table_of, with_titles
     from contav_lib.experiments.results_file import command, require_writable, save_results
-    from contav_lib.experiments.rows import rows_of
+    from contav_lib.experiments.rows import rows_named, rows_of
     from contav_lib.experiments.tables import as_sentences, as_text, paired_differences, results_table
     from contav_lib.experiments.template import without_network
     from contav_lib.utils import paths
@@ -159,15 +170,22 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     require_writable(chosen.figure)
     if chosen.save and chosen.save == chosen.figure:
         parser.error("--save and --figure name the same file.")
-    rows, seeds = rows_of(chosen.methods, chosen.exemplars, chosen.separator), seeds_given(chosen.seeds)
+    if chosen.minutes and chosen.cluster != "local":
+        parser.error("--minutes is for this machine: leave out --cluster.")
+    if chosen.rows and chosen.exemplars:
+        parser.error("--rows have their exemplars: leave out --exemplars.")
+    rows = rows_named(chosen.rows) if chosen.rows else rows_of(chosen.methods, chosen.exemplars, chosen.separator)
+    seeds = seeds_given(chosen.seeds)
     given = data_given(chosen)
     how = (chosen.profile, chosen.stored, chosen.cluster)
-    results = run_comparison(rows, seeds, *how, separator=chosen.separator, **given)
+    with time_limit(chosen.minutes):
+        results = run_comparison(rows, seeds, *how, separator=chosen.separator, **given)
     if not results:
         parser.error("No row has all its seeds stored yet; run the same command without --stored.")
     named = with_titles(results)
     parts = ["comparison", chosen.profile, *(re.sub(r"\W+", "-", value).strip("-") for value in given.values())]
-    parts += [chosen.separator, *(chosen.methods or ()), *(chosen.exemplars or ())]
+    names = [re.sub(r"\W+", "-", name).strip("-") for name in chosen.methods or chosen.rows or ()]
+    parts += [chosen.separator, *names, *(chosen.exemplars or ())]
     numbers = "_".join(chosen.seeds)
     path = chosen.save or paths.runs() / f"{'-'.join(map(str, parts))}-seeds-{numbers}.csv"
     templates = without_network(chosen.profile, seeds, **given)
@@ -448,6 +466,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {  # that several commands have
         default="local",
         metavar="ADDRESS",
         help="of a Dask scheduler whose workers run the experiments, as tcp://host:8786",
+    ),
+    "minutes": dict(
+        type=float,
+        nargs="?",
+        const=9.5,
+        metavar="N",
+        help="stop at a checkpoint after N minutes (9.5 by default) and say what is left; the same command goes on",
     ),
     "save": dict(type=Path, metavar="FILE", help="write all measures to this CSV file; compare has one by default"),
 }

@@ -71,6 +71,7 @@ OTHER = dict(
     weight_decay=0.1,
     threads=2,
     processes=2,
+    compile=True,
     warmup_steps=9,
     clip_gradient=1.5,
     joint_from_scratch=True,
@@ -381,7 +382,7 @@ def test_steps_count_or_epochs():
 def test_lists_become_tuples_and_json_holds_everything():
     config = Config.profile("lab", classes=["tuba", "violin"], tasks=2, clips_per_class=[3, 2, 2])
     assert config.classes == ("tuba", "violin") and config.clips_per_class == (3, 2, 2)
-    later = {"threads", "processes", "on_unusable", "same_video"}
+    later = {"threads", "processes", "compile", "on_unusable", "same_video"}
     assert config.to_json().keys() == {entry.name for entry in fields(Config)} - later | {"results_version"}
 
 

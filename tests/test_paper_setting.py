@@ -21,7 +21,7 @@ from contav_lib.training.optimizers import Optimizers
 PAGE = Path(contav_lib.__file__).parent / "profiles/paper_setting.md"
 # What names, places or records an experiment, and decides nothing of the paper's setting.
 APART = {"name_of_profile", "seed", "data", "data_digest", "on_unusable", "encoder", "clips_per_class", "method_settings",
-         "separator_settings", "record_every", "checkpoint_every", "device", "threads", "processes"}  # fmt: skip
+         "separator_settings", "record_every", "checkpoint_every", "device", "threads", "processes", "compile"}  # fmt: skip
 
 
 def table(first: str) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from contav_lib.config import Config
 from contav_lib.methods import Variant, all_methods, method_class
 from contav_lib.separators import separator_class
+from contav_lib.utils.registry import did_you_mean
 
 Pairs = tuple[tuple[str, Any], ...]
 
@@ -91,6 +92,15 @@ def rows_of(
             counts = {name: [n for n in of if n or not method_class(name).needs_memory] for name, of in counts.items()}
         return [Row(name, count) for name in names for count in counts[name]]
     return [row for row in rows if row.method in names]
+
+
+def rows_named(names: Sequence[str]) -> list[Row]:
+    """Single rows of `all_rows` by their names in tables, such as "LwF + memory"; an unknown name is a ValueError."""
+    known = {row.name: row for row in all_rows()}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"There is no row called {name!r}; {did_you_mean(name, list(known))}")
+    return [row for name, row in known.items() if name in names]
 
 
 def row_in(profile: str, row: Row, **overrides: Any) -> Row:

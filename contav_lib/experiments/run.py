@@ -40,6 +40,7 @@ from contav_lib.utils.storage import (
     without_prefix,
     write_json,
 )
+from contav_lib.utils.time_limit import Stopped, time_is_over
 
 
 def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (), progress: bool = True) -> Result:
@@ -58,6 +59,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         ChildProcessError: one of several processes failed or was killed; run again to go on from the last checkpoint.
         NonFiniteLoss: training went astray; the message says where.
         StorageError: the disk is full or refuses; run again to go on from the last checkpoint.
+        Stopped: a `time_limit` is over.
     """
     if not isinstance(config, Config):
         raise ValueError(f"config={config!r}: give settings, as Config.profile makes them.")
@@ -70,6 +72,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         check_machine(config)
         if config.processes > started() == 1:
             launch(config.processes, run, config, fresh, callbacks, progress)
+            stop_in_time(f"{config.name} is done")
             return Result(folder)
         if config.processes != started():
             raise ValueError(
@@ -83,6 +86,12 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
             with first_process_first():  # it may have to make data, or to put damaged files aside
                 experiment = Experiment(config, folder, callbacks, progress and rank() == 0)
             return experiment.run()
+
+
+def stop_in_time(before: str) -> None:
+    """Raise `Stopped` where a `time_limit` is over."""
+    if agreed(time_is_over()):
+        raise Stopped(f"The time is over before {before}.")
 
 
 @contextmanager
@@ -193,6 +202,9 @@ class Experiment:
             for task in self.schedule[tasks_measured(self.scores) :]:
                 if task.index >= self.learned:
                     self._learn(task)
+                    stop_in_time(
+                        f"task {task.index + 1} is measured"
+                    )  # which the next call begins with, in time or not
                 self._measure(task)
         agreed()  # all is written
         return Result(self.folder)

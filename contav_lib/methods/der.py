@@ -9,6 +9,7 @@ from contav_lib.losses import mask_distillation
 from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.batch import Batch
 from contav_lib.separators import Separator, SeparatorOutput, separate
+from contav_lib.utils.devices import send
 
 STORED = 40  # mixtures of each task; eight for each of five classes
 
@@ -73,7 +74,7 @@ class DER(Method):
             return {}
         new = separation.masks[-count:].flatten(0, 1)
         weights = batch.weights[-count:].expand(-1, batch.num_sources, -1, -1).flatten(0, 1)
-        old = self.masks[self.chosen.to(self.masks.device)].flatten(0, 1)
+        old = self.masks[send(self.chosen, self.masks.device)].flatten(0, 1)
         return {"distillation": self.distillation * mask_distillation(new, old, weights)}
 
     def after_step(self, separator: Separator, remembered: Batches) -> None:

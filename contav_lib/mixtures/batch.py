@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from contav_lib import audio
+from contav_lib.utils.devices import send
 from contav_lib.utils.shapes import repr_with_shapes
 from contav_lib.utils.storage import with_prefix, without_prefix
 
@@ -75,11 +76,11 @@ class Batch:
 
     def memory_index(self) -> torch.Tensor:
         """Places `[K]` of what is of an old class, in the flattened `is_old_class`."""
-        return self.is_old_class.flatten().nonzero().squeeze(1).to(self.classes.device)
+        return send(self.is_old_class.flatten().nonzero().squeeze(1), self.classes.device)
 
     def __getitem__(self, rows: slice | torch.Tensor) -> "Batch":
         """Pick mixtures by a slice, or by their numbers `[R]` on the CPU."""
-        there = rows if isinstance(rows, slice) else rows.to(self.classes.device)
+        there = rows if isinstance(rows, slice) else send(rows, self.classes.device)
         parts = {
             name: value[there]
             for name, value in vars(self).items()

@@ -19,6 +19,7 @@ from contav_lib import audio
 from contav_lib.datasets.corpus import IN_MEMORY, KINDS, Clips, PreparedClip
 from contav_lib.mixtures.batch import Batch, MixtureSpec, SpectrogramSize
 from contav_lib.utils.ahead import in_order
+from contav_lib.utils.devices import send
 from contav_lib.utils.memory import in_gigabytes, memory_of
 
 MOTION_STEPS = 8  # VideoMAE's: 16 frames, two a step
@@ -62,7 +63,7 @@ class ClipStore:
             clips.parts if self.is_on_disk else {kind: part.copy(device) for kind, part in clips.parts.items()}
         )
         self._waveforms, self._objects, self._whole_motion, self._dense_motion = (self._parts[kind] for kind in KINDS)
-        self._lengths = self._waveforms.lengths.cpu()
+        self._lengths = clips.parts["waveform"].lengths  # on the CPU
         self._motion_step = torch.tensor(clips.motion_steps, device=self._waveforms.lengths.device)
 
     def __len__(self) -> int:
@@ -106,8 +107,8 @@ class ClipStore:
 
     def _mix(self, spec: MixtureSpec, crops: tuple[torch.Tensor, ...], keep_waveforms: bool) -> Batch:
         sizes = self.spectrogram
-        waveforms, objects, motion = (part.to(self.device, non_blocking=True) for part in crops)
-        waveforms = waveforms * spec.gains.to(self.device).unsqueeze(-1)
+        waveforms, objects, motion = (send(part, self.device) for part in crops)
+        waveforms = waveforms * send(spec.gains, self.device).unsqueeze(-1)
         _, sources = audio.mix(waveforms.clamp(-1, 1))
         spectrograms = audio.stft(sources, sizes.window, sizes.hop)
         # The STFT is linear: the mixture's is the sum of its sources'.
@@ -125,8 +126,8 @@ class ClipStore:
                 "motion": motion.transpose(2, 3),
                 "motion_mask": torch.zeros(motion.shape[:3], dtype=torch.bool, device=self.device),
             },
-            classes=self.classes[spec.clips].to(self.device),
-            videos=self.videos[spec.clips].to(self.device),
+            classes=send(self.classes[spec.clips], self.device),
+            videos=send(self.videos[spec.clips], self.device),
             is_old_class=spec.is_old_class,
             spectrogram=spectrogram if keep_waveforms else None,
             sources=sources if keep_waveforms else None,
@@ -176,7 +177,7 @@ class ClipStore:
         These are `object` and `motion`, `[B, N, S, Dm]`.
         """
         place, sizes = self._waveforms.lengths.device, self.spectrogram
-        clips, starts = spec.clips.to(place), spec.starts.to(place)
+        clips, starts = send(spec.clips, place), send(spec.starts, place)
         whole = (spec.starts + sizes.samples <= self._lengths[spec.clips]).all()  # asked on the CPU: no wait for a GPU
         waveforms = (self._waveforms.slices if whole else self._waveforms.take)(clips, starts, sizes.samples)
         first = starts / audio.SAMPLE_RATE

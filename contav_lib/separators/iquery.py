@@ -242,7 +242,7 @@ class IQuery(Separator):
         maps = self.unet(torch.log1p(mixture))
         prediction = self.predictor(maps.latent, visual, classes, self.keep_attention)
         return SeparatorOutput(
-            masks=self.unet.mix(maps, prediction.weights).sigmoid(),
+            masks=self.unet.mix(maps, prediction.weights).float().sigmoid(),  # bfloat16 is too coarse near 1
             features={"audio": prediction.audio, "object": prediction.object, "motion": prediction.motion},
             intermediate=[*maps.intermediate, prediction.tokens],
             attention=prediction.attention,

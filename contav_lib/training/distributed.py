@@ -7,7 +7,7 @@ separated. Gradients are averaged, so the weights are the same everywhere. The f
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import tee
 from pathlib import Path
@@ -21,6 +21,7 @@ from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.ranks import average, gather_rows, own_rows, rank, world_size
+from contav_lib.utils.time_limit import Stopped
 
 PATIENCE = timedelta(days=2)  # while the first process prepares a corpus; one that dies is noticed at once
 
@@ -65,7 +66,7 @@ def launch(processes: int, work: Callable[..., Any], *arguments: Any) -> None:
 
 
 def _launched(number: int, meeting: str, processes: int, work: Callable[..., Any], arguments: tuple) -> None:
-    with _joined(init_method=meeting, rank=number, world_size=processes):
+    with suppress(Stopped), _joined(init_method=meeting, rank=number, world_size=processes):
         work(*arguments)
 
 

@@ -63,6 +63,12 @@ def read_history(path: Path) -> list[Record]:
         return [_record(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
+def steps_done(folder: Path) -> int:
+    """Training steps that an experiment has done, all tasks together, as its history tells."""
+    records = read_history(folder / "history.jsonl")
+    return sum({record["task"]: record["step"] for record in records if record["kind"] == "train"}.values())
+
+
 def _record(line: bytes) -> Record:
     record = json.loads(line)
     if [type(record[name]) for name in ("kind", "task", "step")] != [str, int, int]:

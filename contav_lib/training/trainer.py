@@ -24,7 +24,9 @@ from contav_lib.separators import Separator, SeparatorOutput, load_weights, sepa
 from contav_lib.training.distributed import average_step, synchronise_norms, whole_batches
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
+from contav_lib.utils.ranks import agreed
 from contav_lib.utils.storage import StorageError, file_errors, load_tensors, save_tensors, with_prefix, without_prefix
+from contav_lib.utils.time_limit import Stopped, time_is_over
 
 if TYPE_CHECKING:
     from contav_lib.config import Config
@@ -76,6 +78,7 @@ class Trainer:
             NonFiniteLoss: a loss term or a gradient is infinite or NaN.
             StorageError: a checkpoint can't be written (the one before is whole).
             DamagedProgress: the last one is damaged.
+            Stopped: a `time_limit` is over; there is a checkpoint of the last record.
         """
         config = self.config
         synchronise_norms(self.separator, self.train.device)
@@ -83,6 +86,9 @@ class Trainer:
         self.separator.grow(len(task.seen), torch.Generator().manual_seed(config.seed * 1_000 + task.index))
         self.separator.to(self.train.device).train()
         self.method.after_growing(task, self.separator)
+        if config.compile:
+            torch.compiler.reset()  # what was compiled for other tasks counts against torch's limit
+            self.separator.compile()
         sampler = self._sampler(task)
 
         def remembered(number: int) -> Batch:
@@ -106,7 +112,7 @@ class Trainer:
 
             done = step + 1
             validate = done % validate_every == 0 or done == steps
-            save = done % config.checkpoint_every == 0 and done < steps
+            save, stop = done % config.checkpoint_every == 0 and done < steps, False
             if done % config.record_every == 0 or validate or save:
                 means, bad = terms.flush()
                 if bad:
@@ -115,10 +121,13 @@ class Trainer:
                     self._refuse(task, sampler, step, "the gradient")
                 seconds, clock = time.perf_counter() - clock, time.perf_counter()
                 self._record("train", task, done, losses=means, seconds=round(seconds, 3))
+                stop = done < steps and agreed(time_is_over())
             if validate:
                 best = self._validate(task, done, validation, best)
-            if save:
+            if save or stop:
                 self._save(task, done, optimizers, best)
+            if stop:
+                raise Stopped(f"The time is over after step {done} of task {task.index + 1}.")
         self.separator.load_state_dict(best.weights)
         batches = partial(sampler.batch, size=config.batch_size)
         self.method.end_task(task, self.separator, batches, remembered)

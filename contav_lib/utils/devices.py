@@ -54,6 +54,12 @@ def cpu_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The tensor on a device; a GPU is not waited for: it takes the values from pinned memory when it comes to them."""
+    pinned = device.type == "cuda" and tensor.device.type == "cpu"
+    return (tensor.pin_memory() if pinned else tensor).to(device, non_blocking=True)
+
+
 def mixed_precision(device: torch.device) -> torch.autocast:
     """Context of bfloat16 where it is fast (CUDA), of float32 elsewhere.
 

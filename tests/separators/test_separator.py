@@ -1,5 +1,6 @@
 """Growing, bad sizes, and a separator's life on disk; `test_contract.py` holds what all separators must keep."""
 
+import copy
 import re
 from dataclasses import replace
 
@@ -13,6 +14,20 @@ from contav_lib.separators.separator import load_weights
 from contav_lib.utils.storage import StorageError, load_tensors, save_tensors
 
 every_separator = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.mark.slow
+@every_separator
+def test_the_forward_pass_is_one_graph_when_it_is_compiled(name):
+    separator, given = make(name), inputs()
+    compiled = copy.deepcopy(separator)
+    compiled.compile(fullgraph=True, backend="eager")  # a graph break is an error; no C++ compiler is needed
+    for mode in (True, False):
+        for attention in (False, True):
+            separator.keep_attention = compiled.keep_attention = attention
+            mine, yours = (one.train(mode)(**given) for one in (separator, compiled))
+            assert torch.equal(mine.masks, yours.masks) and len(mine.attention) == len(yours.attention)
+    assert compiled.state_dict().keys() == separator.state_dict().keys()
 
 
 @every_separator

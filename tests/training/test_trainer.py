@@ -18,6 +18,7 @@ from contav_lib.config import FROM_ENCODER
 from contav_lib.continual.tasks import Task
 from contav_lib.experiments.setup import make_separator
 from contav_lib.methods import Method, method_class, register_method
+from contav_lib.separators import Separator
 from contav_lib.training.history import read_history
 from contav_lib.training.optimizers import Optimizers
 from contav_lib.training.trainer import NonFiniteLoss
@@ -358,3 +359,16 @@ def test_two_terms_of_one_name_are_refused(home, tiny, monkeypatch):
 
     with pytest.raises(ValueError, match="'shadow' names a loss term 'separation', as separator 'iquery' does"):
         run(tiny(method="shadow"), progress=False)
+
+
+def test_a_compiled_separator_learns_the_same_under_another_name(home, tiny, reference, monkeypatch):
+    plain, compiled = Separator.compile, []
+
+    def compile_eagerly(separator):
+        compiled.append(separator)
+        plain(separator, fullgraph=True, backend="eager")  # so that not even rounding differs
+
+    monkeypatch.setattr(Separator, "compile", compile_eagerly)
+    result = run(tiny(compile=True), progress=False)
+    assert len(compiled) == 2 and result.folder.name != reference.folder.name
+    assert_same(result.folder, reference.folder)

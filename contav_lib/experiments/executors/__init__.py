@@ -1,6 +1,7 @@
 """Ways to run many experiments: on the cores of this machine, or on a cluster."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
@@ -9,7 +10,9 @@ from contav_lib.experiments.executors.local import run_here
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
 from contav_lib.experiments.setup import Setup, check_machine
+from contav_lib.training.history import steps_done
 from contav_lib.utils import paths
+from contav_lib.utils.time_limit import Stopped, time_is_over
 
 HERE = "local"
 
@@ -30,6 +33,9 @@ def run_all(
 
     Returns:
         their results, in the order given.
+
+    Raises:
+        Stopped: a `time_limit` is over; the message says how much is left.
     """
     todo = list({config.name: config for config in configs if not is_finished(config)}.values())
     if executor == HERE:
@@ -38,18 +44,24 @@ def run_all(
     if todo:
         steps = _steps(todo)
         if executor == HERE:
-            run_here(todo, steps, workers, keep_going)
+            with suppress(Stopped):
+                run_here(todo, sum(steps.values()), workers, keep_going)
+            if time_is_over() and (left := [config for config in todo if not is_finished(config)]):
+                count = sum(steps[config.name] - steps_done(paths.runs() / config.name) for config in left)
+                raise Stopped(
+                    f"The time is over: {len(left)} of {len(configs)} experiments are left, {count} training steps."
+                )
         else:
-            run_on(executor, todo, steps, keep_going)
+            run_on(executor, todo, sum(steps.values()), keep_going)
     return [Result(paths.runs() / config.name) for config in configs if not keep_going or is_finished(config)]
 
 
-def _steps(configs: Sequence[Config]) -> int:
-    """Training steps of all experiments. Their data are prepared, so that processes side by side find it done."""
-    corpora, steps = {}, 0
+def _steps(configs: Sequence[Config]) -> dict[str, int]:
+    """Training steps of each experiment, by its name. Their data are prepared, so that processes side by side find it done."""
+    corpora, steps = {}, {}
     for config in configs:
         data = (config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
         if data not in corpora:
             corpora[data] = load_data(*data)
-        steps += Setup.build(config, corpus=corpora[data]).steps
+        steps[config.name] = Setup.build(config, corpus=corpora[data]).steps
     return steps

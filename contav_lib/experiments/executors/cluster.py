@@ -20,16 +20,13 @@ from contav_lib.utils import paths
 from contav_lib.utils.devices import name_device
 from contav_lib.utils.extras import extras
 from contav_lib.utils.storage import write_atomically
+from contav_lib.utils.time_limit import Stopped
 
 PATIENCE = 10  # seconds to wait for the scheduler's answer
 
 
 class WrongWorker(ConnectionError):
     """A worker that can't take part: another version of the kit, several threads, or another results folder."""
-
-
-class Stopped(BaseException):
-    """The experiment was told to stop, as by Ctrl-C; it is kept as far as it came."""
 
 
 def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool = False) -> None:

@@ -13,6 +13,7 @@ from contav_lib.experiments.executors.single import attempt, run_counted
 from contav_lib.experiments.run import run
 from contav_lib.methods import method_class
 from contav_lib.utils.storage import process_errors
+from contav_lib.utils.time_limit import Stopped, time_is_over
 from contav_lib.utils.workers import Workers, report
 
 
@@ -45,7 +46,7 @@ def _run_in_processes(configs: Sequence[Config], steps: int, workers: int, keep_
     # A process that was killed takes the pool with it: what is not done then is not there.
     quietly = suppress(BrokenProcessPool) if keep_going else nullcontext()
     with quietly, pool, tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
-        todo = {pool.submit(attempt, keep_going, run_counted, config, report) for config in configs}
+        todo = {pool.submit(_run_in_worker, keep_going, config) for config in configs}
         while todo:
             done, todo = wait(todo, timeout=1, return_when=FIRST_EXCEPTION)
             for count in pool.reports():
@@ -53,3 +54,9 @@ def _run_in_processes(configs: Sequence[Config], steps: int, workers: int, keep_
             bar.refresh()
             for job in done:
                 job.result()  # a failed experiment ends the waiting
+
+
+def _run_in_worker(keep_going: bool, config: Config) -> None:
+    with suppress(Stopped):  # or the others would be ended before they have come to a checkpoint
+        if not time_is_over():
+            attempt(keep_going, run_counted, config, report)
