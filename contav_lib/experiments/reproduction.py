@@ -101,10 +101,15 @@ class Parameters:
         return cls(**{known[name]: value for name, value in given.items()})
 
     @property
+    def data(self) -> dict[str, str]:
+        """The data that were asked for, as a setting."""
+        name = ":".join(filter(None, [self.dataset, self.data_root]))
+        return {"data": name} if name else {}
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Settings of all experiments, for `Config.profile`."""
-        data = ":".join(filter(None, [self.dataset, self.data_root]))
-        return {**self.overrides, **({"data": data} if data else {})}
+        return {**self.overrides, **self.data}
 
     @cached_property
     def plans(self) -> dict[str, dict[Row, list[Config]]]:
@@ -125,6 +130,14 @@ class Parameters:
         words = [f"{name.upper()}={text}" for name, text in as_text.items()]
         return shlex.join(["contav", "report", *(["--set", *words] if words else [])])
 
+    @property
+    def options(self) -> str:
+        """Profile, data and seeds as other commands take them: `contav compare`, `contav study`."""
+        given = {"--profile": self.profile, "--dataset": self.dataset, "--data": self.data_root}
+        words = [word for option, value in given.items() if value for word in (option, value)]
+        seeds = map(str, self.seeds) if len(self.seeds) > 1 else [f"{self.seeds[0]}-{self.seeds[0]}"]
+        return shlex.join([*words, "--seeds", *seeds])
+
     def to_run(self, configs: Iterable[Config] | None = None, command: str = "") -> str:
         """One line: how many experiments are not stored, what runs them, and about how long that takes.
 
@@ -135,7 +148,7 @@ class Parameters:
         configs = self.experiments if configs is None else list(configs)
         todo = sum(not is_finished(config) for config in configs)
         if not todo:
-            return f"All {len(configs)} experiments are stored."
+            return f"All {len(configs)} experiments are stored." if configs else "No experiment of these was asked for."
         minutes = todo * self._minutes_each
         time = f"about {minutes:.0f} minutes" if minutes < 100 else f"about {minutes / 60:.1f} hours"
         time = f"{time}, one after the other" if minutes else "hours each, on a GPU"
@@ -177,9 +190,17 @@ class Parameters:
         asked = self.plans.get("iquery", {})
         return {"iquery": [row for row in (of_terms if number == 2 else of_sizes) if row in asked]}
 
-    def of_table(self, number: int) -> list[Config]:
-        """The experiments behind a table."""
-        return [run for name, rows in self.table(number).items() for row in rows for run in self.plans[name][row]]
+    def of_table(self, number: int, *separators: str) -> list[Config]:
+        """The experiments behind a table, or those of some separators among them."""
+        of = {name: rows for name, rows in self.table(number).items() if name in (separators or self.separators)}
+        return [run for name, rows in of.items() for row in rows for run in self.plans[name][row]]
+
+    @cached_property
+    def beside(self) -> dict[Row, list[Config]]:
+        """The first separator's rows that the paper does not have; the report runs none of them."""
+        separator = self.separators[0]
+        others = [] if self.methods else [*rows_of(separator=separator), *self.sizes("replay")]
+        return self.plan(separator, [row for row in dict.fromkeys(others) if row not in self.plans[separator]])
 
     def rows(self, separator: str) -> list[Row]:
         """Rows of the paper's tables for a separator, or those of the methods that are asked for."""
@@ -282,13 +303,8 @@ class Reproduction:
 
     @cached_property
     def beside(self) -> dict[Row, list[Result]]:
-        """The first separator's rows that the paper does not have, as far as all their seeds are stored; none is run."""
-        if self.parameters.methods:
-            return {}
-        separator = self.parameters.separators[0]
-        others = [*rows_of(separator=separator), *self.parameters.sizes("replay")]
-        others = [row for row in dict.fromkeys(others) if row not in self.results[separator]]
-        return run_plan(self.parameters.plan(separator, others), only_stored=True)
+        """Those of `Parameters.beside` whose seeds are all stored."""
+        return run_plan(self.parameters.beside, only_stored=True)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
