@@ -59,7 +59,7 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
     ax.set_yticks(range(len(ranked)), ranked)
     ax.set(ylim=(len(ranked) - 0.4, -0.6), xlabel=f"{TITLES[score]}, dB")
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2)
+    figure.legend(frameon=False, loc="outside upper right", ncols=2)
     return figure
 
 

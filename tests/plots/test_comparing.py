@@ -36,9 +36,13 @@ def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
 
 
 def test_old_and_new_tasks_stand_in_one_row_a_method_the_best_kept_first():
-    results = {"replay": [result(), result(2.0)], "LwF": [result(4.0)]}
-    (ax,) = comparing.stability_plasticity(results).axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["LwF", "replay"]
+    long = "PLOP + memory, asks with a new picture"
+    results = {"replay": [result(), result(2.0)], long: [result(4.0)]}
+    figure = comparing.stability_plasticity(results)
+    (ax,) = figure.axes
+    figure.canvas.draw()
+    assert ax.bbox.width > figure.bbox.width / 2  # neither names nor legend take the room
+    assert [label.get_text() for label in ax.get_yticklabels()] == [long, "replay"]
     dots = [each.get_offsets().tolist() for each in ax.collections if isinstance(each, PathCollection)]
     old_seeds, old, new_seeds, new = dots
     assert old_seeds == [[6.0, 0], [2.0, 1], [4.0, 1]] and old == [[6.0, 0], [3.0, 1]]
