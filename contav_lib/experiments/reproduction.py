@@ -150,7 +150,7 @@ class Parameters:
         if not todo:
             return f"All {len(configs)} experiments are stored." if configs else "No experiment of these was asked for."
         minutes = todo * self._minutes_each
-        time = f"about {minutes:.0f} minutes" if minutes < 100 else f"about {minutes / 60:.1f} hours"
+        time = f"about {max(minutes, 1):.0f} min" if minutes < 100 else f"about {minutes / 60:.1f} hours"
         time = f"{time}, one after the other" if minutes else "hours each, on a GPU"
         return f"{todo} of {len(configs)} experiments are not stored: {time}. What runs them: {command or self.command}"
 
