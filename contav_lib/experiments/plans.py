@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
 from contav_lib.datasets.minimusic import MUSIC_ORDER
-from contav_lib.experiments.executors import HERE, run_all
+from contav_lib.experiments.executors import HERE, placed, run_all
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
 from contav_lib.methods.contav import WITHOUT_CROSSSDC
@@ -61,6 +61,8 @@ def run_plan(
         only_stored: run nothing; leave out the names whose results are not all there.
         executor: as for `run_all`.
     """
+    there = iter(placed([config for configs in plan.values() for config in configs], executor))
+    plan = {name: [next(there) for _ in configs] for name, configs in plan.items()}
     if only_stored:
         plan = {name: configs for name, configs in plan.items() if all(map(is_finished, configs))}
     results = iter(run_all([config for configs in plan.values() for config in configs], executor=executor))

@@ -95,6 +95,7 @@ def write_card(reproduction: Reproduction, figures: Mapping[str, Any]) -> list[P
         },
         figures={caption: _as_png(figure) for caption, figure in figures.items()},
         folder=folder.relative_to(paths.home()),
+        to_run=reproduction.parameters.to_run(),
     )
     card, data = folder / "card.html", folder / "card.json"
     write_atomically(card, lambda part: part.write_text(page, encoding="utf-8"))

@@ -3,8 +3,8 @@
 import ast
 import json
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import isnan
 from typing import Any, get_type_hints
@@ -16,11 +16,11 @@ from contav_lib.evaluation.intervals import Interval
 from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.claims import TABLE_1, judge
 from contav_lib.experiments.compare import with_titles
-from contav_lib.experiments.executors import HERE, run_all
+from contav_lib.experiments.executors import HERE, placed, run_all
 from contav_lib.experiments.plans import over_seeds, run_plan, which_seeds
 from contav_lib.experiments.result import Failed, Result
 from contav_lib.experiments.rows import Row, as_pairs, paper_scores, rows_of
-from contav_lib.experiments.run import outcome
+from contav_lib.experiments.run import is_finished, outcome
 from contav_lib.experiments.studies.questions import TABLE_2
 from contav_lib.experiments.tables import measure
 from contav_lib.experiments.template import without_network
@@ -30,6 +30,14 @@ from contav_lib.utils.settings import literal, of_kind
 
 SCORES = ("sdr", "sir", "sar")  # of the paper's tables
 _TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
+_MINUTES = {"smoke": 0.2, "lab": 2.3}  # of an experiment, measured on a core of a server's processor
+
+
+class NothingStored(ValueError):
+    """Only what is stored was asked for, and nothing is; a notebook shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -93,10 +101,15 @@ class Parameters:
         return cls(**{known[name]: value for name, value in given.items()})
 
     @property
+    def data(self) -> dict[str, str]:
+        """The data that were asked for, as a setting."""
+        name = ":".join(filter(None, [self.dataset, self.data_root]))
+        return {"data": name} if name else {}
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Settings of all experiments, for `Config.profile`."""
-        data = ":".join(filter(None, [self.dataset, self.data_root]))
-        return {**self.overrides, **({"data": data} if data else {})}
+        return {**self.overrides, **self.data}
 
     @cached_property
     def plans(self) -> dict[str, dict[Row, list[Config]]]:
@@ -113,16 +126,81 @@ class Parameters:
         """What one types to get this report, with what is not stored yet."""
         changed = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "only_stored"}
         changed = {name: value for name, value in changed.items() if value != getattr(Parameters, name, {})}
-        words = [
-            ["-p", name.upper(), value if isinstance(value, str) else json.dumps(value)]
-            for name, value in changed.items()
-        ]
-        return shlex.join(["papermill", "notebooks/06_reproduction.ipynb", "out.ipynb", *sum(words, [])])
+        as_text = {name: value if isinstance(value, str) else json.dumps(value) for name, value in changed.items()}
+        words = [f"{name.upper()}={text}" for name, text in as_text.items()]
+        return shlex.join(["contav", "report", *(["--set", *words] if words else [])])
+
+    @property
+    def options(self) -> str:
+        """Profile, data and seeds as other commands take them: `contav compare`, `contav study`."""
+        given = {"--profile": self.profile, "--dataset": self.dataset, "--data": self.data_root}
+        words = [word for option, value in given.items() if value for word in (option, value)]
+        seeds = map(str, self.seeds) if len(self.seeds) > 1 else [f"{self.seeds[0]}-{self.seeds[0]}"]
+        return shlex.join([*words, "--seeds", *seeds])
+
+    def to_run(self, configs: Iterable[Config] | None = None, command: str = "") -> str:
+        """One line: how many experiments are not stored, what runs them, and about how long that takes.
+
+        Args:
+            configs: the experiments; all of the report, if none are given.
+            command: what runs them; the report's, if none is given.
+        """
+        configs = self.experiments if configs is None else list(configs)
+        todo = sum(not is_finished(config) for config in configs)
+        if not todo:
+            return f"All {len(configs)} experiments are stored." if configs else "No experiment of these was asked for."
+        minutes = todo * self._minutes_each
+        time = f"about {max(minutes, 1):.0f} min" if minutes < 100 else f"about {minutes / 60:.1f} hours"
+        time = f"{time}, one after the other" if minutes else "hours each, on a GPU"
+        return f"{todo} of {len(configs)} experiments are not stored: {time}. What runs them: {command or self.command}"
+
+    @cached_property
+    def _minutes_each(self) -> float:
+        """Mean minutes of the experiments that are stored; before the first, what is known of the profile, or 0."""
+        stored = [run.minutes for run in map(outcome, self.experiments) if isinstance(run, Result)]
+        return sum(stored) / len(stored) if stored else _MINUTES.get(self.profile, 0)
+
+    def placed(self) -> "Parameters":
+        """The same with the device of the cluster's workers, which is part of the results' names (`executors.placed`)."""
+        if not self.cluster or self.only_stored:
+            return self
+        one = self.experiments[0]
+        [there] = placed([one], self.cluster)
+        return self if there.name == one.name else replace(self, overrides={**self.overrides, "device": there.device})
 
     def plan(self, separator: str, rows: Sequence[Row]) -> dict[Row, list[Config]]:
         """Any rows' experiments, one a seed."""
         settings = {row: self.settings | row.in_full for row in rows}
         return over_seeds(self.profile, self.seeds, settings, separator=separator)
+
+    @cached_property
+    def paper(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """By separator, then by row: SDR, SIR and SAR in dB, of each row that was asked for and is the paper's."""
+        return {
+            separator: {row.name: scores for row, runs in plan.items() if (scores := paper_scores(runs[0].to_json()))}
+            for separator, plan in self.plans.items()
+        }
+
+    def table(self, number: int) -> dict[str, list[Row]]:
+        """By separator: the rows that were asked for of the paper's Table 1, 2 or 3; those of no table stand in the first."""
+        of_terms, of_sizes = TABLE_2_ROWS, self.sizes("contav")
+        if number == 1:
+            elsewhere = {*of_terms, *of_sizes} - {*TABLE_1}
+            return {separator: [row for row in plan if row not in elsewhere] for separator, plan in self.plans.items()}
+        asked = self.plans.get("iquery", {})
+        return {"iquery": [row for row in (of_terms if number == 2 else of_sizes) if row in asked]}
+
+    def of_table(self, number: int, *separators: str) -> list[Config]:
+        """The experiments behind a table, or those of some separators among them."""
+        of = {name: rows for name, rows in self.table(number).items() if name in (separators or self.separators)}
+        return [run for name, rows in of.items() for row in rows for run in self.plans[name][row]]
+
+    @cached_property
+    def beside(self) -> dict[Row, list[Config]]:
+        """The first separator's rows that the paper does not have; the report runs none of them."""
+        separator = self.separators[0]
+        others = [] if self.methods else [*rows_of(separator=separator), *self.sizes("replay")]
+        return self.plan(separator, [row for row in dict.fromkeys(others) if row not in self.plans[separator]])
 
     def rows(self, separator: str) -> list[Row]:
         """Rows of the paper's tables for a separator, or those of the methods that are asked for."""
@@ -173,6 +251,9 @@ class Reproduction:
     Attributes:
         parameters: what was asked for.
         outcomes: by separator, then by row: an outcome a seed, see `run.outcome`.
+
+    Raises:
+        NothingStored: only what is stored was asked for, and nothing is.
     """
 
     def __init__(self, parameters: Parameters):
@@ -183,6 +264,8 @@ class Reproduction:
             separator: {row: list(map(outcome, runs)) for row, runs in plan.items()}
             for separator, plan in parameters.plans.items()
         }
+        if parameters.only_stored and not self.all_results and not self.failures:
+            raise NothingStored(f"Nothing of this report is stored yet. {parameters.to_run()}")
 
     @cached_property
     def results(self) -> dict[str, dict[Row, list[Result]]]:
@@ -214,32 +297,22 @@ class Reproduction:
         return sum(run is None for rows in self.outcomes.values() for runs in rows.values() for run in runs)
 
     @cached_property
-    def paper(self) -> dict[str, dict[str, tuple[float, ...]]]:
-        """By separator, then by row: SDR, SIR and SAR in dB, of each row that was asked for and is the paper's."""
-        return {
-            separator: {row.name: scores for row, runs in plan.items() if (scores := paper_scores(runs[0].to_json()))}
-            for separator, plan in self.parameters.plans.items()
-        }
-
-    @cached_property
     def fool(self) -> pd.DataFrame:
         """Class spectra on the same mixtures: `template.without_network`."""
         return without_network(self.parameters.profile, self.parameters.seeds, **self.parameters.settings)
 
     @cached_property
     def beside(self) -> dict[Row, list[Result]]:
-        """The first separator's rows that the paper does not have, as far as all their seeds are stored; none is run."""
-        if self.parameters.methods:
-            return {}
-        separator = self.parameters.separators[0]
-        others = [*rows_of(separator=separator), *self.parameters.sizes("replay")]
-        others = [row for row in dict.fromkeys(others) if row not in self.results[separator]]
-        return run_plan(self.parameters.plan(separator, others), only_stored=True)
+        """Those of `Parameters.beside` whose seeds are all stored."""
+        return run_plan(self.parameters.beside, only_stored=True)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
         """Each pair of each claim: `claims.judge`."""
-        sdr = {separator: {name: scores[0] for name, scores in rows.items()} for separator, rows in self.paper.items()}
+        sdr = {
+            separator: {name: scores[0] for name, scores in rows.items()}
+            for separator, rows in self.parameters.paper.items()
+        }
         return judge({separator: with_titles(rows) for separator, rows in self.results.items()}, sdr)
 
     @cached_property
@@ -253,22 +326,18 @@ class Reproduction:
 
     def table_1(self) -> pd.DataFrame:
         """All rows but those of Tables 2 and 3 alone: mean and 95 % interval in dB as text, with the paper's scores."""
-        elsewhere = set(TABLE_2_ROWS + self.parameters.sizes("contav")) - set(TABLE_1)
-        parts = {
-            separator: self._table(separator, [row for row in rows if row not in elsewhere])
-            for separator, rows in self.results.items()
-        }
+        parts = {separator: self._table(separator, rows) for separator, rows in self.parameters.table(1).items()}
         return pd.concat(parts, axis=1).fillna("").rename_axis("method")
 
     def table_2(self) -> pd.DataFrame:
         """ContAV-Sep's terms, as `table_1`; empty where they were not asked for."""
-        return self._table("iquery", TABLE_2_ROWS).rename_axis("terms")
+        return self._table("iquery", self.parameters.table(2)["iquery"]).rename_axis("terms")
 
     def table_3(self) -> pd.DataFrame:
         """ContAV-Sep with each size of the memory, as `table_1`; empty where they were not asked for."""
-        sizes = self.parameters.sizes("contav")
-        table = self._table("iquery", sizes)
-        return table.set_axis(pd.Index([row.exemplars for row in sizes][: len(table)], name="exemplars a class"))
+        rows = self.parameters.table(3)["iquery"]
+        sizes = pd.Index([row.exemplars for row in rows], name="exemplars a class")
+        return self._table("iquery", rows).set_axis(sizes)
 
     def spectra(self) -> pd.DataFrame:
         """Scores of `fool` in dB, as text; no intervals, for all but those of the exemplars are the same for every seed."""
@@ -276,15 +345,14 @@ class Reproduction:
         return pd.DataFrame(columns).rename_axis("no network")
 
     def _table(self, separator: str, rows: Sequence[Row]) -> pd.DataFrame:
-        cells = {}
-        for row in rows:
-            if row in self.outcomes.get(separator, {}):
-                paper = " / ".join(f"{score:.2f}" for score in self.paper[separator].get(row.name, ()))
-                cells[row.name] = {
-                    **self._cells(separator, row),
-                    "seeds": len(self.results[separator][row]),
-                    "paper": paper,
-                }
+        cells = {
+            row.name: {
+                **self._cells(separator, row),
+                "seeds": len(self.results[separator][row]),
+                "paper": " / ".join(f"{score:.2f}" for score in self.parameters.paper[separator].get(row.name, ())),
+            }
+            for row in rows
+        }
         columns = [*(TITLES[score] for score in SCORES), "seeds", "paper"]
         return pd.DataFrame.from_dict(cells, orient="index", columns=columns, dtype=str).fillna("")
 

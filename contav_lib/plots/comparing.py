@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
 from contav_lib.plots.learning import Results, line_with_band, row_styles
-from contav_lib.plots.signals import BLUE
+from contav_lib.plots.signals import BLUE, ORANGE
 
 
 def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Figure:
@@ -35,27 +35,31 @@ def forest(differences: pd.DataFrame, what: str = "difference in SDR, dB") -> Fi
 
 
 def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
-    """Plot how well old tasks are kept (across) and new ones are learned (up): a small dot a seed, a large mean.
+    """Plot how well old tasks are kept (dots) and new ones were learned (triangles), a row a method, best kept first.
 
-    Old: mean of the task matrix's last row without its last entry. New: mean of the diagonal without its first entry, for
-    there most methods have nothing to add yet. Experiments have two tasks or more.
+    Small marks are seeds, large ones their mean. Old: mean of the task matrix's last row without its last entry. New: mean of
+    the diagonal without its first entry, for there most methods have nothing to add yet. Experiments have two tasks or more.
     """
-    height = max(4.4, 0.22 * len(results) + 0.4)  # as high as the legend
-    figure, ax = plt.subplots(figsize=(7.4, height), layout="constrained")
-    drawn = row_styles(results)
-    for name, runs in results.items():
-        matrices = [run.matrix(score) for run in runs]
-        old = np.array([matrix[-1, :-1].mean() for matrix in matrices])
-        new = np.array([matrix.diagonal()[1:].mean() for matrix in matrices])
-        colour, marker = drawn[name].colour, "s" if drawn[name].memory else "o"
-        ax.scatter(old, new, s=12, color=colour, alpha=0.5, marker=marker)
-        ax.scatter(old.mean(), new.mean(), s=70, color=colour, marker=marker, label=name, zorder=3)
-    ax.set(
-        xlabel=f"old tasks at the end: {TITLES[score]}, dB (stability)",
-        ylabel=f"new tasks when learned: {TITLES[score]}, dB (plasticity)",
+    matrices = {name: np.stack([run.matrix(score) for run in runs]) for name, runs in results.items()}
+    new = {name: each.diagonal(axis1=1, axis2=2)[:, 1:].mean(1) for name, each in matrices.items()}
+    old = {name: each[:, -1, :-1].mean(1) for name, each in matrices.items()}
+    ranked = sorted(results, key=lambda name: -old[name].mean())
+    figure, ax = plt.subplots(figsize=(7.4, 0.28 * len(results) + 1.1), layout="constrained")
+    for place, name in enumerate(ranked):
+        ax.hlines(place, *sorted((old[name].mean(), new[name].mean())), color="#BBBBBB", linewidth=2, zorder=1)
+    sides = (
+        ("old tasks, at the end (stability)", old, BLUE, "o"),
+        ("new tasks, when learned (plasticity)", new, ORANGE, "^"),
     )
-    ax.grid(alpha=0.3)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for label, values, colour, marker in sides:
+        of_seeds = [(value, place) for place, name in enumerate(ranked) for value in values[name]]
+        ax.scatter(*zip(*of_seeds, strict=True), s=10, color=colour, alpha=0.5, marker=marker, linewidth=0)
+        means = [values[name].mean() for name in ranked]
+        ax.scatter(means, range(len(ranked)), s=52, color=colour, marker=marker, label=label, zorder=3)
+    ax.set_yticks(range(len(ranked)), ranked)
+    ax.set(ylim=(len(ranked) - 0.4, -0.6), xlabel=f"{TITLES[score]}, dB")
+    ax.grid(axis="x", alpha=0.3)
+    figure.legend(frameon=False, loc="outside upper right", ncols=2)
     return figure
 
 

@@ -38,10 +38,10 @@ def export(source: Path, folder: Path) -> list[Path]:
 
 
 def _export(rows: dict[str, list[Result]], title: str, folder: Path, made_by: str) -> list[Path]:
-    table = results_table(rows, paper=True).to_latex(escape=True, column_format="l" + "r" * 7)
-    text = f"% {' '.join(title.split())}. Made by: {made_by}\n% needs \\usepackage{{booktabs}}\n{table}".replace(
-        "±", "$\\pm$"
-    )
+    table = results_table(rows, paper=True).rename_axis(index=None, columns="method")
+    lines = table.to_latex(escape=True, column_format="l" + "r" * len(table.columns))
+    lines = lines.replace("±", "$\\pm$").replace("& -", "& $-$")
+    text = f"% {' '.join(title.split())}. Made by: {made_by}\n% needs \\usepackage{{booktabs}}\n{lines}"
     tex, numbers = folder / "table.tex", folder / "results.csv"
     write_atomically(tex, lambda part: part.write_text(text, encoding="utf-8"))
     save_results(numbers, made_by, rows, measures_table(rows, {}))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from math import ceil
+from textwrap import fill, wrap
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -22,6 +23,7 @@ _MARKERS = "osD^vPX"
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
 _NOTHING = "#E4E4E4"  # grey, where nothing was measured
 _A_ROW = 5  # matrices side by side that can still be read
+_LONG, _LONG_TITLE = 40, 24  # letters of a name in a line of a legend, or above a matrix
 _MANY = 8  # more classes at an axis need small letters and thin lines
 
 
@@ -48,13 +50,15 @@ def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figu
     rows = ceil(len(matrices) / _A_ROW)
     columns = ceil(len(matrices) / rows)
     size = 3.1 if rows == 1 else 2.4
-    shape = (size * columns, size * rows)
+    titles = [fill(title, _LONG_TITLE) for title in matrices]
+    shape = (size * columns, (size + 0.2 * max(title.count("\n") for title in titles)) * rows)
     figure, axes = plt.subplots(rows, columns, figsize=shape, layout="constrained", squeeze=False)
-    for place, (ax, (title, matrix)) in enumerate(zip(axes.flat, matrices.items(), strict=False)):
+    for place, (ax, title, matrix) in enumerate(zip(axes.flat, titles, matrices.values(), strict=False)):
         _by_task(ax, matrix, "{:.1f}", cmap=_DIVERGING, vmin=-limit, vmax=limit)
         first, last = place % columns == 0, place + columns >= len(matrices)  # of its row, of its column
         ax.tick_params(labelleft=first, labelbottom=last)
-        ax.set(title=title, xlabel="tested on task" if last else "", ylabel="after learning task" if first else "")
+        ax.set_title(title, fontsize="large" if rows == 1 else "medium")
+        ax.set(xlabel="tested on task" if last else "", ylabel="after learning task" if first else "")
     for ax in axes.flat[len(matrices) :]:
         ax.set_axis_off()
     figure.colorbar(axes[0, 0].images[0], ax=axes, label=f"{name} in dB", shrink=0.85)
@@ -97,13 +101,14 @@ def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
 def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", "sar")) -> Figure:
     """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3), a panel a score."""
     drawn = row_styles(results)
-    size = (3.6 * len(scores), max(3.3, 0.22 * len(results) + 0.4))  # as high as the legend
+    lines = sum(len(wrap(name, _LONG)) for name in results)
+    size = (3.6 * len(scores), max(3.3, 0.22 * lines + 0.4))  # as high as the legend
     figure, axes = plt.subplots(1, len(scores), figsize=size, layout="constrained", squeeze=False)
     for ax, score in zip(axes[0], scores, strict=True):
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, drawn)
         ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} over all seen classes, dB")
-    if len(results) > 5:  # a long legend has no room among the lines
+    if lines > min(len(results), 5):  # a long legend has no room among the lines
         axes[0, -1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
     else:
         axes[0, 0].legend(frameon=False)
@@ -226,7 +231,7 @@ def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, RowS
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
     for marker, (name, values) in zip(cycle(_MARKERS), columns.items(), strict=False):
         learned = range(1, values.shape[1] + 1)
-        line_with_band(ax, learned, values.T, drawn[name], label=name, marker=marker)
+        line_with_band(ax, learned, values.T, drawn[name], label=fill(name, _LONG), marker=marker)
     ax.set_xticks(learned)
     ax.grid(alpha=0.3)
 

@@ -17,7 +17,7 @@ from typing import Any
 from contav_lib.experiments.executors import run_all
 from contav_lib.experiments.plans import FOUR_TASKS, of_notebooks, over_seeds, run_plan, single_task
 from contav_lib.experiments.report import folder_of
-from contav_lib.experiments.reproduction import Parameters
+from contav_lib.experiments.reproduction import Parameters, Reproduction
 from contav_lib.experiments.tables import results_table
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
@@ -38,6 +38,8 @@ _STARTS = 3  # attempts to start a kernel
 
 def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[str, object]) -> dict[Path, float]:
     """Execute copies of notebooks with papermill, one a core, in a folder; how many seconds each copy took.
+
+    Of a single notebook a bar shows which cell runs.
 
     Args:
         parameters: replace those that a notebook has in its cell tagged `parameters`.
@@ -60,7 +62,8 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
     with pool:
         copies = [folder / source.name for source in sources]
         pairs = zip(sources, copies, strict=True)
-        jobs = {pool.submit(_execute, *pair, parameters, environment): pair[1] for pair in pairs}
+        alone = len(copies) == 1
+        jobs = {pool.submit(_execute, *pair, parameters, environment, alone): pair[1] for pair in pairs}
         for job in as_completed(jobs):
             taken, failure = job.result()
             if failure:
@@ -74,7 +77,7 @@ def execute_notebooks(sources: Sequence[Path], folder: Path, parameters: dict[st
 
 
 def _execute(
-    source: Path, target: Path, parameters: dict[str, object], environment: dict[str, str]
+    source: Path, target: Path, parameters: dict[str, object], environment: dict[str, str], progress: bool
 ) -> tuple[float, str | None]:
     """Seconds taken, and what went wrong, as text: papermill's own error can't be sent from one process to another."""
     with extras():
@@ -93,7 +96,7 @@ def _execute(
                 target,
                 {name: value for name, value in parameters.items() if name in own},
                 kernel_name="python3",
-                progress_bar=False,
+                progress_bar={"desc": source.name, "disable": not progress},
                 store_widget_state=False,  # what a widget shows without a kernel is stored as a static picture
                 cwd=source.parent,
                 config=JupyterConfig(
@@ -148,17 +151,22 @@ def _print_results(profile: str, seeds: int) -> None:
 
 
 def make_report(given: Mapping[str, Any]) -> list[Path]:
-    """Execute notebook 06 and return the executed copy and the report's card, a web page.
+    """Run what is missing of a report, execute notebook 06 on it, and return the executed copy and the report's card.
 
     Args:
-        given: its parameters by name, those that are not its defaults.
+        given: the notebook's parameters by name, those that are not its defaults.
 
     Raises:
-        ValueError: an unknown parameter, or a value that makes no sense.
+        ValueError: an unknown parameter, or a value that makes no sense; or nothing is stored, and nothing is to be run.
         NotebookFailed: a cell raised an error.
     """
-    folder = folder_of(Parameters.from_names(given))
-    execute_notebooks([NOTEBOOKS / "06_reproduction.ipynb"], folder, dict(given))
+    asked = Parameters.from_names(given).placed()
+    folder = folder_of(asked)
+    if not asked.only_stored:
+        print(f"{asked.to_run()}\nThe report will be in {folder}", flush=True)
+    Reproduction(asked)  # here and not in the notebook, so that one sees how far it is
+    stored = {"OVERRIDES": dict(asked.overrides), "ONLY_STORED": True}
+    execute_notebooks([NOTEBOOKS / "06_reproduction.ipynb"], folder, {**given, **stored})
     return [folder / "06_reproduction.ipynb", folder / "card.html"]
 
 

@@ -12,7 +12,7 @@ from samples import new_home
 
 import contav_lib
 from contav_lib import Result, run, run_all
-from contav_lib.experiments.executors import cluster
+from contav_lib.experiments.executors import cluster, placed
 from contav_lib.utils import paths
 from contav_lib.utils.storage import load_tensors
 
@@ -103,3 +103,16 @@ def test_a_scheduler_that_does_not_answer_is_told_within_seconds(address, tiny, 
 def test_jobs_for_a_gpu_ask_for_one(tiny):
     assert cluster.resources(tiny(device="cuda")) == {"GPU": 1}
     assert cluster.resources(tiny(device="cpu")) is None
+
+
+@pytest.mark.parametrize(("announced", "device"), [({}, "cpu"), ({"GPU": 1}, "cuda")])
+def test_the_workers_say_what_auto_is_whatever_the_machine_has_that_asks(announced, device, tiny, monkeypatch, capsys):
+    own = {"cpu": True, "cuda": False}[device]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: own)
+    options = dict(n_workers=1, processes=False, protocol="tcp", dashboard_address=None, host="127.0.0.1")
+    with distributed.LocalCluster(**options, resources=announced) as local:
+        auto, other = placed([tiny(device="auto"), tiny(device="mps")], local.scheduler_address)
+    assert (auto.device, other.device) == (device, "mps")
+    assert (
+        f"{len(announced)} of 1 workers have announced a GPU, so device='auto' is '{device}'" in capsys.readouterr().out
+    )

@@ -9,7 +9,7 @@ from contav_lib.cli import main
 from contav_lib.experiments.executors import run_all
 from contav_lib.experiments.plans import of_notebooks
 from contav_lib.experiments.report import folder_of, write_card
-from contav_lib.experiments.reproduction import Parameters, Reproduction
+from contav_lib.experiments.reproduction import NothingStored, Parameters, Reproduction
 from contav_lib.experiments.result import Failed, Result
 from contav_lib.experiments.run import outcome
 from contav_lib.utils import paths
@@ -71,20 +71,34 @@ def test_what_papermill_writes_is_read_from_the_notebook_known_or_not():
     assert Parameters.read({"SEEDS": [6], "other": 3, "In": ["other = 3"]}).seeds == (6,)
 
 
-def test_the_command_gives_the_same_report():
-    asked = Parameters(profile="smoke", seeds=(6, 7), overrides={"steps": 3}, only_stored=True)
-    words = shlex.split(asked.command)
-    given = {words[place + 1]: words[place + 2] for place, word in enumerate(words) if word == "-p"}
-    assert given.keys() == {"PROFILE", "SEEDS", "OVERRIDES"}
-    again = Parameters.from_names(given)
-    assert again.seeds == (6, 7) and folder_of(again) == folder_of(asked) != folder_of(Parameters())
+def test_the_command_gives_the_same_report(monkeypatch):
+    asked = Parameters(profile="smoke", seeds=(6,), overrides={"steps": 3}, only_stored=True)
+    typed: list[dict] = []
+    monkeypatch.setattr("contav_lib.teaching.notebooks.make_report", lambda given: typed.append(given) or [])
+    assert main(shlex.split(asked.command)[1:]) == 0
+    again = Parameters.from_names(typed[0])
+    assert again.seeds == (6,) and not again.only_stored
+    assert folder_of(again) == folder_of(asked) != folder_of(Parameters())
+
+
+def test_nothing_stored_is_said_in_one_sentence_with_what_to_run_and_how_long_it_takes(home, capsys):
+    assert main(["report", "--stored"]) == 1
+    said = capsys.readouterr()
+    [sentence] = said.err.split("\n")[1:-1]
+    assert sentence.startswith(
+        "Nothing of this report is stored yet. 99 of 99 experiments are not stored: about 3.8 hours"
+    )
+    assert sentence.endswith("What runs them: contav report") and not said.out
+    shown = NothingStored(sentence)._render_traceback_()
+    assert shown == [sentence]  # a notebook shows no traceback
 
 
 def test_the_papers_rows_are_asked_for_each_with_its_numbers():
-    asked = Parameters(seeds=(6,), only_stored=True)
+    asked = Parameters(seeds=(6,))
     made = [len(rows) for rows in asked.plans.values()]
     assert made == [12 + 3 + 6, 12]  # ContAV-Sep itself stands in all three tables
-    assert all(len(rows) == count for rows, count in zip(Reproduction(asked).paper.values(), made, strict=True))
+    assert all(len(rows) == count for rows, count in zip(asked.paper.values(), made, strict=True))
+    assert [sum(map(len, asked.table(number).values())) for number in (1, 2, 3)] == [12 + 12, 4, 7]
     assert {config.name for config in of_notebooks("lab", 1)} & {
         config.name for config in Parameters(seeds=1).experiments
     }
@@ -98,7 +112,9 @@ def test_a_failed_experiment_stops_nothing_and_is_shown_with_its_error(home, vid
     folder = paths.runs() / bad.name
     folder.mkdir(parents=True)
     (folder / "encoder.json").write_text('{"maker": "another <encoder>"}')
+    assert asked.to_run().startswith("2 of 2 experiments are not stored")
     made = Reproduction(asked)  # side by side
+    assert asked.to_run().startswith("1 of 2 experiments are not stored")
     assert isinstance(outcome(good), Result) and outcome(bad) == Failed(folder) and made.missing == 0
     [(name, failed)] = made.failures.items()
     assert name == "fine-tuning, iquery, seed 1"

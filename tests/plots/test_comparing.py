@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PathCollection
 
 from contav_lib import Config
 from contav_lib.plots import comparing
@@ -34,10 +35,20 @@ def test_a_forest_has_a_dot_and_an_interval_a_row_and_fills_what_is_decided():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["replay", "LwF"]
 
 
-def test_old_tasks_go_across_and_new_ones_up():
-    (ax,) = comparing.stability_plasticity({"replay": [result(), result(2.0)]}).axes
-    seeds, mean = (collection.get_offsets().tolist() for collection in ax.collections)
-    assert seeds == [[2.0, 7.5], [4.0, 9.5]] and mean == [[3.0, 8.5]]
+def test_old_and_new_tasks_stand_in_one_row_a_method_the_best_kept_first():
+    long = "PLOP + memory, asks with a new picture"
+    results = {"replay": [result(), result(2.0)], long: [result(4.0)]}
+    figure = comparing.stability_plasticity(results)
+    (ax,) = figure.axes
+    figure.canvas.draw()
+    assert ax.bbox.width > figure.bbox.width / 2  # neither names nor legend take the room
+    assert [label.get_text() for label in ax.get_yticklabels()] == [long, "replay"]
+    dots = [each.get_offsets().tolist() for each in ax.collections if isinstance(each, PathCollection)]
+    old_seeds, old, new_seeds, new = dots
+    assert old_seeds == [[6.0, 0], [2.0, 1], [4.0, 1]] and old == [[6.0, 0], [3.0, 1]]
+    assert new_seeds == [[11.5, 0], [7.5, 1], [9.5, 1]] and new == [[11.5, 0], [8.5, 1]]
+    markers = [each.get_paths()[0].vertices.shape for each in ax.collections if isinstance(each, PathCollection)]
+    assert markers[1] != markers[3]  # not told apart by colour alone
 
 
 def test_scores_stand_over_their_memory_size():

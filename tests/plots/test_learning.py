@@ -50,6 +50,17 @@ def test_many_task_matrices_stand_in_rows():
     assert [bool(ax.get_xlabel()) for ax in drawn] == [False] * 3 + [True] * 4
 
 
+@pytest.mark.filterwarnings("error")  # of axes that collapse
+@pytest.mark.parametrize("count", [1, 6])
+def test_names_of_any_length_leave_the_axes_their_room(count):
+    names = [f"ContAV-Sep, {', '.join(f'setting{each}={number}' for each in range(12))}" for number in range(count)]
+    matrices = learning.task_matrices(dict.fromkeys(names, MATRIX))
+    lines = learning.scores_after_tasks({name: [result()] for name in names})
+    for figure in (matrices, lines):
+        figure.canvas.draw()
+        assert all(min(ax.bbox.width, ax.bbox.height) > 100 for ax in figure.axes if ax.images or ax.lines)
+
+
 def test_filling_up_adds_a_row_a_task():
     figure = learning.filling_up(MATRIX)
     assert [len(ax.texts) for ax in figure.axes[:3]] == [1, 3, 6]

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from contav_lib.config import Config
 from contav_lib.datasets.load import load_data
-from contav_lib.experiments.executors.cluster import run_on
+from contav_lib.experiments.executors.cluster import device_at, run_on
 from contav_lib.experiments.executors.local import run_here
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.run import is_finished
@@ -37,6 +38,7 @@ def run_all(
     Raises:
         Stopped: a `time_limit` is over; the message says how much is left.
     """
+    configs = placed(configs, executor)
     todo = list({config.name: config for config in configs if not is_finished(config)}.values())
     if executor == HERE:
         for config in todo:
@@ -54,6 +56,18 @@ def run_all(
         else:
             run_on(executor, todo, sum(steps.values()), keep_going)
     return [Result(paths.runs() / config.name) for config in configs if not keep_going or is_finished(config)]
+
+
+def placed(configs: Sequence[Config], executor: str = HERE) -> list[Config]:
+    """The experiments as an executor runs them: the device, which is part of their names, is that of a cluster's workers.
+
+    Raises:
+        ValueError: no scheduler answers at the executor's address.
+    """
+    if executor == HERE or all(config.device != "auto" for config in configs):
+        return list(configs)
+    device = device_at(executor)
+    return [replace(config, device=device) if config.device == "auto" else config for config in configs]
 
 
 def _steps(configs: Sequence[Config]) -> dict[str, int]:

@@ -8,8 +8,8 @@ and networks that you trust.
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -46,18 +46,13 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
         ConnectionError: an experiment took several workers with it.
     """
     with extras():
-        from distributed import Client, Event, KilledWorker, as_completed
-    sweep = uuid.uuid4().hex[:8]
-    try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False, name="contav")
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No Dask scheduler answers at {address!r} ({error}). Give the address that `dask scheduler` prints, as in "
-            "tcp://127.0.0.1:8786."
-        ) from error
+        from distributed import Event, KilledWorker, as_completed
+    sweep, client = uuid.uuid4().hex[:8], _client(address)
     with client, _probe_file(sweep), tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
         tqdm.write(f"What the workers do is shown at {client.dashboard_link}")
-        if not client.scheduler_info()["workers"]:
+        if any(map(resources, configs)) and not any(_gpus(client)):
+            tqdm.write("No worker has announced a GPU yet, by --resources GPU=1: waiting for one.")
+        elif not _gpus(client):
             tqdm.write("There are no workers yet: waiting for them.")
         done: dict[str, int] = {}  # steps by experiment: one that is taken over by another worker counts once
 
@@ -68,9 +63,8 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
         client.subscribe_topic(sweep, show)
         jobs = {}
         for config in configs:
-            here = replace(config, device=name_device(config.device).type)  # "auto" is what this machine makes of it
             who_asks = (contav_lib.__version__, sweep, keep_going)
-            job = client.submit(_work, here, *who_asks, resources=resources(here))
+            job = client.submit(_work, config, *who_asks, resources=resources(config))
             jobs[job] = config.name
         try:
             for job in as_completed(jobs, loop=client.loop):
@@ -83,6 +77,42 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
                     tqdm.write(f"{told}. The others go on.")
         finally:
             Event(sweep, client=client).set()
+
+
+def device_at(address: str) -> str:
+    """The device that "auto" means on a cluster: "cuda" where a worker has announced a GPU, or else "cpu"; the user is told.
+
+    Where there are no workers yet, the first one that comes decides.
+
+    Raises:
+        ValueError: the address is none, or nobody answers there.
+    """
+    with _client(address) as client:
+        if not _gpus(client):
+            tqdm.write("There are no workers yet: waiting for the first, to see whether it has a GPU.")
+            client.wait_for_workers(1)
+        gpus = _gpus(client)
+    device = "cuda" if any(gpus) else "cpu"
+    tqdm.write(f"{sum(map(bool, gpus))} of {len(gpus)} workers have announced a GPU, so device='auto' is {device!r}.")
+    return device
+
+
+def _client(address: str) -> Any:
+    with extras():
+        from distributed import Client
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False, name="contav")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"No Dask scheduler answers at {address!r} ({error}). Give the address that `dask scheduler` prints, as in "
+            "tcp://127.0.0.1:8786."
+        ) from error
+
+
+def _gpus(client: Any) -> list[float]:
+    """How many GPUs each worker has announced."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()  # without it, some versions list five
+    return [worker["resources"].get("GPU", 0) for worker in workers]
 
 
 def resources(config: Config) -> dict[str, float] | None:
