@@ -95,17 +95,15 @@ coded(
 
 def template_masks(crops: torch.Tensor) -> torch.Tensor:
     """Masks `[N, F]` of N classes, the same in every frame, from magnitudes `[N, C, F, T]` of C training crops of each."""
-    power = crops.square().mean(3)
-    spectra = (power / power.sum(2, keepdim=True)).mean(1)
+    return _shares(_spectra(crops.square().mean(3)))
+
+
+def _spectra(power):
+    return (power / power.sum(2, keepdim=True)).mean(1)
+
+
+def _shares(spectra):
     return spectra / spectra.sum(0).clamp(min=1e-12)
-
-
-def _of_spectra(spectra):
-    return spectra / spectra.sum(0).clamp(min=1e-12)
-
-
-def _of_power(power):
-    return _of_spectra((power / power.sum(2, keepdim=True)).mean(1))
 
 
 def _crops(random):
@@ -122,20 +120,20 @@ coded(
     cases=_crops,
     many=lambda random: dict(crops=torch.rand(2, 5000, 4, 4, generator=random)),
     mistakes={
-        "power is the square of the magnitude.": lambda c: _of_power(c.mean(3)),
-        "you square the mean; the mean power is the mean of the squares.": lambda c: _of_power(c.mean(3).square()),
+        "power is the square of the magnitude.": lambda c: _shares(_spectra(c.mean(3))),
+        "you square the mean; the mean power is the mean of the squares.": (
+            lambda c: _shares(_spectra(c.mean(3).square()))
+        ),
         "a loud crop counts for more than a soft one: scale each crop's spectrum before you average.": (
-            lambda c: _of_spectra(c.square().mean((1, 3)))
+            lambda c: _shares(c.square().mean((1, 3)))
         ),
         "these are the spectra, each of sum 1. The masks of all classes should sum to 1 in every row.": (
-            lambda c: (c.square().mean(3) / c.square().mean(3).sum(2, keepdim=True)).mean(1)
+            lambda c: _spectra(c.square().mean(3))
         ),
-        "all or nothing: a mask is a share here, not the loudest class alone.": (
-            lambda c: torch.nn.functional.one_hot(template_masks(c).argmax(0), len(c)).T.float()
+        "all or nothing: a mask is a share here, and the loudest class does not take all.": (
+            lambda c: (template_masks(c) == template_masks(c).amax(0)).float()
         ),
-        "where no class has any power it divides 0 by 0.": (
-            lambda c: (s := (c.square().mean(3) / c.square().mean(3).sum(2, keepdim=True)).mean(1)) / s.sum(0)
-        ),
+        "where no class has any power it divides 0 by 0.": (lambda c: (s := _spectra(c.square().mean(3))) / s.sum(0)),
     },
     right="a mean of power spectra of sum 1 for each class, and each class's share of their sum.",
     otherwise="go in three steps: a spectrum a crop, a mean a class, a share a row. What should each sum to?",

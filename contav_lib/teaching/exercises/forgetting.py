@@ -17,7 +17,7 @@ _CLOSE = 0.006  # answers are asked for with two decimals
 def check_forgetting(answer: object, matrix: np.ndarray) -> str:
     """Check the forgetting of the task matrix `[T, T]`, in dB."""
     given, right, transfer = require_number(answer), float(forgetting(matrix)), float(backward_transfer(matrix))
-    drops = np.nanmax(matrix[:-1, :-1], axis=0) - matrix[-1, :-1]
+    drops = _drops(matrix)
     mistakes = {
         -right: "the size is right, but forgetting counts a loss as positive: best minus last.",
         -transfer: "you subtracted from the diagonal. Forgetting starts from the best score a task ever had, and one "
@@ -34,7 +34,7 @@ def check_forgetting(answer: object, matrix: np.ndarray) -> str:
 def check_backward_transfer(answer: object, matrix: np.ndarray) -> str:
     """Check the backward transfer of the task matrix `[T, T]`, in dB."""
     given, right, forgotten = require_number(answer), float(backward_transfer(matrix)), float(forgetting(matrix))
-    changes = (matrix[-1] - np.diag(matrix))[:-1]
+    changes = _changes(matrix)
     mistakes = {
         -right: "the size is right, but the sign says which way it went: last minus the score just after learning.",
         -forgotten: "that is minus the forgetting. Backward transfer starts from the diagonal, not from the best.",
@@ -63,9 +63,15 @@ def _matrices(random):
 
 _NAN = "it gives NaN: the upper right of the matrix was never measured. Which NumPy functions leave NaN out?"
 _ALL = "the newest task counts, too: nothing has come after it yet, so leave it out of the mean."
-_best = lambda r: np.nanmax(r[:-1, :-1], axis=0)  # noqa: E731
-_drops = lambda r: _best(r) - r[-1, :-1]  # noqa: E731
-_changes = lambda r: (r[-1] - np.diag(r))[:-1]  # noqa: E731
+
+
+def _drops(matrix):
+    return np.nanmax(matrix[:-1, :-1], axis=0) - matrix[-1, :-1]
+
+
+def _changes(matrix):
+    return (matrix[-1] - np.diag(matrix))[:-1]
+
 
 coded(
     "forgetting",
@@ -119,19 +125,15 @@ def _from_mean(features):
     return np.linalg.norm(features - features.mean(0), axis=1)
 
 
-def _without_sum(features, count):
-    """Herding that looks at each clip by itself and never at the mean of those chosen."""
-    return np.argsort(_from_mean(features), kind="stable")[:count]
-
-
-def _herd(features, count, choose=np.argmin, again=False, divide=True):
-    chosen, total = [], 0
+def _herd(features, count, sign=1, again=False, divide=True):
+    chosen: list[int] = []
+    total = np.zeros(features.shape[1])
     for number in range(1, count + 1):
-        distance = np.linalg.norm(features.mean(0) - (total + features) / (number if divide else 1), axis=1)
+        distance = sign * np.linalg.norm(features.mean(0) - (total + features) / (number if divide else 1), axis=1)
         if not again:
-            distance[chosen] = np.nan
-        chosen.append(int((choose if again else getattr(np, f"nan{choose.__name__}"))(distance)))
-        total = total + features[chosen[-1]]
+            distance[chosen] = np.inf
+        chosen.append(int(distance.argmin()))
+        total += features[chosen[-1]]
     return chosen
 
 
@@ -143,14 +145,16 @@ coded(
         for *shape, count in ((12, 3, 5), (6, 4, 1), (9, 9, 9))
     ),
     mistakes={
-        "you take the clips nearest to the mean, each by itself. The mean of those chosen should come near it.": _without_sum,
-        "a clip is chosen twice: what is in memory already can't be chosen again.": lambda f, c: _herd(
-            f, c, again=True
+        "you take the clips nearest to the mean, each by itself. The mean of those chosen should come near it.": (
+            lambda f, c: np.argsort(_from_mean(f))[:c]
         ),
-        "it takes the farthest where it should take the nearest.": lambda f, c: _herd(f, c, np.argmax),
-        "it takes the clips farthest from the mean: these are the odd ones.": lambda f, c: np.argsort(-_from_mean(f))[
-            :c
-        ],
+        "a clip is chosen twice: what is in memory already can't be chosen again.": (
+            lambda f, c: _herd(f, c, again=True)
+        ),
+        "it takes the farthest where it should take the nearest.": lambda f, c: _herd(f, c, sign=-1),
+        "it takes the clips farthest from the mean: these are the odd ones.": (
+            lambda f, c: np.argsort(-_from_mean(f))[:c]
+        ),
         "the sum of those chosen is compared with a mean: divide it by how many they are.": (
             lambda f, c: _herd(f, c, divide=False)
         ),
