@@ -184,7 +184,7 @@ def _place(error: BaseException, answer: Function) -> str:
     """Where in the learner's cell an error was raised, with the line."""
     file = getattr(getattr(answer, "__code__", None), "co_filename", None)
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f' in line {lines[-1].lineno} of its cell, "{lines[-1].line}",' if lines else ""
+    return f' in line {lines[-1].lineno} of its cell ("{lines[-1].line}")' if lines else ""
 
 
 @contextmanager

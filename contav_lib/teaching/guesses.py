@@ -23,7 +23,7 @@ def predict(question: str, guess: object) -> Feedback:
     _made[question] = _said(guess)
     try:
         write_json(_file(), _all())
-    except StorageError:
+    except OSError:
         return Feedback("Noted", f"{_text(_made[question])}; for this session only, as nothing can be written here.")
     return Feedback("Noted", f"{_text(_made[question])}. Go on and see.")
 
@@ -51,7 +51,9 @@ def _said(value: object) -> Said:
 
 
 def _text(said: Said, unit: str = "") -> str:
-    return f'"{said}"' if isinstance(said, str) else f"{said:.3g} {unit}".strip()
+    if isinstance(said, str):
+        return f'"{said}"'
+    return f"{round(said, 2 if abs(said) < 10 else 1) + 0.0:g} {unit}".strip()  # + 0.0 makes 0 of -0
 
 
 def _file() -> Path:
@@ -64,4 +66,4 @@ def _all() -> dict[str, Said]:
         kept = read_json(_file())
     except StorageError:
         kept = {}
-    return (kept if isinstance(kept, dict) else {}) | _made
+    return ({name: _said(guess) for name, guess in kept.items()} if isinstance(kept, dict) else {}) | _made

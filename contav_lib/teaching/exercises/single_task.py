@@ -98,7 +98,7 @@ def _scores(query, tokens):
 def _tokens(random, rows, steps, width):
     query = torch.randn(rows, width, generator=random, requires_grad=True)
     tokens = torch.randn(rows, steps, width, generator=random, requires_grad=True)
-    return dict(query=query, tokens=tokens, padded=torch.arange(steps) > torch.arange(rows)[:, None] % steps)
+    return dict(query=query, tokens=tokens, padded=torch.arange(steps) > torch.arange(rows)[:, None] % (steps - 1))
 
 
 coded(
