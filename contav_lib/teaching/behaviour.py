@@ -22,6 +22,7 @@ Arguments = dict[str, Any]  # in order, by name
 Function = Callable[..., Any]
 
 SECONDS = 10.0  # that all calls of a learner's function may take together
+_NUMBERS = "biuf"  # kinds of dtype
 _FAILED = np.zeros((0, 0, 0, 0, 0))  # of a shape that no answer has
 SLOWER = 10  # times the kit's function: a loop over samples is slower by far, another formula is not
 
@@ -99,6 +100,8 @@ def _compare(answer: Function, right: Any, arguments: Arguments) -> None:
     is_tensor = isinstance(right, torch.Tensor)
     if is_tensor and not isinstance(given, torch.Tensor):
         raise NotYet(f"it gives a {type(given).__name__}, where a torch tensor is asked for.")
+    if _numbers(given).dtype.kind not in _NUMBERS:
+        raise NotYet(f"it gives a {type(given).__name__}, where real numbers are asked for.")
     if not _alike(given, right):
         shape, wanted = list(np.shape(_numbers(given))), list(np.shape(_numbers(right)))
         if shape != wanted:
@@ -139,7 +142,7 @@ def _recognised(answer: Function, task: Coded, cases: list[Arguments]) -> str | 
 
 def _require_speed(answer: Function, reference: Function, many: Arguments) -> None:
     kits, own = _seconds(reference, many), _seconds(answer, many)
-    if own > max(SLOWER * kits, 0.005):
+    if own > max(SLOWER * kits, 0.003):
         raise NotYet(
             f"right, but on {_shapes(many)} it takes {own / kits:.0f} times as long as it need: is there a loop over samples? "
             "One operation on whole tensors does the same."
@@ -234,7 +237,7 @@ def _numbers(value: Any) -> np.ndarray:
 
 def _alike(one: Any, other: Any) -> bool:
     one, other = _numbers(one), _numbers(other)
-    are_numbers = one.dtype.kind in "biuf" and other.dtype.kind in "biuf"
+    are_numbers = one.dtype.kind in _NUMBERS and other.dtype.kind in _NUMBERS
     return are_numbers and one.shape == other.shape and np.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 

@@ -6,7 +6,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import normalize
+from torch.nn.functional import cosine_similarity, normalize, scaled_dot_product_attention
 
 from contav_lib.teaching import behaviour
 from contav_lib.teaching.behaviour import CODED, own_or_kit
@@ -180,6 +180,25 @@ def test_wrong_functions_are_told_their_mistake(name):
         assert feedback.verdict == "Not yet" and word in feedback.text, (word, feedback)
 
 
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("ratio mask", lambda m, s: torch.where(s > 0, m / s.clamp(min=1e-9), 0).clip(0, 5)),
+        ("class spectra to masks", lambda c: shares(torch.stack([power_spectra(one[None])[0] for one in c]))),
+        ("mask head", lambda w, m: torch.sigmoid((w @ m.flatten(2)).unflatten(2, m.shape[2:]))),
+        ("masked attention", lambda q, t, p: scaled_dot_product_attention(q[:, None], t, t, ~p[:, None])[:, 0]),
+        ("forgetting", lambda r: sum(max(r[j:-1, j]) - r[-1, j] for j in range(len(r) - 1)) / (len(r) - 1)),
+        ("herding", lambda f, n: np.array(CODED["herding"].reference(f, n))),
+        ("mask distillation", lambda m, o, w, k: (w * (m - o).abs()).mean((2, 3)).where(k, 0).sum() / k.sum()),
+        ("one direction of the contrastive loss",
+         lambda a, b, p, t: at_positives((cosine_similarity(a[:, None], b, dim=2) / t).softmax(1).log(), p)),
+        ("FiLM layer", lambda m, c: m + m * c[:, : m.shape[1], None, None] + c[:, m.shape[1] :, None, None]),
+    ],
+)  # fmt: skip
+def test_other_ways_to_be_right_are_right(name, function):
+    assert check(name, function).verdict == "Right", check(name, function)
+
+
 def endless(weights, maps):
     while True:
         weights = weights + 1
@@ -194,9 +213,10 @@ def misspelt(weights, maps):
     [
         (0.5, ["a function is asked for"]),
         (lambda w, m: None, ["gives nothing back"]),
+        (lambda w, m: w + 1j, ["real numbers"]),
         (lambda w: w, ["TypeError", "weights [2, 3, 5], maps [2, 5, 8, 4]"]),
         (misspelt, ["in line", "return weights @ mapps", "NameError"]),
-        (endless, ["stopped in line 1", "does every loop end"]),
+        (endless, ["stopped in line", "does every loop end"]),
         (lambda w, m: "a mask", ["gives a str"]),
         (lambda w, m: CODED["mask head"].reference(w, m).detach().numpy(), ["gives a ndarray"]),
         (lambda w, m: CODED["mask head"].reference(w, m).double(), ["float64 for torch.float32"]),

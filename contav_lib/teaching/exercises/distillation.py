@@ -78,7 +78,7 @@ coded(
     "one direction of the contrastive loss",
     reference=one_direction,
     cases=lambda random: (_rows(random, *sizes) for sizes in ((8, 5), (5, 3, 0.5), (6, 6, 0.1))),
-    many=lambda random: _rows(random, 300, 4),
+    many=lambda random: _rows(random, 120, 4),
     mistakes={
         "the temperature is not used.": lambda a, b, p, t: one_direction(a, b, p, 1),
         "it multiplies by the temperature: which makes differences larger, a small or a large one?": (
@@ -101,7 +101,7 @@ coded(
             lambda a, b, p, t: -((_cosines(a, b, t).softmax(1) * p).sum(1) / p.sum(1)).log().mean()
         ),
         "you use the diagonal alone: `positives` says which other rows count.": (
-            lambda a, b, p, t: one_direction(a, b, torch.eye(len(a), dtype=torch.bool), t)
+            lambda a, b, p, t: one_direction(a, b, torch.eye(len(a), dtype=torch.bool, device=a.device), t)
         ),
         "there is no logarithm: that is minus the share of the positives.": (
             lambda a, b, p, t: _at_positives(_cosines(a, b, t).softmax(1), p)
