@@ -1,7 +1,7 @@
 """All settings stand in pyproject.toml; here is only how the notebooks come into the wheel."""
 
 from pathlib import Path
-from shutil import copy
+from shutil import copytree, ignore_patterns
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
@@ -14,9 +14,7 @@ class BuildWithNotebooks(build_py):
         super().run()
         if not self.editable_mode:
             folder = Path(self.build_lib, "contav_lib", "notebooks")
-            folder.mkdir(parents=True, exist_ok=True)
-            for notebook in Path("notebooks").glob("*.ipynb"):
-                copy(notebook, folder)
+            copytree("notebooks", folder, ignore=ignore_patterns(".*", "__pycache__"), dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": BuildWithNotebooks})

@@ -41,6 +41,7 @@ def test_everything_is_inside(wheel):
     ]
     assert not set(tracked) - names
     assert {f"contav_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
+    assert "contav_lib/notebooks/solutions/01_data.py" in names
     assert {"contav_lib/py.typed", "contav_lib/encoders/tiny.safetensors"} <= names
     assert any(name.startswith("contav_lib/widgets/static/") and name.endswith(".js") for name in names)
     assert not {name.split("/")[0] for name in names} - {"contav_lib", f"contav_lib-{contav_lib.__version__}.dist-info"}
@@ -89,4 +90,4 @@ def test_it_works_where_there_is_no_checkout(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     notebooks = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {path.name for path in (elsewhere / "copies").iterdir()} == notebooks
+    assert {path.name for path in (elsewhere / "copies").iterdir()} == notebooks | {"solutions"}

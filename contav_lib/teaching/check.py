@@ -17,6 +17,10 @@ class NotYet(Exception):
     """Error raised by a checker for a wrong answer; it says why it is wrong, without giving the answer away."""
 
 
+class Unanswered(Exception):
+    """Error raised by a checker where there is no answer yet."""
+
+
 def exercise(name: str) -> Callable[[Checker], Checker]:
     """Function decorator: register the checker of the exercise `name`, in a file of `contav_lib/teaching/exercises/`.
 
@@ -33,12 +37,24 @@ def exercise(name: str) -> Callable[[Checker], Checker]:
 
 @dataclass(frozen=True)
 class Feedback:
-    """Output of a check cell."""
+    """Output of a cell with `check`, or with `predict` and `reveal` (`contav_lib.teaching.guesses`).
 
-    verdict: str  # "Right", "Not yet" or "Waiting"
+    Attributes:
+        verdict: "Right", "Not yet" or "Waiting"; of a guess "Noted" or "Result".
+        text: why.
+    """
+
+    verdict: str
     text: str
 
-    _LOOKS = {"Right": ("✓", "#0072B2"), "Not yet": ("✗", "#D55E00"), "Waiting": ("…", "#767676")}
+    # White on each of these has a contrast of 4.5 and more, whatever theme lies round it; the text is in the theme's colour.
+    _LOOKS = {
+        "Right": ("✓", "#0072B2"),
+        "Not yet": ("✗", "#B84A00"),
+        "Waiting": ("…", "#666666"),
+        "Noted": ("✎", "#6B5BB0"),
+        "Result": ("⇄", "#6B5BB0"),
+    }
 
     def __repr__(self) -> str:
         return f"{self._LOOKS[self.verdict][0]} {self.verdict}: {self.text}"
@@ -47,7 +63,8 @@ class Feedback:
         sign, colour = self._LOOKS[self.verdict]
         return (
             f'<div style="border-left: 5px solid {colour}; padding: 0.4em 0.8em">'
-            f'<b style="color: {colour}">{sign} {self.verdict}.</b> {escape(self.text)}</div>'
+            f'<b style="background: {colour}; color: white; padding: 0.1em 0.5em; border-radius: 3px">'
+            f"{sign} {self.verdict}</b> {escape(self.text)}</div>"
         )
 
 
@@ -56,7 +73,7 @@ def check(name: str, answer: object, **given: object) -> Feedback:
 
     Args:
         name: the exercise's name.
-        answer: the learner's; `...` means that there is none yet.
+        answer: the learner's; `...`, or a function that returns it, means that there is none yet.
         given: what the checker needs to know beside the answer.
 
     Raises:
@@ -64,10 +81,12 @@ def check(name: str, answer: object, **given: object) -> Feedback:
     """
     import_all("contav_lib.teaching.exercises")
     checker = find_by_name(EXERCISES, name, "exercise")
-    if answer is ...:
-        return Feedback("Waiting", "write your answer in place of the three dots, and run the cell again.")
     try:
+        if answer is ...:
+            raise Unanswered
         return Feedback("Right", checker(answer, **given))
+    except Unanswered:
+        return Feedback("Waiting", "write your answer in place of the three dots, and run the cell again.")
     except NotYet as wrong:
         return Feedback("Not yet", str(wrong))
     except (TypeError, ValueError, AttributeError) as error:

@@ -171,20 +171,21 @@ def make_report(given: Mapping[str, Any]) -> list[Path]:
 
 
 def copy_notebooks(folder: Path, overwrite: bool = False) -> list[Path]:
-    """Copy all notebooks into a folder, which is made if need be, and return the copies.
+    """Copy all notebooks, and the solutions, into a folder, which is made if need be, and return the copies.
 
     Raises:
         FileExistsError: files of these names are there, and `overwrite` is not set; nothing is copied.
     """
     folder = paths.expanded("folder", str(folder))
-    copies = {source: folder / source.name for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    sources = [*sorted(NOTEBOOKS.glob("*.ipynb")), *sorted(NOTEBOOKS.glob("solutions/*.py"))]
+    copies = {source: folder / source.relative_to(NOTEBOOKS) for source in sources}
     there = [path.name for path in copies.values() if path.exists()]
     if there and not overwrite:
         raise FileExistsError(
             f"{folder} has {', '.join(there)} already: choose another folder, or say --overwrite to replace them."
         )
-    folder.mkdir(parents=True, exist_ok=True)
     for source, copy in copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
     return list(copies.values())
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from contav_lib import Config
-from contav_lib.teaching.check import NotYet, check, require_number
+from contav_lib.teaching.check import Feedback, NotYet, check, require_number
 
 DATA = dict(tasks=4, classes=20, exemplars=3, task=3)
 
@@ -48,3 +48,12 @@ def test_numbers_come_in_many_kinds():
     for no_number in (True, "2", None, torch.zeros(2)):
         with pytest.raises(NotYet):
             require_number(no_number)
+
+
+@pytest.mark.parametrize("verdict", Feedback._LOOKS)
+def test_verdicts_can_be_read_in_light_and_dark(verdict):
+    colour = Feedback._LOOKS[verdict][1]
+    parts = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    assert 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5  # WCAG, of the white letters on it
+    assert f"background: {colour}; color: white" in Feedback(verdict, "text")._repr_html_()

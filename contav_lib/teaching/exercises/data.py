@@ -1,8 +1,11 @@
-"""Checkers of notebook 01: the log-frequency axis, the reach of a sigmoid, the size of the memory."""
+"""Checkers of notebook 01: the log-frequency axis, the reach of a sigmoid, the size of the memory; two kinds of masks."""
 
 from math import sqrt
 
-from contav_lib.audio import SAMPLE_RATE
+import torch
+
+from contav_lib.audio import SAMPLE_RATE, ratio_masks
+from contav_lib.teaching.behaviour import coded
 from contav_lib.teaching.check import NotYet, exercise, require_number
 
 
@@ -56,3 +59,82 @@ def check_exemplars(answer: object, tasks: int, classes: int, exemplars: int, ta
     if count == (task - 1) * per_task:
         raise NotYet(f"right for one exemplar a class; here each class leaves {exemplars}.")
     raise NotYet("count the classes of the tasks that came before, then multiply by the exemplars a class.")
+
+
+def _mixtures(random):
+    magnitudes, mixture = torch.rand(2, 3, 8, 5, generator=random), 2 * torch.rand(2, 1, 8, 5, generator=random)
+    yield dict(magnitudes=magnitudes, mixture=mixture)
+    is_loud = torch.arange(5) > 2
+    yield dict(magnitudes=magnitudes * is_loud, mixture=mixture * is_loud)
+
+
+coded(
+    "ratio mask",
+    reference=ratio_masks,
+    cases=_mixtures,
+    many=lambda random: dict(
+        magnitudes=torch.rand(4000, 2, 4, 4, generator=random), mixture=torch.rand(4000, 1, 4, 4, generator=random)
+    ),
+    mistakes={
+        "some of these masks are far too large: which range was asked for?": lambda m, s: m / (s + 1e-10),
+        "it cuts off too early: where waves cancel, a part is louder than the mixture.": (
+            lambda m, s: (m / (s + 1e-10)).clamp(0, 1)
+        ),
+        "you divide by the sum of the parts' magnitudes. Waves cancel, so the mixture is another thing.": (
+            lambda m, s: m / (m.sum(1, keepdim=True) + 1e-10)
+        ),
+        "it is upside down: who is a share of whom?": lambda m, s: (s / (m + 1e-10)).clamp(0, 5),
+        "that is a share of power; eq. 1 has magnitudes.": lambda m, s: (m.square() / (s.square() + 1e-10)).clamp(0, 5),
+        "that is what the mask takes away, not what it lets through.": lambda m, s: (1 - m / (s + 1e-10)).clamp(0, 5),
+        "in silence it divides 0 by 0: what keeps the lower number away from 0?": lambda m, s: (m / s).clamp(0, 5),
+    },
+    right="each part's magnitude over the mixture's, kept between 0 and 5, and 0 where all is silent.",
+    otherwise="take one pixel, with parts of magnitude 3 and 4 and a mixture of 5: which two masks should come out?",
+)
+
+
+def template_masks(crops: torch.Tensor) -> torch.Tensor:
+    """Masks `[N, F]` of N classes, the same in every frame, from magnitudes `[N, C, F, T]` of C training crops of each."""
+    return _shares(_spectra(crops.square().mean(3)))
+
+
+def _spectra(power):
+    return (power / power.sum(2, keepdim=True)).mean(1)
+
+
+def _shares(spectra):
+    return spectra / spectra.sum(0).clamp(min=1e-12)
+
+
+def _crops(random):
+    loud = torch.rand(3, 4, 1, 1, generator=random) * 10
+    crops = loud * torch.rand(3, 4, 8, 5, generator=random)
+    yield dict(crops=crops)
+    crops[:, :, 6:] = 0  # rows where no class has anything
+    yield dict(crops=crops[:2])
+
+
+coded(
+    "class spectra to masks",
+    reference=template_masks,
+    cases=_crops,
+    many=lambda random: dict(crops=torch.rand(2, 5000, 4, 4, generator=random)),
+    mistakes={
+        "power is the square of the magnitude.": lambda c: _shares(_spectra(c.mean(3))),
+        "you square the mean; the mean power is the mean of the squares.": (
+            lambda c: _shares(_spectra(c.mean(3).square()))
+        ),
+        "a loud crop counts for more than a soft one: scale each crop's spectrum before you average.": (
+            lambda c: _shares(c.square().mean((1, 3)))
+        ),
+        "these are the spectra, each of sum 1. The masks of all classes should sum to 1 in every row.": (
+            lambda c: _spectra(c.square().mean(3))
+        ),
+        "all or nothing: a mask is a share here, and the loudest class does not take all.": (
+            lambda c: (template_masks(c) == template_masks(c).amax(0)).float()
+        ),
+        "where no class has any power it divides 0 by 0.": (lambda c: (s := _spectra(c.square().mean(3))) / s.sum(0)),
+    },
+    right="a mean of power spectra of sum 1 for each class, and each class's share of their sum.",
+    otherwise="go in three steps: a spectrum a crop, a mean a class, a share a row. What should each sum to?",
+)
