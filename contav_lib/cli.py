@@ -426,7 +426,21 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 COMMANDS = {
     work.__name__: work
-    for work in (run, compare, study, search, reproduce, report, export, leaderboard, data, separate, starter, room, notebooks)
+    for work in (
+        run,
+        compare,
+        study,
+        search,
+        reproduce,
+        report,
+        export,
+        leaderboard,
+        data,
+        separate,
+        starter,
+        room,
+        notebooks,
+    )
 }
 
 

@@ -9,7 +9,7 @@ MIXTURE = 10.0  # dB: what differs from the mixture by so little is the mixture
 LEFTOVERS = 10.0  # dB of SIR below which the other sources are clearly heard beside the wanted one
 KINDS = {
     "silence": f"more than {-SILENCE:.0f} dB weaker than the true sound",
-    "the mixture": f"differs from the mixture by less than a tenth of its energy ({MIXTURE:.0f} dB), and more from the true sound",
+    "the mixture": f"what differs from the mixture is {MIXTURE:.0f} dB weaker, and it is nearer to it than to the true sound",
     "swapped": "holds more of the other sound than of its own (SIR below 0 dB)",
     "leftovers": f"its own sound, with the other one clearly beside it (SIR below {LEFTOVERS:.0f} dB)",
     "clean": f"its own sound, the other one at least {LEFTOVERS:.0f} dB weaker",

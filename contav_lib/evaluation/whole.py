@@ -29,9 +29,7 @@ def separate_whole(
     answered = store.spectrogram.hop * (store.spectrogram.frames - 1)  # a crop's last hop does not come back
     starts = crop_starts(length, answered)
     rows = torch.tensor(clips).expand(len(starts), -1)
-    spec = MixtureSpec(
-        rows, starts.unsqueeze(1).expand_as(rows), torch.ones(rows.shape), torch.zeros_like(rows).bool()
-    )
+    spec = MixtureSpec(rows, starts.unsqueeze(1).expand_as(rows), torch.ones(rows.shape), torch.zeros_like(rows).bool())
     separated, sources = [], []
     for batch in store.batches(spec, keep_waveforms=True):
         assert batch.sources is not None  # asked for

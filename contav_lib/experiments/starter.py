@@ -5,7 +5,7 @@
 - `starter.json`: whose results these are, of which versions, and a digest of all that follows;
 - `mixtures.json`: which mixtures are heard, and why, see `choose`;
 - `sounds/`, `features.safetensors`: the first seconds of their clips, and what the encoder sees in them;
-- `<label>.jpg`: a picture of the players of `PAIR`;
+- `players.jpg`: a picture of the players of `PAIR`, from left to right;
 - a folder a result: settings, scores, history, and checkpoints in half precision. Of the methods that learn the first task
   alike only fine-tuning has its checkpoint.
 
@@ -21,6 +21,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -40,8 +41,8 @@ from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator, load_separator
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads
+from contav_lib.utils.registry import open_dataset
 from contav_lib.utils.storage import (
-    StorageError,
     file_errors,
     load_tensors,
     only_one,
@@ -56,6 +57,7 @@ METHODS = {name: FOUR_TASKS[name] for name in ("fine-tuning", "replay", "ContAV-
 REFERENCE = "fine-tuning"  # by whose losses the mixtures are chosen
 PAIR = ("drum", "flute")  # who are heard first; the drum belongs to the first task
 PACK = paths.shipped("data/starter")
+PICTURE = PACK / "players.jpg"
 _VERSIONS = {"minimusic": MINIMUSIC_VERSION, "results": RESULTS_VERSION}
 _ALIKE = 10.0  # dB by which the levels of two sources may differ, or the weaker one is hardly heard
 _COST = 0.05  # dB that half precision may change a mean score
@@ -81,11 +83,6 @@ def starter() -> dict[str, Result]:
                 if not (folder / "matrix.json").exists():
                     _unpack(PACK / folder.name, folder, PACK / folders[REFERENCE])
     return {name: Result(folder) for name, folder in unpacked.items()}
-
-
-def picture_of(label: str) -> Path:
-    """A picture of one of the two players of `PAIR`."""
-    return PACK / f"{label}.jpg"
 
 
 def _unpack(packed: Path, folder: Path, reference: Path) -> None:
@@ -135,7 +132,7 @@ def make_starter(pack: Path = PACK) -> dict[str, Any]:
     with cpu_threads(setup.config.threads):
         chosen = choose(setup, results[REFERENCE])
         write_json(new / "mixtures.json", {"tasks": setup.tasks, "mixtures": chosen})
-        _write_clips(setup, sorted({name for row in chosen for name in row["clips"]}), new)
+        _write_clips(setup, chosen, new)
         cost = max(_halve(setup, result, new / result.folder.name, results[REFERENCE]) for result in results.values())
     if cost > _COST:
         raise ValueError(f"Half precision changes a mean score by {cost:.3f} dB, more than {_COST} dB.")
@@ -183,7 +180,9 @@ def choose(setup: Setup, result: Result) -> list[dict[str, Any]]:
 
     for task, spec in enumerate(setup.task_mixtures):
         pairs = dict.fromkeys(map(tuple, spec.clips.tolist()))
-        by_drop = sorted(_courses(setup.test, separators[task:], pairs, [0, 1]), key=lambda each: (each.drop, each.first))
+        by_drop = sorted(
+            _courses(setup.test, separators[task:], pairs, [0, 1]), key=lambda each: (each.drop, each.first)
+        )
         middle, most = by_drop[len(by_drop) // 2], by_drop[-1]
         if most.drop:
             add(task, "median drop", middle)
@@ -218,25 +217,26 @@ def _courses(
     return courses
 
 
-def _write_clips(setup: Setup, names: Sequence[str], pack: Path) -> None:
-    """The beginnings of clips, sound and features, and a picture of each player of `PAIR`."""
+def _write_clips(setup: Setup, chosen: Sequence[dict[str, Any]], pack: Path) -> None:
+    """The beginnings of the clips that are heard, their sound and features, and a picture of the two players of `PAIR`."""
     from PIL import Image
 
     from contav_lib.media import each_picture, write_flac
-    from contav_lib.utils.registry import open_dataset
 
-    videos = open_dataset(setup.config.data, setup.config.clips_per_class).videos
+    names = {name for row in chosen for name in row["clips"]}
     seconds = ceil(LENGTH / SAMPLE_RATE) + 1
     tensors, about = {}, []
     for clip in (clip for clip in setup.corpus.select("test", setup.listed) if clip.id in names):
-        ends = {"object": seconds, "motion": 1, "dense_motion": ceil(seconds / clip.motion_step)}  # "motion" is not asked for
+        # "motion" is that of the whole video, which nobody asks for here.
+        ends = {"object": seconds, "motion": 1, "dense_motion": ceil(seconds / clip.motion_step)}
         tensors |= {f"{clip.id} {kind}": getattr(clip, kind)[:end].half() for kind, end in ends.items()}
         about.append({name: getattr(clip, name) for name in ("id", "label", "split", "motion_step", "video")})
         write_flac(_sound(pack, clip.id), clip.waveform[: LENGTH + setup.config.hop], SAMPLE_RATE)
-        if clip.label in PAIR and not (pack / f"{clip.label}.jpg").exists():
-            picture = next(each_picture(videos / f"{clip.id}.mp4", 1.0))
-            write_atomically(pack / f"{clip.label}.jpg", lambda part, shown=picture: Image.fromarray(shown).save(part, "JPEG"))
     save_tensors(pack / "features.safetensors", tensors, about)
+    videos = open_dataset(setup.config.data, setup.config.clips_per_class).videos
+    pair = next(row["clips"] for row in chosen if row["labels"] == list(PAIR))
+    shown = Image.fromarray(np.hstack([next(each_picture(videos / f"{clip}.mp4", 1.0)) for clip in pair]))
+    write_atomically(pack / PICTURE.name, lambda part: shown.save(part, "JPEG"))
 
 
 def _halve(setup: Setup, result: Result, packed: Path, reference: Result) -> float:
@@ -255,7 +255,9 @@ def _halve(setup: Setup, result: Result, packed: Path, reference: Result) -> flo
         save_tensors(checkpoint_file(packed, task), halves, metadata)
     separator, exact = load_separator(checkpoint_file(packed, len(result.tasks) - 1)), result.separator()
     changes = [
-        (evaluate(separator, setup.test, spec)["sdr"].nanmean() - evaluate(exact, setup.test, spec)["sdr"].nanmean()).abs()
+        (
+            evaluate(separator, setup.test, spec)["sdr"].nanmean() - evaluate(exact, setup.test, spec)["sdr"].nanmean()
+        ).abs()
         for spec in setup.task_mixtures
     ]
     return float(max(changes))

@@ -141,8 +141,8 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
     after = tasks[0] if after is None else after
     if after not in tasks:
         raise ValueError(
-            f"after is {after}; example {number} belongs to task {tasks[0] + 1} and was separated after tasks {tasks[0] + 1} to "
-            f"{tasks[-1] + 1}: after={tasks[0]} to {tasks[-1]}."
+            f"after is {after}; example {number} belongs to task {tasks[0] + 1} and was separated after tasks "
+            f"{tasks[0] + 1} to {tasks[-1] + 1}: after={tasks[0]} to {tasks[-1]}."
         )
     labels = [label.replace("_", " ") for label in entry["labels"]]
     names = [label if labels.count(label) == 1 else f"{label} {n + 1}" for n, label in enumerate(labels)]
