@@ -39,8 +39,8 @@ check: $(ready) ## Lint the code, check its format, its imports and its types
 	$(python) -m mypy
 
 # --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
-lab: $(ready) ## Open JupyterLab on the notebooks
-	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks
+lab: $(ready) ## Open JupyterLab on the notebooks, at the first ten minutes: 00_start
+	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start.ipynb
 
 room: $(ready) ## Open the listening room, a web page for a class: listen, and vote (IP=0.0.0.0 lets other machines in)
 	$(python) -m contav_lib room$(if $(IP), --ip "$(IP)")$(if $(PORT), --port "$(PORT)")

@@ -413,6 +413,16 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         print(path)
 
 
+def starter(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Make the starter pack anew, data/starter/: the results that come with the kit, heard before anything is trained."""
+    parser.parse_args(arguments)
+    from contav_lib.experiments.starter import PACK, make_starter
+
+    for name, value in make_starter().items():
+        print(f"{name}: {value}")
+    print(f"{sum(path.stat().st_size for path in PACK.rglob('*') if path.is_file()) / 1e6:.1f} MB in {PACK}")
+
+
 def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Open the listening room, a web page for a class: listen to what was separated, and vote."""
     parser.add_argument(
@@ -440,7 +450,21 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
 
 COMMANDS = {
     work.__name__: work
-    for work in (run, compare, study, search, reproduce, report, export, leaderboard, data, separate, room, notebooks)
+    for work in (
+        run,
+        compare,
+        study,
+        search,
+        reproduce,
+        report,
+        export,
+        leaderboard,
+        data,
+        separate,
+        starter,
+        room,
+        notebooks,
+    )
 }
 
 

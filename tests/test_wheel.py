@@ -20,7 +20,7 @@ BESIDE = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("contav_lib", "notebooks"):
+    for name in ("contav_lib", "notebooks", "data/starter"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     for name in BESIDE:
         shutil.copy(ROOT / name, source)
@@ -42,6 +42,8 @@ def test_everything_is_inside(wheel):
     assert not set(tracked) - names
     assert {f"contav_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
     assert "contav_lib/notebooks/solutions/01_data.py" in names
+    pack = [path.relative_to(ROOT / "data").as_posix() for path in (ROOT / "data/starter").rglob("*") if path.is_file()]
+    assert {f"contav_lib/{name}" for name in pack} <= names
     assert {"contav_lib/py.typed", "contav_lib/encoders/tiny.safetensors"} <= names
     assert any(name.startswith("contav_lib/widgets/static/") and name.endswith(".js") for name in names)
     assert not {name.split("/")[0] for name in names} - {"contav_lib", f"contav_lib-{contav_lib.__version__}.dist-info"}

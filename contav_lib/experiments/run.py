@@ -18,7 +18,7 @@ from contav_lib.evaluation import mixture_scores
 from contav_lib.evaluation.evaluate import evaluate
 from contav_lib.evaluation.metrics import SCORES, mean_scores
 from contav_lib.evaluation.task_matrix import forget_scores, no_scores, read_scores, set_scores, tasks_measured
-from contav_lib.experiments.examples import examples_are_whole, store_examples
+from contav_lib.experiments.examples import choose_examples, examples_are_whole, store_examples
 from contav_lib.experiments.result import Failed, Result, check_encoder_of, checkpoint_file, failure_file
 from contav_lib.experiments.setup import Setup, check_machine, make_method, make_separator
 from contav_lib.mixtures.batch import MixtureSpec
@@ -271,8 +271,8 @@ class Experiment:
         set_scores(self.scores, "seen", mean_scores(scores), task.index)
         self.scores["dropped"] = int(scores["sdr"].isnan().any(1).sum())
         mixture_scores.set_seen_scores(self.mixture_scores, self._named(mixtures), scores)
-        heard = [mixtures[:1] for mixtures in learned]
-        store_examples(self.folder / "examples", separator, setup.test, heard, setup.classes)
+        examples = choose_examples(setup)
+        store_examples(self.folder / "examples", separator, setup.test, examples, setup.classes, task.index)
         rows, seen = self.scores["matrix"], self.scores["seen"]
         self.history.add_last(
             {

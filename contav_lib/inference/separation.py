@@ -15,14 +15,13 @@ from contav_lib.continual.prototypes import UNKNOWN
 from contav_lib.datasets.corpus import PreparedClip
 from contav_lib.datasets.prepare import FRAME_RATE, TOLERANCE, first_seconds, look, look_at, seconds_of
 from contav_lib.encoders.encoder import Encoder
-from contav_lib.evaluation.evaluate import separate_batch
+from contav_lib.evaluation.whole import separate_whole
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import spectrogram_of
 from contav_lib.inference.learned import Learned, learned
 from contav_lib.inference.players import SIZES, Windows, find_players
 from contav_lib.inference.stems import SeparationResult, cut_out
 from contav_lib.media import MediaError, each_picture, read_audio
-from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import cpu_threads, pick_device
@@ -100,8 +99,8 @@ def separate(
             names, unknown, confidence = list(classes), [False] * len(files), [1.0] * len(files)
         numbers = torch.tensor([known.classes.index(name) for name in names], device=store.device)
         sounds = torch.stack([clip.waveform for clip in clips]).clamp(-1, 1)
-        separated = _separate_whole(known.separator, store, numbers, sounds.shape[1]).cpu()
-    return SeparationResult(names, unknown, confidence, separated, sounds.mean(0), videos=files, boxes=boxes)
+        separated, _ = separate_whole(known.separator, store, range(len(store)), sounds.shape[1], numbers)
+    return SeparationResult(names, unknown, confidence, separated.cpu(), sounds.mean(0), videos=files, boxes=boxes)
 
 
 def _files(videos: Sequence[str | Path]) -> list[Path]:
@@ -211,43 +210,3 @@ def _warn_of_strangers(files: Sequence[Path], nearest: Sequence[str], unknown: S
             "may give any sound. If you know what it is, say so with classes=[...], in a terminal with --classes.",
             stacklevel=4,
         )
-
-
-def _separate_whole(separator: Separator, store: ClipStore, numbers: torch.Tensor, length: int) -> torch.Tensor:
-    """`[N, length]`: all crops separated, each faded into the next."""
-    answered = store.spectrogram.hop * (store.spectrogram.frames - 1)  # a crop's last hop does not come back
-    starts = crop_starts(length, answered)
-    clips = torch.arange(len(store)).expand(len(starts), -1)
-    at, ones = starts.unsqueeze(1).expand_as(clips), torch.ones(clips.shape)
-    pieces = []
-    for batch in store.batches(MixtureSpec(clips, at, ones, torch.zeros_like(clips).bool()), keep_waveforms=True):
-        batch = replace(batch, classes=numbers.expand(len(batch.classes), -1))
-        pieces.append(separate_batch(separator, batch, store))
-    return overlap_add(torch.cat(pieces), starts.to(store.device))[:, :length]
-
-
-def crop_starts(length: int, crop: int) -> torch.Tensor:
-    """First samples of the crops, `[K]`: every half crop from 0 on; the last one ends with the sound, or is the only one."""
-    last = max(length - crop, 0)
-    step = max(crop // 2, 1)
-    return (torch.arange(-(-last // step) + 1) * step).clamp(max=last)
-
-
-def overlap_add(pieces: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-    """Put overlapping pieces together, each faded in and out. What all of them agree on comes out unchanged.
-
-    Args:
-        pieces: `[K, N, crop]`.
-        starts: their places `[K]`, at most a crop apart.
-
-    Returns:
-        `[N, samples]`.
-    """
-    crop = pieces.shape[-1]
-    # Never 0, for which single precision would be too coarse where crops are long.
-    fade = torch.hann_window(crop + 2, periodic=False, dtype=torch.float64)[1:-1].to(pieces)
-    place = (starts.unsqueeze(1) + torch.arange(crop, device=pieces.device)).flatten()
-    faded = (pieces * fade).transpose(0, 1).flatten(1)
-    total = faded.new_zeros(len(faded), int(place.max()) + 1).index_add(1, place, faded)
-    weight = fade.new_zeros(total.shape[1]).index_add(0, place, fade.repeat(len(pieces)))
-    return total / weight

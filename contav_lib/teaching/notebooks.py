@@ -24,9 +24,7 @@ from contav_lib.utils.extras import extras
 from contav_lib.utils.storage import process_errors
 from contav_lib.utils.workers import Workers
 
-_ROOT = Path(__file__).resolve().parents[2]
-# In a checkout beside the package; a wheel has them inside it (setup.py).
-NOTEBOOKS = _ROOT / ("notebooks" if (_ROOT / "pyproject.toml").exists() else "contav_lib/notebooks")
+NOTEBOOKS = paths.shipped("notebooks")
 
 
 class NotebookFailed(RuntimeError):

@@ -41,6 +41,11 @@ def home() -> Path:
     return _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
 
 
+def shipped(name: str) -> Path:
+    """A folder that comes with the kit: in a checkout beside the package; a wheel has it inside (setup.py)."""
+    return _PROJECT / name if (_PROJECT / "pyproject.toml").exists() else _PROJECT / "contav_lib" / Path(name).name
+
+
 def generated(name: str) -> Path:
     """A folder under `data/` for what the kit makes or downloads (git ignores it)."""
     return home() / "data" / name

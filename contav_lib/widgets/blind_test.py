@@ -91,7 +91,7 @@ class BlindTest(PageWidget):
     def from_results(
         cls, results: Mapping[str, Result | Path | str], kind: str = "pick", **options: Any
     ) -> "BlindTest":
-        """Compare what two experiments made of the same stored examples after their last task.
+        """Compare what two experiments made of the same stored examples, the first of each task, after their last task.
 
         Args:
             results: two, or paths of their folders, by the name that the end of the test gives away.
@@ -103,7 +103,7 @@ class BlindTest(PageWidget):
         """
         wanted = "BlindTest.from_results wants two results"
         _two_names(results, wanted)
-        examples = {str(name): as_result(result, wanted).examples() for name, result in results.items()}
+        examples = {str(name): _first_of_tasks(as_result(result, wanted)) for name, result in results.items()}
         if len({str([entry["labels"] for entry in entries]) for entries in examples.values()}) > 1 or not all(
             examples.values()
         ):
@@ -248,6 +248,11 @@ def _two_names(given: Any, wanted: str, with_reference: bool = False) -> list[st
     if names[0] == names[1] or (with_reference and _REFERENCE in names):
         raise ValueError(f"{wanted} with two different names, none of them {_REFERENCE!r}; they are {names}.")
     return names
+
+
+def _first_of_tasks(result: Result) -> list[dict[str, Any]]:
+    """The first stored example of each task."""
+    return list({entry["task"]: entry for entry in reversed(result.examples())}.values())[::-1]
 
 
 def _as_list(sounds: Any) -> list[Any]:

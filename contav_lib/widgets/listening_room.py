@@ -20,6 +20,10 @@ QUESTIONS = {"Which one is better?": "pick", "Can you hear a difference at all?"
 COUNTS = (4, 8, 16)
 _LISTEN = "Choose what was separated, and who separated it. The slider goes from task to task."
 _VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
+OF_THE_KIT = """
+<p>Nothing has been run here yet: these are the results that come with the kit, of one seed. <code>make run</code> makes yours,
+and this page then shows them.</p>
+"""
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
 _KEYS = ["experiments", "question", "one", "other"]
 _EVERY = 2  # seconds, after which the votes of others are looked for
@@ -87,6 +91,7 @@ class ListeningRoom(VBox):
                 self._booth,
                 self._table,
                 HTML(_left_out(left_out)),
+                HTML("" if self._result.folder.is_relative_to(paths.runs()) else OF_THE_KIT),
             ]
         )
         self._shelf.observe(self._change_shelf, "value")
@@ -225,7 +230,8 @@ def _offer(menu: Dropdown, options: list, place: int = 0) -> None:
 
 def _describe(example: dict[str, Any]) -> str:
     labels = " + ".join(label.replace("_", " ") for label in example["labels"])
-    return f"task {example['task'] + 1}: {labels}"
+    why = f" ({example['why']})" if example["why"] else ""
+    return f"task {example['task'] + 1}: {labels}{why}"
 
 
 def _left_out(count: int) -> str:

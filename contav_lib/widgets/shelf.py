@@ -1,11 +1,15 @@
-"""Results in `runs/`, sorted for somebody who wants to listen: those together that separated the same mixtures."""
+"""Results in `runs/`, or else those of the kit, sorted for somebody who wants to listen: by the mixtures they separated."""
+
+from contextlib import suppress
 
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import all_rows
+from contav_lib.experiments.starter import starter
 from contav_lib.experiments.stored import Entries, changes, find_results
 from contav_lib.methods import method_class
 from contav_lib.utils import paths
+from contav_lib.utils.storage import StorageError
 
 Shelf = dict[str, Result]  # results by what they are called in a menu
 
@@ -15,12 +19,18 @@ def find_shelves() -> tuple[dict[str, Shelf], int]:
 
     Returns:
         shelves by title, those of most classes first; in each the results by name, the plainest first. And how many results
-        were left out: unfinished, damaged, without examples, or of another version of the kit.
+        were left out: unfinished, damaged, without examples, or of another version of the kit. Where nothing is found,
+        those of the starter pack are shown, if it is there.
     """
-    found, left_out = find_results(
-        paths.runs(), lambda result: bool(result.examples()) and examples_are_whole(result.folder / "examples")
-    )
+    found, left_out = find_results(paths.runs(), _can_be_heard)
+    if not found:
+        with suppress(StorageError, ValueError):
+            found, _ = find_results(next(iter(starter().values())).folder.parent, _can_be_heard)
     return {title: _in_order(entries) for title, entries in found.items()}, left_out
+
+
+def _can_be_heard(result: Result) -> bool:
+    return bool(result.examples()) and examples_are_whole(result.folder / "examples")
 
 
 def _in_order(entries: Entries) -> Shelf:

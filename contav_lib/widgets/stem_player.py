@@ -1,13 +1,11 @@
 """A player of several sounds that belong together: a mixture, its sources, what a separator made of them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from traitlets import Bool, Bytes, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 
 from contav_lib.audio import SAMPLE_RATE
-from contav_lib.experiments.result import Result
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
 from contav_lib.widgets.base import PageWidget, read
@@ -31,12 +29,13 @@ class StemPlayer(PageWidget):
     that would be heard from beginning to end, `play()`, `pause()`, `seek(seconds)`.
 
     Args:
-        stems: by name; a waveform `[samples]` (array or tensor) or an audio file, or with `steps` a list of them.
-            Shorter ones are padded.
+        stems: by name; a waveform `[samples]` (array or tensor) or an audio file, or with `steps` a list of them, None where a
+            step has no sound. Shorter ones are padded.
         sample_rate: of the waveforms, in Hz.
         groups: names of the stems that belong together, by the group's name; found from the names by default.
         spectrograms: whether to send pictures for the views "spectrogram" and "mask".
         steps: labels of the slider's positions.
+        remarks: by a stem's name, what is said beside each of its takes, such as scores.
 
     Raises:
         ValueError: there is no sound, too much of it, or one that can't be played; the message says what to do.
@@ -79,34 +78,38 @@ class StemPlayer(PageWidget):
         groups: Mapping[str, Sequence[str]] | None = None,
         spectrograms: bool = True,
         steps: Sequence[str] = (),
+        remarks: Mapping[str, Sequence[str]] | None = None,
     ):
-        super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps))
+        super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps, remarks))
 
     @classmethod
-    def from_result(cls, result: Result | Path | str, example: int = 0, after: int | None = None) -> "StemPlayer":
-        """Play a stored example of an experiment, with a slider over the tasks learned since: hear what was forgotten.
+    def from_result(cls, result: Any, example: int = 0, after: int | None = None) -> "StemPlayer":
+        """Play a stored example of an experiment in a loop, with a slider over the tasks learned since: hear what is forgotten.
+
+        Beside each separated sound stand its scores after the task that the slider shows, and what is wrong with it
+        (`evaluation.failures.KINDS`).
 
         Args:
-            result: of `run`, or the path of its folder.
+            result: of `run`, or the path of its folder; or several by the names of their methods, to be heard side by side.
             example: its number in `result.examples()`.
-            after: the task (from 0) after which the separator is heard first; the last one by default.
+            after: the task (from 0) after which the separator is heard first; by default the first that knows the example.
 
         Raises:
             ValueError: the result has no examples, or not this one, or it was not separated after this task.
         """
         example_stems, step = example_of(result, example, after)
         player = cls(**example_stems)
-        player.step = step
+        player.step, player.looping = step, True
         return player
 
     def load(self, stems: Mapping[str, Any], **options: Any) -> None:
         """Play something else from now on; the arguments are the constructor's."""
         self._take_over(self._prepare(stems, **options))
 
-    def load_result(self, result: Result | Path | str, example: int = 0, after: int | None = None) -> None:
+    def load_result(self, result: Any, example: int = 0, after: int | None = None) -> None:
         """Play an example of an experiment from now on; see `from_result`."""
         example_stems, step = example_of(result, example, after)
-        self._take_over(self._prepare(**example_stems) | {"step": step})
+        self._take_over(self._prepare(**example_stems) | {"step": step, "looping": True})
 
     @property
     def names(self) -> list[str]:
@@ -124,9 +127,10 @@ class StemPlayer(PageWidget):
         groups: Mapping[str, Sequence[str]] | None = None,
         spectrograms: bool = True,
         steps: Sequence[str] = (),
+        remarks: Mapping[str, Sequence[str]] | None = None,
     ) -> dict[str, Any]:
         """The attributes of a player of these stems that nobody has touched yet."""
-        rows, notes = make_stems(stems, sample_rate, groups, steps)
+        rows, notes = make_stems(stems, sample_rate, groups, steps, remarks or {})
         sounds, scales, pictures, described = pack(rows, spectrograms)
         self._stems = rows
         return dict(

@@ -27,6 +27,7 @@ class Stem:
     group: str = ""
     separated: "Stem | None" = None  # a residual is the difference of these two
     truth: "Stem | None" = None
+    remarks: Sequence[str] = ()  # on each take, such as its scores
     gains: list[float] = field(default_factory=list)  # of each take, for equal loudness
     sent: list[int] = field(default_factory=list)  # numbers of the takes among the sounds that are sent
 
@@ -45,6 +46,7 @@ class Stem:
                 "minus": minus[place % len(minus)],
                 "gain": self.gains[place],
                 "picture": -1 if first_picture is None else first_picture + place,
+                "remark": self.remarks[place] if self.remarks else "",
             }
             for place in range(len(self.takes))
         ]
@@ -52,7 +54,11 @@ class Stem:
 
 
 def make_stems(
-    sounds: Mapping[str, Any], rate: int, groups: Mapping[str, Sequence[str]] | None, steps: Sequence[str]
+    sounds: Mapping[str, Any],
+    rate: int,
+    groups: Mapping[str, Sequence[str]] | None,
+    steps: Sequence[str],
+    remarks: Mapping[str, Sequence[str]],
 ) -> tuple[list[Stem], list[str]]:
     """Check the sounds and arrange them in rows, residuals among them; see `StemPlayer` for the arguments.
 
@@ -75,14 +81,23 @@ def make_stems(
             raise ValueError(f"{name!r} has {len(values)} takes, but the slider has {len(steps)} steps.")
     keys = {name: [f"{name}, {step}" for step in steps] if len(takes[name]) > 1 else [name] for name in takes}
     flat = {key: value for name, values in takes.items() for key, value in zip(keys[name], values, strict=True)}
-    waveforms, notes = sound.as_waveforms(flat, rate)
+    there = {key: value for key, value in flat.items() if value is not None or key in takes}
+    waveforms, notes = sound.as_waveforms(there, rate)
+    silence = np.zeros_like(next(iter(waveforms.values())))  # where a step of the slider has no sound
+    waveforms = {key: waveforms.get(key, silence) for key in flat}
 
     groups = _groups_in(takes) if groups is None else groups
     group_of = {member: group for group, members in groups.items() for member in members}
     for member in group_of:
         if member not in takes:
             raise ValueError(f"groups names {member!r}, which is no stem; {did_you_mean(member, takes)}")
-    stems = [Stem(name, [waveforms[key] for key in keys[name]], group_of.get(name, "")) for name in takes]
+    for name, told in remarks.items():
+        if len(told) != len(takes.get(name, ())):
+            raise ValueError(f"remarks on {name!r}: {len(told)}, but it has {len(takes.get(name, ()))} takes.")
+    stems = [
+        Stem(name, [waveforms[key] for key in keys[name]], group_of.get(name, ""), remarks=remarks.get(name, ()))
+        for name in takes
+    ]
     stems = _with_residuals(stems)
     _level(stems, rate)
     return stems, notes
@@ -103,12 +118,49 @@ def pack(stems: Sequence[Stem], with_pictures: bool) -> tuple[list[bytes], list[
     return [data for data, _ in packed], [scale for _, scale in packed], pictures, described
 
 
-def example_of(given: Result | Path | str, number: int, after: int | None) -> tuple[dict[str, Any], int]:
-    """Return a player's arguments for a stored example, and the slider's place for task `after` (from 0), by default the last.
+def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, Any], int]:
+    """Return a player's arguments for a stored example, and the slider's place for task `after` (from 0), by default the first.
+
+    Args:
+        given: a result, or several by the names of their methods, which then stand side by side; or their folders.
 
     Raises:
-        ValueError: the result has no such example, or it was not separated after this task.
+        ValueError: a result has no such example, or another one, or it was not separated after this task.
     """
+    named = given if isinstance(given, Mapping) else {"separated": given}
+    entries = {str(name): _entry(result, number) for name, result in named.items()}
+    if not entries:
+        raise ValueError("StemPlayer wants one result or several by name; there is none.")
+    entry = next(iter(entries.values()))
+    tasks = sorted(entry["separated"])
+    if any((other["labels"], sorted(other["separated"])) != (entry["labels"], tasks) for other in entries.values()):
+        raise ValueError(
+            f"{', '.join(entries)} do not hold the same examples. Compare experiments with the same data and tasks; run those "
+            "of an earlier version again with fresh=True."
+        )
+    after = tasks[0] if after is None else after
+    if after not in tasks:
+        raise ValueError(
+            f"after is {after}; example {number} belongs to task {tasks[0] + 1} and was separated after tasks "
+            f"{tasks[0] + 1} to {tasks[-1] + 1}: after={tasks[0]} to {tasks[-1]}."
+        )
+    labels = [label.replace("_", " ") for label in entry["labels"]]
+    names = [label if labels.count(label) == 1 else f"{label} {n + 1}" for n, label in enumerate(labels)]
+    stems: dict[str, Any] = {"mixture": entry["mixture"]}
+    remarks: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
+    for n, name in enumerate(names):
+        stems[f"{name} (truth)"] = entry["truth"][n]
+        for method, other in entries.items():
+            stems[f"{name} ({method})"] = [other["separated"][task][n] for task in tasks]
+            remarks[f"{name} ({method})"] = [_remark(other, task, n) for task in tasks]
+        groups[name] = [f"{name} ({version})" for version in ("truth", *entries)]
+    steps = [f"after task {task + 1}" for task in tasks]
+    return {"stems": stems, "steps": steps, "groups": groups, "remarks": remarks}, tasks.index(after)
+
+
+def _entry(given: Result | Path | str, number: int) -> dict[str, Any]:
+    """A stored example of a result, or of that in a folder."""
     result = as_result(given, "StemPlayer wants one result")
     examples = result.examples()
     if not examples:
@@ -118,20 +170,18 @@ def example_of(given: Result | Path | str, number: int, after: int | None) -> tu
         )
     if not 0 <= number < len(examples):
         raise ValueError(f"example is {number}; {result.folder.name} holds the examples 0 to {len(examples) - 1}.")
-    entry = examples[number]
-    tasks = sorted(entry["separated"])
-    after = tasks[-1] if after is None else after
-    if after not in tasks:
-        raise ValueError(
-            f"after is {after}; example {number} belongs to task {tasks[0]} and was separated after tasks {tasks}."
-        )
-    labels = [label.replace("_", " ") for label in entry["labels"]]
-    names = [label if labels.count(label) == 1 else f"{label} {n + 1}" for n, label in enumerate(labels)]
-    stems: dict[str, Any] = {"mixture": entry["mixture"]}
-    for n, name in enumerate(names):
-        stems[f"{name} (truth)"] = entry["truth"][n]
-        stems[f"{name} (separated)"] = [entry["separated"][task][n] for task in tasks]
-    return {"stems": stems, "steps": [f"after task {task + 1}" for task in tasks]}, tasks.index(after)
+    return examples[number]
+
+
+def _remark(entry: Mapping[str, Any], task: int, source: int) -> str:
+    """What is said of a separated sound: its scores in dB, and how it is to be called."""
+    if entry["separated"][task][source] is None:
+        return "not learned yet"
+    scores = entry["scores"].get(task, {source: None})[source]
+    if not scores:  # of an earlier version, or of a mixture with a silent source
+        return ""
+    numbers = f"SDR {scores['sdr']:.1f}, SIR {scores['sir']:.1f} dB: " if "sdr" in scores else ""
+    return numbers + scores["kind"]
 
 
 def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str], rate: int) -> str:
@@ -145,7 +195,8 @@ def static_page(stems: Sequence[Stem], steps: Sequence[str], notes: Sequence[str
     for stem in stems:
         for place in sorted({0, len(stem.takes) - 1}):
             label = f"{stem.name}, {steps[place]}" if len(stem.takes) > 1 else stem.name
-            text = escape(", ".join([label, *stem.marks()]))
+            remark = [stem.remarks[place]] if stem.remarks and stem.remarks[place] else []
+            text = escape(", ".join([label, *remark, *stem.marks()]))
             lanes.append(
                 '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin: 4px 0">'
                 f'<span style="width: 210px">{text}</span>'

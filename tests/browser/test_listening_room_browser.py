@@ -51,7 +51,7 @@ def test_it_opens_without_code_and_plays(app, player):
 
 
 def test_the_menus_change_what_is_heard_and_keep_to_what_is_compared(app, player):
-    assert app.ask("room.player.steps[room.player.step]") == "after task 2"
+    assert app.ask("room.player.steps[room.player.step]") == "after task 1" and app.ask("room.player.looping")
     player.focus()
     player.press("3")
     app.becomes("len(room.player.solo)", 1)

@@ -15,6 +15,7 @@ versions = StemPlayer(
     {"mixture": noise(4), "violin (truth)": noise(5), "violin (separated)": takes}
     | {"tuba (truth)": noise(8), "tuba (separated)": noise(9)},
     steps=["after task 1", "after task 2", "after task 3"],
+    remarks={"violin (separated)": ["SDR 9.0, SIR 12.0 dB: clean", "SDR 3.0, SIR 4.0 dB: leftovers", "not learned yet"]},
 )
 versions
 """
@@ -194,6 +195,16 @@ def test_the_slider_goes_through_the_tasks(versions):
     versions.in_python("step", 2)
     versions.screen.tell("versions.step = 0")
     expect(versions.root.locator("output")).to_have_text("after task 1")
+
+
+def test_what_is_said_of_a_sound_follows_the_slider(versions):
+    said = versions.root.get_by_role("group", name="violin (separated)", exact=True).locator(".contav-remark")
+    expect(said).to_have_text("SDR 9.0, SIR 12.0 dB: clean")
+    versions.root.press(".")
+    expect(said).to_have_text("SDR 3.0, SIR 4.0 dB: leftovers")
+    versions.button("Hear only violin (separated)").click()
+    expect(versions.root.get_by_role("status")).to_contain_text("violin (separated), SDR 3.0, SIR 4.0 dB: leftovers")
+    assert said.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth")
 
 
 def test_masks_are_shares_of_the_mixture(versions):

@@ -15,6 +15,7 @@ from samples import CLASSES, RATE, assert_equal_weights, new_home
 from contav_lib import run, run_all
 from contav_lib.continual import exemplars
 from contav_lib.datasets import folder, load, packed
+from contav_lib.evaluation.failures import KINDS, heard_as
 from contav_lib.experiments.run import (
     Experiment,
     experiment_lock,
@@ -69,19 +70,20 @@ def test_separators_of_every_task_are_kept(reference):
     assert not reference.separator().training
 
 
-def test_examples_can_be_heard(reference, tiny):
+def test_examples_can_be_heard_and_say_what_they_are(reference):
     examples = reference.examples()
     assert [example["task"] for example in examples] == [0, 1]
-    length = tiny().hop * (tiny().frames - 1)
-    for task, example in enumerate(examples):
+    for example in examples:
+        task = example["task"]
         assert set(example["labels"]) <= set(reference.tasks[task])
-        assert list(example["separated"]) == list(range(task, 2))
-        heard = [read_audio(path, RATE) for path in example["truth"]]
+        assert list(example["separated"]) == list(example["scores"]) == list(range(task, 2))
+        truth = torch.stack([read_audio(path, RATE) for path in example["truth"]])
         mixture = read_audio(example["mixture"], RATE)
-        assert len(heard) == 2 and all(len(sound) == length for sound in [*heard, mixture])
-        assert torch.allclose(sum(heard), mixture, atol=2e-4)
-        for files in example["separated"].values():
-            assert [len(read_audio(path, RATE)) for path in files] == [length, length]
+        assert truth.shape == (2, 6 * RATE) and torch.allclose(truth.sum(0), mixture, atol=2e-4)
+        for after, files in example["separated"].items():
+            heard = torch.stack([read_audio(path, RATE) for path in files])
+            for measured, stored in zip(heard_as(truth, heard), example["scores"][after], strict=True):
+                assert stored["kind"] in KINDS and measured["sdr"] == pytest.approx(stored["sdr"], abs=0.1)
 
 
 def test_running_again_returns_the_stored_result(finished, reference, no_training):

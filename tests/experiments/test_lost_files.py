@@ -117,7 +117,7 @@ def test_what_was_learned_after_a_lost_checkpoint_goes_at_once(finished, monkeyp
 @pytest.mark.parametrize("damage", ["index lost", "index of something else", "index cut", "sound lost", "sound empty"])
 def test_damaged_examples_are_made_again(finished, reference, no_training, damage):
     examples = paths.runs() / finished.name / "examples"
-    index, sound = examples / "examples.json", examples / "task1_separated2_after_task1.flac"
+    index, sound = examples / "examples.json", examples / "task1a_separated2_after_task1.flac"
     match damage:
         case "index lost":
             index.unlink()

@@ -6,7 +6,8 @@ import torch
 from samples import CLASSES, RATE, note_threads, write_tone
 
 from contav_lib import Result, separate
-from contav_lib.inference import crop_starts, overlap_add, separation
+from contav_lib.evaluation.whole import crop_starts, overlap_add
+from contav_lib.inference import separation
 from contav_lib.media import MediaError, read_audio, write_flac, write_video
 from contav_lib.separators import SeparatorOutput
 from contav_lib.utils.devices import cpu_threads
@@ -77,7 +78,7 @@ def test_classes_are_recognised_and_asked_for(reference, home, duo, shares):
 
 
 def test_digits_do_not_hang_on_the_threads_of_the_process(reference, home, duo, monkeypatch):
-    noted = [note_threads(monkeypatch, separation, name) for name in ("look", "separate_batch")]
+    noted = [note_threads(monkeypatch, separation, name) for name in ("look", "separate_whole")]
     with cpu_threads(2):
         separate(reference, duo)
     assert [set(numbers) for numbers in noted] == [{1}, {1}]

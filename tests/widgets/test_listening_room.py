@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
+from contav_lib.experiments import starter
 from contav_lib.experiments.result import Result
+from contav_lib.widgets import shelf
 from contav_lib.widgets.listening_room import ListeningRoom
 from contav_lib.widgets.shelf import find_shelves
 
@@ -32,7 +34,17 @@ def answer(room, choice: str) -> None:
         room.test._receive(room.test, {"trial": room.test.trial, "heard": ["A", "B", "X"], "choice": choice}, [])
 
 
-def test_an_empty_folder_says_what_to_run(home):
+def test_an_empty_folder_plays_what_comes_with_the_kit(reference, home, monkeypatch):
+    folder = shutil.copytree(reference.folder, home / "data" / "starter-0" / "one")
+    monkeypatch.setattr(shelf, "starter", lambda: {"ContAV-Sep": Result(folder)})
+    room = ListeningRoom("smoke")
+    assert room.player and "come with the kit" in room.children[-1].value
+    copy(reference, home, "own")
+    assert ListeningRoom("smoke").children[-1].value == ""
+
+
+def test_an_empty_folder_without_the_pack_says_what_to_run(home, monkeypatch):
+    monkeypatch.setattr(starter, "PACK", home / "no pack")
     room = ListeningRoom("lab")
     assert room.player is None
     assert "make run PROFILE=smoke" in room.children[0].value and str(home) in room.children[0].value
@@ -58,7 +70,7 @@ def test_what_cannot_be_heard_is_left_out_and_counted(reference, home):
     next((copy(reference, home, "incomplete").folder / "examples").glob("*.flac")).unlink()
     shelves, left_out = find_shelves()
     assert [len(shelf) for shelf in shelves.values()] == [1] and left_out == 4
-    assert "Left out: 4" in ListeningRoom().children[-1].value
+    assert "Left out: 4" in ListeningRoom().children[-2].value
 
 
 def test_a_damaged_sound_at_the_start_is_told_with_a_remedy(reference, home):
@@ -67,7 +79,7 @@ def test_a_damaged_sound_at_the_start_is_told_with_a_remedy(reference, home):
         file.write_bytes(b"fLaC" + bytes(100))
     room = ListeningRoom("smoke")
     told = room.children[0].value
-    assert room.player is None and "task1_" in told and f"{folder}</code> and run the experiment again" in told
+    assert room.player is None and "task1a_" in told and f"{folder}</code> and run the experiment again" in told
 
 
 def test_another_method_keeps_the_stem_and_the_step(room):

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -177,20 +179,53 @@ def test_a_notebook_keeps_pictures_and_audio_that_play():
 
 def test_a_result_gives_a_slider_over_its_tasks(reference):
     player = StemPlayer.from_result(reference)
-    assert player.steps == ["after task 1", "after task 2"] and player.step == 1
-    labels = [label.replace("_", " ") for label in reference.examples()[0]["labels"]]
+    assert player.steps == ["after task 1", "after task 2"] and player.step == 0 and player.looping
+    example = reference.examples()[0]
+    labels = [label.replace("_", " ") for label in example["labels"]]
     assert player.names[:3] == ["mixture", f"{labels[0]} (truth)", f"{labels[0]} (separated)"]
-    assert StemPlayer.from_result(reference, after=0).step == 0
+    scores = [example["scores"][task][0] for task in (0, 1)]
+    said = [f"SDR {s['sdr']:.1f}, SIR {s['sir']:.1f} dB: {s['kind']}" for s in scores]
+    assert [take["remark"] for take in player.stems[2]["takes"]] == said
+    assert said[0] in player.static_html() and said[1] in player.static_html()
+    assert StemPlayer.from_result(reference, after=1).step == 1
     assert StemPlayer.from_result(reference, example=1).steps == ["after task 2"]
-    player.load_result(reference, example=0, after=0)
-    assert player.step == 0 and player.content == 1
+    player.looping = False
+    player.load_result(reference, example=0, after=1)
+    assert player.step == 1 and player.content == 1 and player.looping
+
+
+def test_results_stand_side_by_side_version_beside_version(reference):
+    player = StemPlayer.from_result({"one": reference, "two": reference.folder})
+    first = reference.examples()[0]["labels"][0].replace("_", " ")
+    assert player.names[1:4] == [f"{first} (truth)", f"{first} (one)", f"{first} (two)"]
+    assert {stem["group"] for stem in player.stems[1:4]} == {first} and len(player.names) == 7
+
+
+def test_a_class_that_is_not_learned_yet_is_silent_and_said_to_be():
+    takes = {"x (truth)": tone(), "x (separated)": [None, tone(level=0.1)]}
+    player = StemPlayer(takes, steps=["one", "two"], remarks={"x (separated)": ["not learned yet", "SDR 1"]})
+    silent, heard = player.stems[1]["takes"]
+    assert (silent["remark"], heard["remark"]) == ("not learned yet", "SDR 1")
+    assert not unpack(player, silent["plus"]).any() and unpack(player, heard["plus"]).any()
+    with pytest.raises(ValueError, match="remarks on 'y': 1, but it has 0 takes"):
+        StemPlayer(takes, steps=["one", "two"], remarks={"y": ["?"]})
+
+
+def test_examples_of_an_earlier_version_play_without_scores(reference, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(reference.folder, folder)
+    index = folder / "examples" / "examples.json"
+    entries = json.loads(index.read_text())
+    index.write_text(json.dumps([{k: v for k, v in e.items() if k not in ("name", "why", "scores")} for e in entries]))
+    player = StemPlayer.from_result(folder)
+    assert player.stems[2]["takes"][0]["remark"] == "" and player.steps == ["after task 1", "after task 2"]
 
 
 def test_a_result_without_the_example_is_refused(reference, tmp_path):
     with pytest.raises(ValueError, match="example is 7; .* holds the examples 0 to 1"):
         StemPlayer.from_result(reference, example=7)
     with pytest.raises(
-        ValueError, match=r"after is 0; example 1 belongs to task 1 and was separated after tasks \[1\]"
+        ValueError, match=r"after is 0; example 1 belongs to task 2 and was separated after tasks 2 to 2"
     ):
         StemPlayer.from_result(reference, example=1, after=0)
     for name in ("config.json", "matrix.json"):

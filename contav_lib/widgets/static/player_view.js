@@ -6,7 +6,7 @@ const KEYS = {
   ArrowRight: ["→", "1 s on (with Shift 0.1 s)", (actions, event) => actions.nudge(event.shiftKey ? 0.1 : 1)],
   ArrowUp: ["↑", "louder", (actions) => actions.turn(0.1)],
   ArrowDown: ["↓", "softer", (actions) => actions.turn(-0.1)],
-  v: ["V", "next version: truth, separated, residual", (actions) => actions.nextVersion()],
+  v: ["V", "next version: truth, separated, ...", (actions) => actions.nextVersion()],
   l: ["L", "loop on, off", (actions) => actions.toggle("looping")],
   "[": ["[", "the loop starts here", (actions) => actions.loopEdge(true)],
   "]": ["]", "the loop ends here", (actions) => actions.loopEdge(false)],
@@ -95,11 +95,12 @@ class PlayerPage extends SoundPage {
     const decibels = make("span", { className: "contav-note" });
     const marks = stem.marks.map((mark) => make("span", { className: "contav-mark", title: mark }, mark.split(":")[0]));
     const lane = make("div", { className: "contav-lane", role: "img" });
-    const head = make("div", { className: "contav-head" }, only, make("div", {}, solo, mute, gain, decibels, ...marks));
+    const remark = make("span", { className: "contav-note contav-remark" });
+    const head = make("div", { className: "contav-head" }, only, make("div", {}, solo, mute, gain, decibels, ...marks), remark);
     const element = make("div", { className: "contav-stem", role: "group", "aria-label": stem.name }, head, lane);
     element.dataset.colour = this.colourOf(stem);
     element.classList.toggle("contav-residual", stem.takes[0].minus >= 0);
-    return { stem, element, solo, mute, gain, decibels, lane };
+    return { stem, element, solo, mute, gain, decibels, remark, lane };
   }
 
   /** One colour a group; stems without a group have their own. */
@@ -131,6 +132,7 @@ class PlayerPage extends SoundPage {
       press(row.mute, model.get("mute").includes(row.stem.name));
       row.gain.value = model.get("gains")[row.stem.name] ?? 0;
       row.decibels.textContent = `${row.gain.value} dB`;
+      row.remark.textContent = this.actions.stems().current(row.stem).remark;
       row.element.classList.toggle("contav-unheard", !this.actions.stems().isHeard(row.stem));
     }
     const [start, end] = model.get("loop").length ? model.get("loop") : [0, 0];
@@ -183,7 +185,8 @@ class PlayerPage extends SoundPage {
 
   /** For a screen reader: what is heard now. */
   say() {
-    const heard = this.rows.filter(({ stem }) => this.actions.stems().isHeard(stem)).map(({ stem }) => stem.name);
+    const heard = this.rows.filter(({ stem }) => this.actions.stems().isHeard(stem))
+      .map(({ stem, remark }) => [stem.name, remark.textContent].filter(Boolean).join(", "));
     const what = heard.length === this.rows.length ? "all stems" : heard.join(", ") || "nothing";
     const text = `${this.engine.playing ? "Playing" : "Paused"}: ${what}${this.model.get("looping") ? ", looping" : ""}`;
     if (this.said.textContent !== text) this.said.textContent = text;
