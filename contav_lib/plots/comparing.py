@@ -53,7 +53,8 @@ def stability_plasticity(results: Results, score: str = "sdr") -> Figure:
     )
     for label, values, colour, marker in sides:
         of_seeds = [(value, place) for place, name in enumerate(ranked) for value in values[name]]
-        ax.scatter(*zip(*of_seeds, strict=True), s=10, color=colour, alpha=0.5, marker=marker, linewidth=0)
+        across, up = zip(*of_seeds, strict=True)
+        ax.scatter(across, up, s=10, color=colour, alpha=0.5, marker=marker, linewidth=0)
         means = [values[name].mean() for name in ranked]
         ax.scatter(means, range(len(ranked)), s=52, color=colour, marker=marker, label=label, zorder=3)
     ax.set_yticks(range(len(ranked)), ranked)

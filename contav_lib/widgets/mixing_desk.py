@@ -248,7 +248,7 @@ class MixingDesk(PageWidget):
         for (name, stem), sound_ in zip(named.items(), separated.sounds, strict=True):
             score = "" if stem["sdr"] is None else f", SDR {stem['sdr']:.1f} dB"
             sounds[f"{name} separated{score}"] = sound_
-        stems, notes = make_stems(sounds, self.rate, None, ())
+        stems, notes = make_stems(sounds, self.rate, None, (), {})
         image = (
             f'<img alt="Masks of {len(masks)} sounds" src="data:image/png;base64,{base64.b64encode(figure).decode()}">'
         )
