@@ -64,8 +64,8 @@ _SILENT = -30.0  # dB of SDR that an estimate of nothing but zeros counts as
 _COST = 0.05  # dB that half precision may change a mean score
 
 
-def starter() -> dict[str, Result]:
-    """The results of the starter pack by the names of their methods; unpacked when first asked for, in seconds.
+def starter(methods: Iterable[str] = tuple(METHODS)) -> dict[str, Result]:
+    """The results of the starter pack by the names of their methods; each is unpacked when first asked for, in seconds.
 
     Raises:
         StorageError: the pack is missing or damaged, or its sounds can't be written.
@@ -77,7 +77,7 @@ def starter() -> dict[str, Result]:
     if versions != _VERSIONS:
         raise ValueError(f"The starter pack in {PACK} is of {versions}, the kit of {_VERSIONS}. Run: contav starter")
     home = paths.generated(f"starter-{digest}")
-    unpacked = {name: home / folder for name, folder in folders.items()}
+    unpacked = {name: home / folders[name] for name in methods}
     if not all((folder / "matrix.json").exists() for folder in unpacked.values()):
         with only_one(home.with_name(f".{home.name}.lock"), "unpacks the starter pack"):
             for folder in tqdm(unpacked.values(), desc="Unpacking what comes with the kit, once", unit="result"):
