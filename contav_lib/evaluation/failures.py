@@ -1,5 +1,7 @@
 """What is wrong with a separated sound, as a listener would call it: measured, not guessed."""
 
+from typing import Any
+
 import torch
 
 from contav_lib.evaluation.metrics import is_audible, score_sources, si_sdr
@@ -16,8 +18,8 @@ KINDS = {
 }
 
 
-def heard_as(truth: torch.Tensor, separated: torch.Tensor) -> list[dict[str, float | str | None]]:
-    """SDR and SIR of the separated sounds of a mixture, in dB, and which of `KINDS` each one is; the first that fits.
+def heard_as(truth: torch.Tensor, separated: torch.Tensor) -> list[dict[str, Any]]:
+    """Measure `sdr` and `sir` of separated sounds, in dB, and say which `kind` of `KINDS` each is: the first that fits.
 
     Args:
         truth: the sources as they stand in the mixture, `[N, L]`, none silent.
@@ -29,7 +31,7 @@ def heard_as(truth: torch.Tensor, separated: torch.Tensor) -> list[dict[str, flo
     scores = {name: values[0] for name, values in score_sources(truth[None], scored[None], mixture[None]).items()}
     level = 10 * (separated.square().sum(1) / truth.square().sum(1)).clamp(min=1e-12).log10()
     like_mixture = si_sdr(mixture.expand_as(separated), separated)
-    rows: list[dict[str, float | str | None]] = []
+    rows: list[dict[str, Any]] = []
     for n, is_heard in enumerate(audible.tolist()):
         sdr, sir = float(scores["sdr"][n]), float(scores["sir"][n])
         if level[n] < SILENCE:

@@ -16,7 +16,7 @@ folders are results like any others.
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,11 +60,12 @@ PACK = paths.shipped("data/starter")
 PICTURE = PACK / "players.jpg"
 _VERSIONS = {"minimusic": MINIMUSIC_VERSION, "results": RESULTS_VERSION}
 _ALIKE = 10.0  # dB by which the levels of two sources may differ, or the weaker one is hardly heard
+_SILENT = -30.0  # dB of SDR that an estimate of nothing but zeros counts as
 _COST = 0.05  # dB that half precision may change a mean score
 
 
-def starter() -> dict[str, Result]:
-    """The results of the starter pack by the names of their methods; unpacked when first asked for, in seconds.
+def starter(methods: Iterable[str] = tuple(METHODS)) -> dict[str, Result]:
+    """The results of the starter pack by the names of their methods; each is unpacked when first asked for, in seconds.
 
     Raises:
         StorageError: the pack is missing or damaged, or its sounds can't be written.
@@ -76,7 +77,7 @@ def starter() -> dict[str, Result]:
     if versions != _VERSIONS:
         raise ValueError(f"The starter pack in {PACK} is of {versions}, the kit of {_VERSIONS}. Run: contav starter")
     home = paths.generated(f"starter-{digest}")
-    unpacked = {name: home / folder for name, folder in folders.items()}
+    unpacked = {name: home / folders[name] for name in methods}
     if not all((folder / "matrix.json").exists() for folder in unpacked.values()):
         with only_one(home.with_name(f".{home.name}.lock"), "unpacks the starter pack"):
             for folder in tqdm(unpacked.values(), desc="Unpacking what comes with the kit, once", unit="result"):
@@ -198,7 +199,7 @@ def choose(setup: Setup, result: Result) -> list[dict[str, Any]]:
 
 
 def _courses(
-    store: ClipStore, separators: Sequence[Separator], pairs: Sequence[tuple[int, ...]], sources: list[int]
+    store: ClipStore, separators: Sequence[Separator], pairs: Iterable[tuple[int, ...]], sources: list[int]
 ) -> list[Course]:
     """How the mean SDR of some of the sources falls from the first separator to the last, mixture after mixture."""
     courses = []
@@ -211,7 +212,7 @@ def _courses(
                 break
             missing = truth.sum(0).expand(len(truth) - len(separated), -1)  # not learned yet
             told = heard_as(truth, torch.cat([separated, missing]))
-            sdr.append(sum(float(told[n].get("sdr", -30.0)) for n in sources) / len(sources))
+            sdr.append(sum(told[n].get("sdr", _SILENT) for n in sources) / len(sources))
         if sdr:
             courses.append(Course([store.ids[clip] for clip in clips], *(round(value, 2) for value in sdr)))
     return courses
@@ -225,7 +226,8 @@ def _write_clips(setup: Setup, chosen: Sequence[dict[str, Any]], pack: Path) -> 
 
     names = {name for row in chosen for name in row["clips"]}
     seconds = ceil(LENGTH / SAMPLE_RATE) + 1
-    tensors, about = {}, []
+    tensors: dict[str, torch.Tensor] = {}
+    about = []
     for clip in (clip for clip in setup.corpus.select("test", setup.listed) if clip.id in names):
         # "motion" is that of the whole video, which nobody asks for here.
         ends = {"object": seconds, "motion": 1, "dense_motion": ceil(seconds / clip.motion_step)}
@@ -244,8 +246,7 @@ def _halve(setup: Setup, result: Result, packed: Path, reference: Result) -> flo
     _copy(result.folder / "history.jsonl", packed / "history.jsonl")
     write_json(packed / "encoder.json", {"maker": setup.corpus.maker})
     for name in ("config.json", "matrix.json", "mixtures.json"):
-        short = json.dumps(read_json(result.folder / name), separators=(",", ":")).encode()
-        write_atomically(packed / name, lambda part, content=short: part.write_bytes(content))
+        _write(packed / name, json.dumps(read_json(result.folder / name), separators=(",", ":")).encode())
     for task in range(len(result.tasks)):
         own = checkpoint_file(result.folder, task)
         if result is not reference and own.read_bytes() == checkpoint_file(reference.folder, task).read_bytes():
@@ -278,4 +279,8 @@ def _sound(pack: Path, clip: str) -> Path:
 def _copy(source: Path, target: Path) -> None:
     with file_errors(source, "Get the folder back from git, or make it anew: contav starter"):
         content = source.read_bytes()
+    _write(target, content)
+
+
+def _write(target: Path, content: bytes) -> None:
     write_atomically(target, lambda part: part.write_bytes(content))
