@@ -44,7 +44,7 @@ CONSTRAINT_LINES = [line for line in (ROOT / "constraints.txt").read_text().spli
 
 
 def test_the_extras_are_there() -> None:
-    assert set(EXTRAS) == {"compare", "data", "notebooks", "vision", "offline", "cluster", "labs", "dev"}
+    assert set(EXTRAS) == {"compare", "data", "notebooks", "vision", "offline", "cluster", "labs", "site", "dev"}
 
 
 def test_training_needs_few_packages() -> None:

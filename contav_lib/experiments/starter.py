@@ -111,7 +111,7 @@ def _clips() -> list[PreparedClip]:
         PreparedClip(
             **entry,
             waveform=read_audio(_sound(PACK, entry["id"]), SAMPLE_RATE),
-            **{kind: tensors[f"{entry['id']} {kind}"].float() for kind in KINDS[1:]},
+            **{kind: tensors[f"{entry['id']} {kind}"].float() for kind in KINDS[1:]},  # type: ignore[arg-type]
         )
         for entry in about
     ]

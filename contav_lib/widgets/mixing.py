@@ -220,7 +220,7 @@ class Mixer:
             if loudest(waveform) < SILENCE:
                 raise MediaError(f"{name}: nothing but silence; there is nothing to mix.")
             widths = self._setup.corpus.widths
-            seen = {
+            seen: dict[str, Any] = {
                 "object": torch.zeros(1, widths["object_dim"]),
                 "motion": torch.zeros(MOTION_STEPS, widths["motion_dim"]),
                 "dense_motion": torch.zeros(1, widths["motion_dim"]),

@@ -1,0 +1,28 @@
+"""Take the outputs out of the stored notebooks, but for those that tests compare: learners shall not find answers.
+
+`make format` does it.
+"""
+
+from pathlib import Path
+
+import nbformat
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+
+
+def clear(notebook: nbformat.NotebookNode) -> None:
+    """Remove outputs and numbers of execution; a checked cell keeps what it showed."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            if CHECKED not in cell.source:
+                cell.outputs = []
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
+
+
+if __name__ == "__main__":
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        clear(notebook)
+        nbformat.write(notebook, path)
