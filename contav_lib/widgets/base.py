@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
@@ -101,13 +100,14 @@ class PageWidget(anywidget.AnyWidget):
         return {**bundle[0], **self._fallback()}, bundle[1]
 
 
-def png(draw: Callable[[], "Figure"], dpi: int) -> bytes:
-    """Draw a figure without showing it, as the content of a PNG file."""
+def drawn(draw: Callable[[], "Figure"]) -> str:
+    """Draw a figure without showing it: a piece of a page, see `plots.pages.as_html`."""
     import matplotlib.pyplot as plt
+
+    from contav_lib.plots.pages import as_html
 
     with plt.ioff():
         figure = draw()
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=dpi)
+    page = as_html(figure)
     plt.close(figure)
-    return file.getvalue()
+    return page

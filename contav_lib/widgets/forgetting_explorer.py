@@ -11,7 +11,7 @@ import traitlets
 from contav_lib.evaluation import metrics, task_matrix
 from contav_lib.experiments.result import Result
 from contav_lib.training.history import Callback, Record
-from contav_lib.widgets.base import PageWidget, as_result, png, read
+from contav_lib.widgets.base import PageWidget, as_result, drawn, read
 
 LIVE = "this run"  # what a run is called that was not given a name
 
@@ -176,9 +176,7 @@ class ForgettingExplorer(PageWidget):
 
         matrices = {name: self.matrix(name) for name in self._measured()}
         return (
-            {"image/png": png(lambda: plots.task_matrices(matrices, metrics.TITLES[self.score]), dpi=80)}
-            if matrices
-            else {}
+            {"text/html": drawn(lambda: plots.task_matrices(matrices, metrics.TITLES[self.score]))} if matrices else {}
         )
 
 

@@ -1,6 +1,5 @@
 """A mixing desk: mix clips, choose what a separator is shown and asked for, and hear and see at once what it answers."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from contav_lib.experiments.result import Result
 from contav_lib.methods import method_class
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
-from contav_lib.widgets.base import PageWidget, as_result, png, read
+from contav_lib.widgets.base import PageWidget, as_result, drawn, read
 from contav_lib.widgets.mixing import FEWEST, MOST, SOFTEST, Mixer, Separated, Slot
 from contav_lib.widgets.stems import make_stems, static_page
 
@@ -243,13 +242,10 @@ class MixingDesk(PageWidget):
 
         separated, named = self._separated, {stem["name"]: stem for stem in self.answer["stems"]}
         masks = dict(zip(named, separated.masks, strict=True))
-        figure = png(lambda: plots.masks(masks, separated.spectrogram, self._seconds), dpi=80)
+        figure = drawn(lambda: plots.masks(masks, separated.spectrogram, self._seconds))
         sounds = {"mixture": separated.mixture}
         for (name, stem), sound_ in zip(named.items(), separated.sounds, strict=True):
             score = "" if stem["sdr"] is None else f", SDR {stem['sdr']:.1f} dB"
             sounds[f"{name} separated{score}"] = sound_
         stems, notes = make_stems(sounds, self.rate, None, (), {})
-        image = (
-            f'<img alt="Masks of {len(masks)} sounds" src="data:image/png;base64,{base64.b64encode(figure).decode()}">'
-        )
-        return {"text/html": f"{image}{static_page(stems, (), notes, self.rate)}"}
+        return {"text/html": f"{figure}{static_page(stems, (), notes, self.rate)}"}

@@ -15,7 +15,7 @@ from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
 from contav_lib.losses import Pair
-from contav_lib.widgets.base import PageWidget, as_result, png, read
+from contav_lib.widgets.base import PageWidget, as_result, drawn, read
 
 MODALITIES = {"audio": "sound"}  # what a reader calls them, where that is another word
 
@@ -251,7 +251,7 @@ class SimilarityExplorer(PageWidget):
             for model in shown
         }
         classes = heard.classes[order].tolist()
-        return {"image/png": png(lambda: plots.similarity(models, classes, heard.labels), dpi=70)}
+        return {"text/html": drawn(lambda: plots.similarity(models, classes, heard.labels))}
 
 
 def _pcm(waveform: torch.Tensor) -> bytes:

@@ -14,6 +14,7 @@ CELLS = [
     "noise, time = 0.003 * np.random.default_rng(0).standard_normal(66150), np.arange(66150)\n"
     "tones = {f'tone {n}': 0.3 * np.sin(0.05 * n * time) * np.exp(-(time % 4000) / 2000) + noise for n in range(1, 7)}",
     *["StemPlayer(tones)"] * 4,
+    "from contav_lib import plots\nplots.curves([0, 1], {'loss': [3.0, 1.0]}, 'loss');",
 ]
 
 
@@ -38,6 +39,7 @@ def test_a_page_made_by_nbconvert_shows_and_plays(notebook, chromium, tmp_path):
     with new_screen(chromium) as screen:
         screen.page.goto(page.as_uri())
         check_static(screen.page, players=4)
+        assert screen.page.locator("img.contav-on-light").is_visible()
 
 
 def test_jupyterlab_shows_a_strangers_notebook(notebook, lab):
@@ -49,6 +51,9 @@ def test_jupyterlab_shows_a_strangers_notebook(notebook, lab):
 
 
 def check_static(page, players: int) -> None:
+    light, dark = page.locator("img.contav-on-light"), page.locator("img.contav-on-dark")
+    if light.count():  # JupyterLab draws what is in view
+        assert "loss from 3 to 1" in light.first.get_attribute("alt") and not dark.first.is_visible()
     sounds, pictures = page.locator("audio"), page.locator("img[alt^='Waveform of tone']")
     assert sounds.count() >= 6 * players and pictures.count() >= 6 * players
     assert pictures.nth(1).evaluate("(el) => el.naturalWidth") > 100
