@@ -260,7 +260,7 @@ def test_what_makes_no_desk_is_refused(reference, home, given, message):
 
 def test_a_saved_page_shows_masks_and_plays_sounds(desk):
     html = desk._repr_mimebundle_()[0]["text/html"]
-    assert html.count("data:audio/flac") == 3 and "Masks of 2 sounds" in html and "SDR" in html
+    assert html.count("data:audio/flac") == 3 and 'class="contav-on-light"' in html and "SDR" in html
 
 
 def test_no_script_makes_elements_from_text():
