@@ -18,8 +18,7 @@ def faults():
 
 print(faults())
 reuse_freed_memory()
-faults()
-print(faults())
+print(min(faults() for _ in range(8)))  # the first ones still grow the heap
 """
 
 
@@ -27,4 +26,4 @@ print(faults())
 def test_freed_memory_is_taken_again_without_new_pages():
     told = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     before, after = map(int, told.split())
-    assert before > 1000 > 10 * after
+    assert before > 10_000 > 100 * after

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch.overrides import TorchFunctionMode
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's `mallopt`
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's `mallopt`
 _MAKERS = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 
 
@@ -50,7 +50,7 @@ def in_gigabytes(count: float) -> str:
 
 
 def reuse_freed_memory() -> None:
-    """Let this process keep the memory that it frees, up to 1 GiB a tensor, for what it takes next; glibc only, others as ever.
+    """Let this process keep the memory that it frees for what it takes next; glibc only, others as ever.
 
     A step takes what the last one freed. Had it gone back to the system, every page would be filled with zeros anew: a sixth
     of the time of a training step at the paper's sizes.
@@ -58,4 +58,4 @@ def reuse_freed_memory() -> None:
     with suppress(AttributeError, OSError, TypeError):  # another C library, or none that can be asked
         libc = ctypes.CDLL(None)
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-        libc.mallopt(_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(_MMAP_MAX, 0)
