@@ -25,7 +25,9 @@ def is_audible(waveforms: torch.Tensor) -> torch.Tensor:
 
 
 @cpu_threads(1)  # the solver's many small steps lose more by sharing out the work than they win
-def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, torch.Tensor]:
+def bss_eval(
+    references: torch.Tensor, estimates: torch.Tensor, mixture: torch.Tensor | None = None
+) -> dict[str, torch.Tensor]:
     """SDR, SIR and SAR of BSS-Eval version 3, in dB, without permutation (Vincent et al. 2006).
 
     SDR counts all errors, SIR only what the other sources left, SAR only what the separation added. Worked out in double
@@ -38,9 +40,10 @@ def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, tor
     Args:
         references: true sources `[B, N, L]`, none silent.
         estimates: separated sources in the same order, `[B, N, L]`, or K attempts at each mixture, `[B, K, N, L]`.
+        mixture: `[B, L]`; one attempt more, the last: to give it as every source.
 
     Returns:
-        `sdr`, `sir`, `sar`, each of the estimates' shape without L.
+        `sdr`, `sir`, `sar`, each of the estimates' shape without L; with a mixture, `[B, K + 1, N]`.
 
     Raises:
         ValueError: the shapes don't fit.
@@ -53,15 +56,20 @@ def bss_eval(references: torch.Tensor, estimates: torch.Tensor) -> dict[str, tor
         )
     sources = references.shape[1]
     references, attempts = _unit(references), _unit(estimates).flatten(1, -2)  # [B, N, L], [B, K * N, L]
-    correlations = _correlate(references, torch.cat([references, attempts], 1))
-    among, with_attempts = correlations.split([sources, attempts.shape[1]], 2)
+    shape, given = estimates.shape[:-1], attempts.shape[1]
+    if mixture is not None:  # transformed once, for all sources
+        attempts = torch.cat([attempts, _unit(mixture).unsqueeze(1)], 1)
+        shape = torch.Size([len(references), given // sources + 1, sources])
+    among, with_attempts = _correlate(references, torch.cat([references, attempts], 1)).tensor_split([sources], 2)
+    if mixture is not None:
+        with_attempts = torch.cat([with_attempts, with_attempts[:, :, given:].expand(-1, -1, sources - 1, -1)], 2)
     in_all = _explained(among, with_attempts).unflatten(1, (-1, sources))  # [B, K, N]
     own_among = among.diagonal(dim1=1, dim2=2).movedim(-1, 1)  # [B, N, taps]
     with_own = with_attempts.unflatten(2, (-1, sources)).diagonal(dim1=1, dim2=3).movedim(-1, 1)  # [B, N, K, taps]
     in_own = _explained(own_among.flatten(0, 1)[:, None, None], with_own.flatten(0, 1)[:, None])  # [B * N, K]
     in_own = in_own.unflatten(0, (-1, sources)).transpose(1, 2)
     scores = {"sdr": _decibels(in_own), "sir": _decibels(in_own / in_all), "sar": _decibels(in_all)}
-    return {name: values.reshape(estimates.shape[:-1]) for name, values in scores.items()}
+    return {name: values.reshape(shape) for name, values in scores.items()}
 
 
 @cpu_threads(1)
@@ -86,7 +94,10 @@ def _correlate(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     rest = -x.shape[-1] % _FRAME
     x = functional.pad(x, (0, rest)).unfold(-1, _FRAME, _FRAME)
     y = functional.pad(y, (0, rest + FILTER_TAPS)).unfold(-1, size, _FRAME)
-    spectra = torch.einsum("bnfk,bmfk->bnmk", torch.fft.rfft(x, size).conj(), torch.fft.rfft(y))
+    of_x, of_y = torch.fft.rfft(x, size).conj().unsqueeze(2), torch.fft.rfft(y).unsqueeze(1)
+    spectra = of_x[..., 0, :] * of_y[..., 0, :]  # summed over frames, [B, N, M, frequencies]
+    for frame in range(1, of_x.shape[-2]):
+        spectra.addcmul_(of_x[..., frame, :], of_y[..., frame, :])
     return torch.fft.irfft(spectra, size)[..., :FILTER_TAPS]
 
 
@@ -165,11 +176,10 @@ def score_sources(references: torch.Tensor, estimates: torch.Tensor, mixture: to
     scores = {name: torch.full(references.shape[:2], float("nan"), dtype=torch.float64) for name in SCORES}
     if audible.any():
         references, estimates, mixture = references[audible], estimates[audible], mixture[audible]
-        doing_nothing = mixture.unsqueeze(1).expand_as(references)
-        scored = bss_eval(references, torch.stack([estimates, doing_nothing], 1))
+        scored = bss_eval(references, estimates, mixture)
         measured = {name: values[:, 0] for name, values in scored.items()}
         measured["si_sdr"] = si_sdr(references, estimates)
-        measured["sdr_improvement"] = measured["sdr"] - scored["sdr"][:, 1]
+        measured["sdr_improvement"] = measured["sdr"] - scored["sdr"][:, 1]  # to what the mixture has
         for name, values in measured.items():
             scores[name][audible.cpu()] = values.cpu().double()
     return scores

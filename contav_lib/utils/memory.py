@@ -1,11 +1,14 @@
-"""Memory: how much this machine has, and what asks for more than that, told before it is taken."""
+"""Memory: how much this machine has, what asks for more than that, told before it is taken, and what is freed."""
 
+import ctypes
 import os
+from contextlib import suppress
 from math import prod
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's `mallopt`
 _MAKERS = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 
 
@@ -44,3 +47,15 @@ def memory_of(device: torch.device) -> int | None:
 def in_gigabytes(count: float) -> str:
     """`3.2 GB`: a number of bytes for a reader."""
     return f"{count / 1e9:,.1f} GB"
+
+
+def reuse_freed_memory() -> None:
+    """Let this process keep the memory that it frees for what it takes next; glibc only, others as ever.
+
+    A step takes what the last one freed. Had it gone back to the system, every page would be filled with zeros anew: a sixth
+    of the time of a training step at the paper's sizes.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library, or none that can be asked
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        libc.mallopt(_MMAP_MAX, 0)

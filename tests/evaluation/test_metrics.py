@@ -75,6 +75,15 @@ def test_scores_of_more_sources_equal_mir_eval(signals, sources):
     assert torch.allclose(scores["sdr"], each, atol=1e-6)
 
 
+def test_a_mixture_is_scored_as_an_attempt_that_gives_it_as_every_source(signals):
+    references, estimates = (part[:3] for part in signals)
+    mixture = references.sum(1)
+    attempts = torch.stack([estimates, mixture.unsqueeze(1).expand_as(references)], 1)
+    scored = bss_eval(references, estimates, mixture)
+    for name, expected in bss_eval(references, attempts).items():
+        assert torch.equal(scored[name], expected), name
+
+
 def test_all_scores_of_a_mixture(signals, by_mir_eval):
     references, estimates = (part[:2] for part in signals)
     scores = score_mixtures(references, estimates, references.sum(1))

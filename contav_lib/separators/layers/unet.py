@@ -64,7 +64,7 @@ class Up(nn.Module):
         self.register_buffer("summed", torch.kron(along_an_axis, along_an_axis), persistent=False)  # [4 * 4, 3 * 3]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        kernel = self._kernel().unflatten(1, (4, 4)).permute(3, 0, 1, 2)
+        kernel = self._kernel().unflatten(0, (4, 4)).permute(3, 2, 0, 1)
         return self.norm(functional.conv_transpose2d(functional.relu(x), kernel, stride=2, padding=1))
 
     def combined(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -73,14 +73,15 @@ class Up(nn.Module):
         The weights `[B, N, outputs]` are put into the kernel: N convolved maps `[B, N, 2 * H, 2 * W]` are cheaper than many, of
         which N sums are taken.
         """
-        kernel = torch.einsum("bnm,mkc->bnkc", weights, self._kernel()).flatten(1, 2)  # a kernel of its own each row
+        kernel = torch.einsum("bnm,kmc->bnkc", weights, self._kernel()).flatten(1, 2)  # a kernel of its own each row
         pixels = functional.relu(x).permute(0, 2, 3, 1).flatten(1, 2)  # [B, H * W, C], as they lie in memory
         sides = (2 * x.shape[2], 2 * x.shape[3])
         return functional.fold((pixels @ kernel.mT).mT, sides, kernel_size=4, stride=2, padding=1)
 
     def _kernel(self) -> torch.Tensor:
-        """Weights of the transposed convolution, `[outputs, 4 * 4, inputs]`."""
-        return self.summed @ self.conv.weight.permute(0, 2, 3, 1).flatten(1, 2)
+        """Weights of the transposed convolution, `[4 * 4, outputs, inputs]`, by one product for all channels."""
+        taps = self.conv.weight.permute(2, 3, 0, 1)
+        return (self.summed @ taps.reshape(9, -1)).unflatten(1, taps.shape[2:])
 
 
 class UNet(nn.Module):
