@@ -12,7 +12,7 @@ import torch
 from contav_lib.config import Config
 from contav_lib.continual.tasks import Task, clips_needed, make_schedule, split_classes
 from contav_lib.datasets.clip import composed
-from contav_lib.datasets.corpus import Corpus
+from contav_lib.datasets.corpus import Corpus, PreparedClip
 from contav_lib.datasets.load import load_data, require_clips
 from contav_lib.methods import Method, method_class
 from contav_lib.mixtures.batch import MixtureSpec, SpectrogramSize
@@ -87,16 +87,20 @@ class Setup:
         """The test clips."""
         return self.store("test")
 
-    def store(self, split: str) -> ClipStore:
-        """A new store of the clips of a split (one of `SPLITS`)."""
-        numbers = {label: number for number, label in enumerate(self.classes)}
+    def clips(self, split: str) -> Sequence[PreparedClip]:
+        """The clips of a split (one of `SPLITS`), as this experiment sees them."""
         clips = with_visual_noise(self.corpus.select(split, self.listed), self.config.visual_noise)
         if not clips:
             raise ValueError(
                 f"There is no clip of the split {split!r} in data={self.config.data!r}: MiniMUSIC has it; for your own "
                 "videos, list clips in splits/."
             )
-        return ClipStore(clips, numbers, spectrogram_of(self.config), self.config.motion, self.device)
+        return clips
+
+    def store(self, split: str) -> ClipStore:
+        """A new store of the clips of a split (one of `SPLITS`)."""
+        numbers = {label: number for number, label in enumerate(self.classes)}
+        return ClipStore(self.clips(split), numbers, spectrogram_of(self.config), self.config.motion, self.device)
 
     @cached_property
     def schedule(self) -> list[Task]:

@@ -1,7 +1,7 @@
 """Common parts of all widgets: the files in `static/`, results or their folders, a base class that trusts no page."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from reprlib import repr as shortened
@@ -72,7 +72,7 @@ class PageWidget(anywidget.AnyWidget):
             self._ignore(known, error)
             self.send_state(list(known))  # so that the page shows again what is true here
 
-    def _receive(self, _widget: Any, message: Any, _buffers: Any) -> None:
+    def _receive(self, _widget: Any, message: Any, buffers: Any) -> None:
         """Answer a page that asks whether its kernel is alive (`watchKernel` in `dom.js`), and hear its other messages."""
         try:
             if not isinstance(message, dict):
@@ -80,12 +80,12 @@ class PageWidget(anywidget.AnyWidget):
             if message.get("ping"):
                 self.send({"pong": True})
             else:
-                self._hear(message)
+                self._hear(message, buffers)
         except ValueError as error:
             self._ignore(message, error)
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        """Take a message of the page; a ValueError says that it makes no sense."""
+    def _hear(self, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        """Take a message of the page, and the bytes that came with it; a ValueError says that it makes no sense."""
         raise ValueError("nothing is expected")
 
     def _ignore(self, message: Any, why: object) -> None:

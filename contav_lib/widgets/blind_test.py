@@ -188,7 +188,7 @@ class BlindTest(PageWidget):
             "labels": ["A", "B", "X" if kind == "abx" else "Reference"][: len(order)],
         }
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         """Take an answer; one to a trial that is over, one without having listened, or a wrong one, counts for nothing."""
         if self.done or message.get("trial") != self.trial:
             raise ValueError("this trial is not asked now")

@@ -1,5 +1,6 @@
 """Explorer of which sounds and pictures a separator finds alike, task after task, with what lies behind each cell."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,7 @@ class SimilarityExplorer(PageWidget):
                     orders[a, b, model] = orders[b, a, model] = self.heard.order_clustered((first, second), model)
         return orders.tobytes()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         """Answer the page that asks for a source's sound and frame: 16-bit samples and a PNG."""
         row = message.get("source")
         if message.get("kind") != "source" or type(row) is not int or not 0 <= row < len(self.heard.names):

@@ -48,10 +48,10 @@ function isOwnKey({ key, target }) {
   return key.startsWith("Arrow") && target.matches("input[type=range], input[type=radio]");
 }
 
-/** Send Python a message. A host may close the connection when the kernel dies: `watchKernel` tells, the rest goes on. */
-function send(model, content) {
+/** Send Python a message, and perhaps bytes. A host may close the connection when the kernel dies: `watchKernel` tells, the rest goes on. */
+function send(model, content, buffers) {
   try {
-    model.send(content);
+    model.send(content, undefined, buffers);
   } catch (error) {
     console.warn(`Python can't be reached: ${error.message}`);
   }

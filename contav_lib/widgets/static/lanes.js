@@ -29,14 +29,15 @@ function drawWaveform(samples, gain, highest) {
   return makeSvg("svg", { viewBox: `0 -1.02 ${Math.max(columns - 1, 1)} 2.04`, preserveAspectRatio: "none" }, path);
 }
 
-/** A canvas of levels 0 to 255 `[bins, frames]`, lowest frequency below. */
-function drawPicture(levels, bins) {
+/** A canvas of levels 0 to 255 `[bins, frames]`, lowest frequency below, in 256 colours [r, g, b] or [r, g, b, a]. */
+function drawPicture(levels, bins, colours = BRIGHTNESS) {
   const frames = levels.length / bins;
   const canvas = make("canvas", { width: frames, height: bins });
   const image = new ImageData(frames, bins);
   levels.forEach((level, i) => {
     const row = bins - 1 - Math.floor(i / frames);
-    image.data.set([...BRIGHTNESS[level], 255], 4 * (row * frames + (i % frames)));
+    const [r, g, b, a = 255] = colours[level];
+    image.data.set([r, g, b, a], 4 * (row * frames + (i % frames)));
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
