@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -12,6 +13,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, VBox
 from contav_lib.utils import paths
 from contav_lib.utils.storage import StorageError
 from contav_lib.widgets.blind_test import BlindTest, probability_by_guessing
+from contav_lib.widgets.mixing_desk import MixingDesk
 from contav_lib.widgets.shelf import Shelf, find_shelves
 from contav_lib.widgets.stem_player import StemPlayer
 from contav_lib.widgets.votes import Votes
@@ -20,6 +22,7 @@ QUESTIONS = {"Which one is better?": "pick", "Can you hear a difference at all?"
 COUNTS = (4, 8, 16)
 _LISTEN = "Choose what was separated, and who separated it. The slider goes from task to task."
 _VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
+_MIX = "Any sounds of the test, or a file of yours, mixed and separated anew: swap the pictures, change gains, ask for others."
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
 _KEYS = ["experiments", "question", "one", "other"]
 _EVERY = 2  # seconds, after which the votes of others are looked for
@@ -39,7 +42,8 @@ separated. Then load this page again.</p>
 
 
 class ListeningRoom(VBox):
-    """Listening room: menus, a `StemPlayer`, a `BlindTest`, and a table of the votes of all who have the page open.
+    """Listening room: menus, a `StemPlayer`, a `BlindTest`, a table of the votes of all who have the page open, and a
+    `MixingDesk`.
 
     Votes are kept in `runs/votes.sqlite`. A listener sees the class's votes when a first test of his or her own is done, and
     from then on as they come in.
@@ -50,6 +54,7 @@ class ListeningRoom(VBox):
     Attributes:
         player: the player; None where nothing is stored, or the first sound is damaged.
         test: the blind test that is going on or was the last; None before the first.
+        desk: the mixing desk that was opened last; None before the first.
     """
 
     def __init__(self, profile: str = ""):
@@ -58,6 +63,7 @@ class ListeningRoom(VBox):
         self.test: BlindTest | None = None
         self.pool, self.listener = Votes(paths.runs() / "votes.sqlite"), secrets.token_hex(4)
         self._watch: asyncio.Task | None = None
+        self.desk: MixingDesk | None = None
         if not self.shelves:
             super().__init__([HTML(NOTHING_HERE.format(folder=escape(str(paths.runs()))) + _left_out(left_out))])
             return
@@ -66,9 +72,8 @@ class ListeningRoom(VBox):
         self._method, self._other = _menu("Method"), _menu("The other")
         self._mixture = _menu("Mixture")
         self._question, self._count = _menu("Question", list(QUESTIONS)), _menu("Times", COUNTS)
-        self._notice, self._booth, self._table = HTML(), VBox(), HTML()
-        start = Button(description="Start the blind test", button_style="primary", layout=Layout(width="auto"))
-        start.on_click(lambda _button: self._start())
+        self._notice, self._booth, self._table, self._studio = HTML(), VBox(), HTML(), VBox()
+        start, mix = _button("Start the blind test", self._start), _button("Open the mixing desk", self._open_desk)
         self._count.value = 8  # once each sound of a mixture a task, with four tasks
         self._fill()
         try:
@@ -86,6 +91,9 @@ class ListeningRoom(VBox):
                 _row(self._other, self._question, self._count, start),
                 self._booth,
                 self._table,
+                _text("Mix", _MIX),
+                _row(mix),
+                self._studio,
                 HTML(_left_out(left_out)),
             ]
         )
@@ -173,6 +181,17 @@ class ListeningRoom(VBox):
         test.observe(lambda _change: self._keep(test, asked), "done")
         self._booth.children = [test]
 
+    def _open_desk(self) -> None:
+        """Open a desk of the chosen experiments, with the method that is chosen first."""
+        chosen = self._method.value
+        self._studio.children = [HTML("The sounds are being read …")]
+        try:
+            self.desk = MixingDesk({chosen: self._result} | dict(self._results))
+        except (ValueError, OSError) as error:
+            self._studio.children = [HTML(escape(str(error)))]
+            return
+        self._studio.children = [self.desk]
+
     def _keep(self, test: BlindTest, asked: tuple[str, ...]) -> None:
         try:
             self.pool.add(test.answers, self.listener, dict(zip(_KEYS, asked, strict=True)))
@@ -212,6 +231,12 @@ def _text(title: str, text: str) -> HTML:
 
 def _menu(label: str, options: Any = ()) -> Dropdown:
     return Dropdown(options=options, description=label, style={"description_width": "initial"}, layout=_AS_WIDE)
+
+
+def _button(text: str, on_click: Callable[[], None]) -> Button:
+    button = Button(description=text, button_style="primary", layout=Layout(width="auto"))
+    button.on_click(lambda _button: on_click())
+    return button
 
 
 def _row(*widgets: ipywidgets.Widget) -> Box:

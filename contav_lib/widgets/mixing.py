@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from contav_lib.datasets.clip import Clip
 from contav_lib.datasets.corpus import Clips, PreparedClip
 from contav_lib.datasets.prepare import FRAME_RATE, look
 from contav_lib.encoders.encoder import make_encoder
-from contav_lib.evaluation.metrics import is_audible, score_sources
+from contav_lib.evaluation.metrics import SCORES, is_audible, score_sources
 from contav_lib.experiments.result import Result, check_encoder_of
 from contav_lib.experiments.setup import Setup, spectrogram_of
 from contav_lib.media import SILENCE, MediaError, each_picture, loudest, read_audio
@@ -31,10 +31,23 @@ from contav_lib.utils.registry import did_you_mean, open_dataset
 FEWEST, MOST = 2, 4  # sounds in a mixture
 SOFTEST = -30.0  # dB, the lowest gain; the highest is 0, so that no sound is clipped
 OWN = "your file: "  # what the id of a clip that is no test clip begins with
-_MOST_OWN = 8  # files of the user's that are kept
-_LONGEST = 120  # seconds of them
+_LONGEST = 120  # seconds of a file of the user's
 _SIDE = 120  # pixels of a small picture
-_SHARED = ("data", "data_digest", "clips_per_class", "encoder", "visual_noise")  # what all results of a desk have in common
+_SHARED = (
+    "data",
+    "data_digest",
+    "clips_per_class",
+    "encoder",
+    "visual_noise",
+)  # what all results of a desk have in common
+
+# Of the fields of a slot, as they come from a page; Python's True is a number, but no slot.
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("clip", "asked"), (str,)),
+    **dict.fromkeys(("start", "gain"), (int, float)),
+    **dict.fromkeys(("looks", "motion"), (int,)),
+    "mute": (bool,),
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,9 @@ class Mixer:
     def __init__(self, results: Mapping[str, Result]):
         configs = {name: Config.from_json(result.config) for name, result in results.items()}
         first = next(iter(configs.values()))
-        same = [name for name, one in configs.items() if all(getattr(one, key) == getattr(first, key) for key in _SHARED)]
+        same = [
+            name for name, one in configs.items() if all(getattr(one, key) == getattr(first, key) for key in _SHARED)
+        ]
         self.results = {name: results[name] for name in same}
         self.left_out = [name for name in results if name not in same]
         self.classes = list(dict.fromkeys(label for result in self.results.values() for label in result.classes))
@@ -121,13 +136,12 @@ class Mixer:
         """
         if not isinstance(given, list) or not FEWEST <= len(given) <= MOST:
             raise ValueError(f"A mixture has {FEWEST} to {MOST} slots, in a list.")
-        kinds = {field.name: (int, float) if field.type is float else (field.type,) for field in fields(Slot)}
         for slot in given:
-            if not isinstance(slot, dict) or set(slot) != set(kinds):
-                raise ValueError(f"A slot is a dict of {', '.join(kinds)}.")
-            for name, allowed in kinds.items():
-                if type(slot[name]) not in allowed:
-                    raise ValueError(f"{name}={slot[name]!r} is of another kind than {allowed[-1].__name__}.")
+            if not isinstance(slot, dict) or set(slot) != set(_KINDS):
+                raise ValueError(f"A slot is a dict of {', '.join(_KINDS)}.")
+            for name, kinds in _KINDS.items():
+                if type(slot[name]) not in kinds:
+                    raise ValueError(f"{name}={slot[name]!r}: a value of this type makes no sense here.")
             if slot["clip"] not in self._place and slot["clip"] not in self._own:
                 raise ValueError(f"There is no test clip {slot['clip']!r}; {did_you_mean(slot['clip'], self._place)}")
             if slot["asked"] not in self.classes:
@@ -163,7 +177,8 @@ class Mixer:
             is_old_class=torch.zeros(1, len(slots), dtype=torch.bool),
         )
         batch = store.batch(spec, keep_waveforms=True)
-        visual = batch.visual | {
+        visual = {
+            **batch.visual,
             "object": _picked(batch.visual["object"], [slot.looks for slot in slots]),
             "motion": _picked(batch.visual["motion"], [slot.motion for slot in slots]),
         }
@@ -218,8 +233,6 @@ class Mixer:
                 pictures = _small(path)
             except (ImportError, ValueError, OSError) as error:
                 remark = f"The separator is shown no picture of it. {str(error).replace(str(path), name)}"
-        for old in [*self._own][: max(0, len(self._own) + 1 - _MOST_OWN)]:
-            del self._own[old]
         self._store.cache_clear()  # it may hold a file of the same name
         self._own[clip] = PreparedClip(clip, "", "test", waveform, **seen, motion_step=2 / FRAME_RATE)
         self._pictures[clip] = pictures
@@ -262,11 +275,11 @@ def _picked(values: torch.Tensor, slots: Iterable[int]) -> torch.Tensor:
 
 def _scores(truth: torch.Tensor, sounds: torch.Tensor) -> dict[str, torch.Tensor]:
     heard = is_audible(truth) & is_audible(sounds)
-    if not heard.any():
-        return {}
-    scored = score_sources(truth[None, heard], sounds[None, heard], truth.sum(0)[None])
-    everyone = torch.full((len(truth),), float("nan"), dtype=torch.float64)
-    return {name: everyone.masked_scatter(heard, values[0]) for name, values in scored.items()}
+    scores = {name: torch.full((len(truth),), float("nan"), dtype=torch.float64) for name in SCORES}
+    if heard.any():
+        for name, values in score_sources(truth[None, heard], sounds[None, heard], truth.sum(0)[None]).items():
+            scores[name][heard] = values[0]
+    return scores
 
 
 def _small(video: Path, start: float = 0.0, end: float = float("inf")) -> list[bytes]:

@@ -120,7 +120,7 @@ class MixingDesk(PageWidget):
             self._separated = self._mixer.separate(wanted["checkpoint"], wanted["task"], slots)
         except (ValueError, OSError) as error:
             notice = str(error)
-        state = self._pack(slots, self._separated) if self._separated else dict(sounds=[], scales=[], pictures=[], masks=[])
+        state = self._pack(self._separated) if self._separated else dict(sounds=[], scales=[], pictures=[], masks=[])
         thumbnails = [self._mixer.picture(slot.clip, slot.start + self._seconds / 2) for slot in slots]
         with self.hold_sync():
             for name, value in {**state, "thumbnails": thumbnails}.items():
@@ -133,8 +133,11 @@ class MixingDesk(PageWidget):
         """Length of what is heard."""
         return len(self._separated.mixture) / SAMPLE_RATE if self._separated else self.answer.get("seconds", 0.0)
 
-    def _pack(self, slots: Sequence[Slot], separated: Separated) -> dict[str, Any]:
-        waveforms = [separated.mixture, *(part for pair in zip(separated.truth, separated.sounds, strict=True) for part in pair)]
+    def _pack(self, separated: Separated) -> dict[str, Any]:
+        waveforms = [
+            separated.mixture,
+            *(part for pair in zip(separated.truth, separated.sounds, strict=True) for part in pair),
+        ]
         waveforms = [waveform.numpy() for waveform in waveforms]
         packed = [sound.pack(waveform) for waveform in waveforms]
         seen = separated.spectrogram > _TOO_SOFT * separated.spectrogram.max()
@@ -161,13 +164,16 @@ class MixingDesk(PageWidget):
         """What the slots' sounds are called: by class, those of one class with numbers; files by their names."""
         labels = self._mixer.labels
         names = [(labels[slot.clip] or slot.clip.partition(": ")[2]).replace("_", " ") for slot in slots]
-        return [name if names.count(name) == 1 else f"{name} {names[:n].count(name) + 1}" for n, name in enumerate(names)]
+        return [
+            name if names.count(name) == 1 else f"{name} {names[:n].count(name) + 1}" for n, name in enumerate(names)
+        ]
 
     def _hear(self, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        """Take a piece of a file: `file` is its name, `size` in bytes, `at` the piece's first byte, `slot` where it will sound."""
-        name, size, at, slot = (message.get(key) for key in ("file", "size", "at", "slot"))
-        if not isinstance(name, str) or not all(type(value) is int for value in (size, at, slot)) or len(buffers) != 1:
+        """Take a piece of a file: its name, its size in bytes, where the piece begins, and the slot where it will sound."""
+        kinds = {"file": str, "size": int, "at": int, "slot": int}
+        if any(type(message.get(key)) is not kind for key, kind in kinds.items()) or len(buffers) != 1:
             raise ValueError("a piece of a file has a name, a size, a place and a slot")
+        name, size, at, slot = (message[key] for key in kinds)
         if at == 0:
             self._upload = bytearray()
         if not 0 < size <= MOST_BYTES or at != len(self._upload) or at + buffers[0].nbytes > size:
@@ -214,7 +220,9 @@ class MixingDesk(PageWidget):
         labels = self._mixer.labels
         found = clip if clip in labels else next((name for name, label in labels.items() if label == clip), None)
         if found is None:
-            raise ValueError(f"There is no test clip and no class {clip!r}; {did_you_mean(str(clip), self._mixer.classes)}")
+            raise ValueError(
+                f"There is no test clip and no class {clip!r}; {did_you_mean(str(clip), self._mixer.classes)}"
+            )
         return found
 
     def _fresh(self, clip: str, number: int, start: float = 0.0) -> dict[str, Any]:
@@ -241,5 +249,7 @@ class MixingDesk(PageWidget):
             score = "" if stem["sdr"] is None else f", SDR {stem['sdr']:.1f} dB"
             sounds[f"{name} separated{score}"] = sound_
         stems, notes = make_stems(sounds, self.rate, None, ())
-        image = f'<img alt="Masks of {len(masks)} sounds" src="data:image/png;base64,{base64.b64encode(figure).decode()}">'
+        image = (
+            f'<img alt="Masks of {len(masks)} sounds" src="data:image/png;base64,{base64.b64encode(figure).decode()}">'
+        )
         return {"text/html": f"{image}{static_page(stems, (), notes, self.rate)}"}

@@ -126,3 +126,18 @@ def test_a_sound_that_has_gone_is_told(room):
 
 def test_a_saved_page_holds_sounds_that_play(room):
     assert "data:audio/flac" in room._repr_mimebundle_()["text/html"]
+
+
+def test_a_mixing_desk_opens_on_the_chosen_method(room):
+    room._method.value = room._method.options[-1]
+    room._open_desk()
+    names = [each["name"] for each in room.desk.about["checkpoints"]]
+    assert names[0] == room._method.value and set(names) == set(room._method.options)
+    assert room._studio.children == (room.desk,)
+
+
+def test_a_desk_without_its_checkpoint_says_so(room):
+    (room._result.folder / "matrix.json").write_text("{")
+    (room._result.folder / "checkpoints" / "task_2.safetensors").unlink()
+    room._open_desk()
+    assert "task_2.safetensors" in room.desk.answer["notice"]

@@ -36,7 +36,7 @@ function makeButton(text, label, onClick) {
   const button = make("button", { type: "button", "aria-label": label, title: label }, text);
   button.addEventListener("click", (event) => {
     onClick();
-    if (event.detail > 0) button.closest(".contav").focus({ preventScroll: true });
+    if (event.detail > 0) button.closest(".contav")?.focus({ preventScroll: true });
   });
   return button;
 }

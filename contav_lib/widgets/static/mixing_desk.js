@@ -68,6 +68,7 @@ class DeskPage extends SoundPage {
 
   build() {
     const { about } = this;
+    const hadFocus = this.root.contains(document.activeElement); // its control is about to go
     this.strips = this.slots.map((_, number) => this.makeStrip(number));
     this.mixture = this.makeLane("mixture", 0);
     this.add = makeButton("+ Add a sound", "Add a sound", () => this.addSlot());
@@ -81,6 +82,7 @@ class DeskPage extends SoundPage {
         "Space: play. 0: mixture. 1 to 4: separated; with Shift: true. Drag a picture onto another to swap the two.")),
       this.notes, this.kernelGone, this.said,
     );
+    if (hadFocus) this.root.focus({ preventScroll: true });
     this.add.hidden = this.slots.length >= about.most;
     this.draw();
     this.refresh();
@@ -376,7 +378,8 @@ function scoresOf(stem) {
   return [
     ...Object.entries(SCORES).map(([name, what]) => make("span", { title: `${name.toUpperCase()}, dB, counts ${what}` },
       `${name.toUpperCase()} `, make("b", {}, value(name)))),
-    make("span", { className: "contav-note", title: "SDR, less that of the mixture itself" }, `${stem.sdr_improvement < 0 ? "" : "+"}${value("sdr_improvement")} dB on doing nothing`),
+    make("div", { className: "contav-note", title: "SDR, less that of the mixture itself" },
+      `${decimals(Math.abs(stem.sdr_improvement), 1)} dB ${stem.sdr_improvement < 0 ? "worse" : "better"} than the mixture`),
   ];
 }
 
