@@ -137,7 +137,6 @@ def test_a_mixing_desk_opens_on_the_chosen_method(room):
 
 
 def test_a_desk_without_its_checkpoint_says_so(room):
-    (room._result.folder / "matrix.json").write_text("{")
     (room._result.folder / "checkpoints" / "task_2.safetensors").unlink()
     room._open_desk()
     assert "task_2.safetensors" in room.desk.answer["notice"]
