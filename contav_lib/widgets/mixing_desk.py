@@ -186,12 +186,13 @@ class MixingDesk(PageWidget):
             self._take_file(Path(name).name[:80], content, slot)
 
     def _take_file(self, name: str, content: bytes, slot: int) -> None:
+        sounding = [each["clip"] for each in self.wanted["slots"]]
         try:
-            clip, remark = self._mixer.add(name, content)
+            clip, remark = self._mixer.add(name, content, sounding)
         except ValueError as error:
             self.notes = [str(error)]
             return
-        self._offer([each["clip"] for each in self.wanted["slots"]])
+        self._offer(sounding)
         self.notes = [remark] if remark else []
         slots = list(self.wanted["slots"])
         slots[slot] = self._fresh(clip, slot)
