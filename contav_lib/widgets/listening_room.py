@@ -42,8 +42,7 @@ separated. Then load this page again.</p>
 
 
 class ListeningRoom(VBox):
-    """Listening room: menus, a `StemPlayer`, a `BlindTest`, a table of the votes of all who have the page open, and a
-    `MixingDesk`.
+    """Listening room: menus, a `StemPlayer`, a `BlindTest` with a table of all listeners' votes, a `MixingDesk`.
 
     Votes are kept in `runs/votes.sqlite`. A listener sees the class's votes when a first test of his or her own is done, and
     from then on as they come in.
