@@ -29,8 +29,9 @@ class MixingDesk(PageWidget):
     """Desk that mixes two to four test clips, or files of the user's.
 
     Each has its gain, crop and mute, the picture that is shown for it (looks and motion, to be swapped by dragging), and the
-    class that is asked for. A change is answered at once by the separator that is chosen, as it was after the task that is chosen: mixture, masks and
-    separated sounds to see and to hear, with their scores, those of `evaluate`. A crop is as long as in training.
+    class that is asked for. A change is answered at once by the separator that is chosen, as it was after the task that is
+    chosen: mixture, masks and separated sounds to see and to hear, with their scores, those of `evaluate`. A crop is as long
+    as in training.
 
     In the browser, the outermost element (class `contav-mixing-desk`) carries `stemPlayer` as in `StemPlayer`: the mixture,
     then for each slot its true and its separated sound.
