@@ -46,7 +46,7 @@ separated. Then load this page again.</p>
 
 
 class ListeningRoom(VBox):
-    """Listening room: menus, a `StemPlayer`, a `BlindTest`, a table of the votes of all who have the page open, a `MixingDesk`.
+    """Listening room: menus, a `StemPlayer`, a `BlindTest` with a table of all listeners' votes, a `MixingDesk`.
 
     Votes are kept in `runs/votes.sqlite`. A listener sees the class's votes when a first test of his or her own is done, and
     from then on as they come in.
@@ -64,9 +64,9 @@ class ListeningRoom(VBox):
         self.shelves, left_out = find_shelves()
         self.player: StemPlayer | None = None
         self.test: BlindTest | None = None
-        self.desk: MixingDesk | None = None
         self.pool, self.listener = Votes(paths.runs() / "votes.sqlite"), secrets.token_hex(4)
         self._watch: asyncio.Task | None = None
+        self.desk: MixingDesk | None = None
         if not self.shelves:
             super().__init__([HTML(NOTHING_HERE.format(folder=escape(str(paths.runs()))) + _left_out(left_out))])
             return

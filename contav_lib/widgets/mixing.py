@@ -1,7 +1,7 @@
 """What a mixing desk computes: clips mixed, any of their pictures shown, any class asked for, separated and scored."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -31,6 +31,7 @@ from contav_lib.utils.registry import did_you_mean, open_dataset
 FEWEST, MOST = 2, 4  # sounds in a mixture
 SOFTEST = -30.0  # dB, the lowest gain; the highest is 0, so that no sound is clipped
 OWN = "your file: "  # what the id of a clip that is no test clip begins with
+_MOST_OWN = 8  # files of the user's that are kept, and those that sound
 _LONGEST = 120  # seconds of a file of the user's
 _SIDE = 120  # pixels of a small picture
 _SHARED = (
@@ -196,12 +197,13 @@ class Mixer:
         looks = self._store(name, (clip,))[0].object_embeddings()
         return self.known(name, task)[int(self.results[name].prototypes(task).recognise(looks).nearest)]
 
-    def add(self, name: str, content: bytes) -> tuple[str, str]:
-        """Take a file of the user's, any with sound.
+    def add(self, name: str, content: bytes, sounding: Collection[str]) -> tuple[str, str]:
+        """Take a file of the user's, any with sound; of many the first ones are forgotten.
 
         Args:
             name: what it is called; nothing is opened by it.
             content: its bytes.
+            sounding: ids of clips that must not be forgotten.
 
         Returns:
             the id of the new clip, and why its pictures are not seen, "" where they are.
@@ -233,6 +235,8 @@ class Mixer:
                 pictures = _small(path)
             except (ImportError, ValueError, OSError) as error:
                 remark = f"The separator is shown no picture of it. {str(error).replace(str(path), name)}"
+        forgotten = [old for old in self._own if old not in sounding][: max(0, len(self._own) + 1 - _MOST_OWN)]
+        self._own = {old: kept for old, kept in self._own.items() if old not in forgotten}
         self._store.cache_clear()  # it may hold a file of the same name
         self._own[clip] = PreparedClip(clip, "", "test", waveform, **seen, motion_step=2 / FRAME_RATE)
         self._pictures[clip] = pictures

@@ -25,11 +25,12 @@ _WANTED = "MixingDesk wants results by name, or one result"
 
 
 class MixingDesk(PageWidget):
-    """Desk for two to four test clips, or files of the user's: each with its gain, crop and mute, the picture that is shown
-    for it (looks and motion, to be swapped by dragging), and the class that is asked for.
+    """Desk that mixes two to four test clips, or files of the user's.
 
-    A change is answered at once by the separator that is chosen, as it was after the task that is chosen: mixture, masks and
-    separated sounds to see and to hear, with their scores, those of `evaluate`. A crop is as long as in training.
+    Each has its gain, crop and mute, the picture that is shown for it (looks and motion, to be swapped by dragging), and the
+    class that is asked for. A change is answered at once by the separator that is chosen, as it was after the task that is
+    chosen: mixture, masks and separated sounds to see and to hear, with their scores, those of `evaluate`. A crop is as long
+    as in training.
 
     In the browser, the outermost element (class `contav-mixing-desk`) carries `stemPlayer` as in `StemPlayer`: the mixture,
     then for each slot its true and its separated sound.
@@ -49,7 +50,7 @@ class MixingDesk(PageWidget):
 
     Raises:
         ValueError: something else than results was given, or clips that are not there.
-    """  # noqa: D205
+    """
 
     from_page = frozenset({"wanted"})
     _esm = read("dom.js", "colours.js", "engine.js", "sound_page.js", "lanes.js", "mixing_desk.js")
@@ -185,12 +186,13 @@ class MixingDesk(PageWidget):
             self._take_file(Path(name).name[:80], content, slot)
 
     def _take_file(self, name: str, content: bytes, slot: int) -> None:
+        sounding = [each["clip"] for each in self.wanted["slots"]]
         try:
-            clip, remark = self._mixer.add(name, content)
+            clip, remark = self._mixer.add(name, content, sounding)
         except ValueError as error:
             self.notes = [str(error)]
             return
-        self._offer([each["clip"] for each in self.wanted["slots"]])
+        self._offer(sounding)
         self.notes = [remark] if remark else []
         slots = list(self.wanted["slots"])
         slots[slot] = self._fresh(clip, slot)

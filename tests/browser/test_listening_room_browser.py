@@ -103,3 +103,13 @@ def test_the_forgetting_explorer_plays_into_the_room(app, player):
     app.page.locator(".forgetting-explorer [data-cell='0,0,0']").click()
     expect(player.locator("output")).to_have_text("after task 1")
     app.becomes("explorer.selected.get('learned')", 0)
+
+
+def test_a_mixing_desk_opens_and_plays(app):
+    app.page.get_by_role("button", name="Open the mixing desk").click()
+    desk = app.page.locator(".contav-mixing-desk")
+    expect(desk.locator("canvas")).to_have_count(7, timeout=60_000)
+    desk.get_by_role("button", name="Hear separated").first.click()
+    app.page.wait_for_function("document.querySelector('.contav-mixing-desk').stemPlayer.position() > 0.1")
+    assert np.abs(heard(desk)).max() > 0
+    desk.get_by_role("button", name="Pause").click()

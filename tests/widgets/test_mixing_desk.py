@@ -193,6 +193,14 @@ def test_a_file_of_ones_own_is_mixed_and_its_class_recognised(desk, video, caplo
     assert desk.answer["stems"][0]["name"] == "mine.mp4"
 
 
+def test_of_many_files_the_first_that_do_not_sound_are_forgotten(desk, video):
+    for number in range(10):
+        send(desk, video, f"{number}.mp4", slot=int(number > 0))
+    own = [clip for clip, label in desk._mixer.labels.items() if not label]
+    assert len(own) == 8 and {"your file: 0.mp4", "your file: 9.mp4"} <= set(own)
+    assert [stem["name"] for stem in desk.answer["stems"]] == ["0.mp4", "9.mp4"]
+
+
 def test_a_file_without_pictures_is_heard_and_its_lack_told(desk, tmp_path):
     write_flac(tmp_path / "own.flac", torch.from_numpy(0.3 * np.sin(np.arange(2 * RATE) * 0.2)).float(), RATE)
     send(desk, (tmp_path / "own.flac").read_bytes(), "own.flac")

@@ -145,8 +145,13 @@ class DeskPage extends SoundPage {
     const shown = [...this.slots.keys()].map((n) => [n, `picture ${n + 1}`]);
     const features = ["looks", "motion"].map((name) => this.makeMenu(`${name} shown for sound ${number + 1}`,
       [...shown, [-1, "nothing"]], (value) => this.change(number, { [name]: Number(value) })));
-    const asked = this.makeMenu(`Class asked for, sound ${number + 1}`, this.about.classes.map((label) => [label, words(label)]), set("asked"));
-    const lanes = { truth: this.makeLane("in the mixture", 1 + 2 * number), mask: this.makeLane("mask", -1), sound: this.makeLane("separated", 2 + 2 * number) };
+    const classes = this.about.classes.map((label) => [label, words(label)]);
+    const asked = this.makeMenu(`Class asked for, sound ${number + 1}`, classes, set("asked"));
+    const lanes = {
+      truth: this.makeLane("in the mixture", 1 + 2 * number),
+      mask: this.makeLane("mask: blue 0, yellow 1", -1),
+      sound: this.makeLane("separated", 2 + 2 * number),
+    };
     const [startValue, gainValue] = [make("output"), make("output")];
     const scores = make("div", { className: "contav-scores" });
     lanes.sound.element.append(scores);
@@ -222,7 +227,8 @@ class DeskPage extends SoundPage {
     const used = this.slots.map(({ asked }) => asked);
     const { label, ids } = this.about.clips.find((each) => each.label && !used.includes(each.label)) ?? this.about.clips[0];
     const number = this.slots.length;
-    this.ask({ slots: [...this.slots, { clip: ids[0], start: 0, gain: 0, mute: false, looks: number, motion: number, asked: label }] });
+    const fresh = { clip: ids[0], start: 0, gain: 0, mute: false, looks: number, motion: number, asked: label };
+    this.ask({ slots: [...this.slots, fresh] });
   }
 
   /** The slots after it move up; what was shown the picture that has gone is shown its own. */
@@ -238,7 +244,8 @@ class DeskPage extends SoundPage {
     if (!file) return;
     const most = this.about.most_bytes;
     if (!file.size || file.size > most) {
-      this.notice.textContent = `${file.name} has ${(file.size / 1e6).toFixed(1)} MB; up to ${most / 1e6} MB can be taken. Cut out a part of it.`;
+      const size = (file.size / 1e6).toFixed(1);
+      this.notice.textContent = `${file.name} has ${size} MB; up to ${most / 1e6} MB can be taken. Cut out a part of it.`;
       return;
     }
     this.notice.textContent = "";
@@ -331,7 +338,9 @@ class DeskPage extends SoundPage {
     strip.features[0].value = slot.looks;
     strip.features[1].value = slot.motion;
     strip.asked.value = slot.asked;
-    for (const option of strip.asked.options) option.textContent = `${words(option.value)}${known.includes(option.value) ? "" : " (not learned yet)"}`;
+    for (const option of strip.asked.options) {
+      option.textContent = words(option.value) + (known.includes(option.value) ? "" : " (not learned yet)");
+    }
     this.refreshPicture(strip, slot, number);
   }
 
