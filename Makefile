@@ -34,7 +34,8 @@ test-fast: $(ready) ## Run the tests that need no browser, no notebook and littl
 
 check: $(ready) ## Lint the code, check its format, its imports and its types
 	$(python) -m ruff check .
-	$(python) -m ruff format --check .
+	$(python) -m ruff format .
+	$(python) tests/notebooks/clear_outputs.py-check .
 	.venv/bin/lint-imports
 	$(python) -m mypy
 
@@ -55,6 +56,7 @@ bench: $(ready) ## Measure speed: every tests/benchmarks/bench_*.py
 format: $(ready) ## Correct and format the code and the notebooks
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
+	$(python) tests/notebooks/clear_outputs.py
 
 clean: ## Remove .venv and what the tools left behind; data/ and runs/ stay
 	rm -rf .venv build docs/api docs/notebooks dist contav_lib.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -23,7 +23,7 @@ from contav_lib.plots.learning import (
     similarity,
     task_matrices,
 )
-from contav_lib.plots.pages import show_on_pages
+from contav_lib.plots.pages import Picture, show_on_pages
 from contav_lib.plots.signals import (
     curves,
     film_strip,

@@ -4,7 +4,9 @@ import base64
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -60,6 +62,24 @@ def as_html(figure: Figure) -> str:
         for page, picture, shown in (("light", light, ""), ("dark", dark, "display: none; "))
     )
     return f'<div class="contav-figure">{STYLE}{pictures}</div>'
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a file (JPEG or PNG), with a description for who can't see it.
+
+    Attributes:
+        path: of the file. description: what it shows. width: in pixels.
+    """
+
+    path: Path
+    description: str
+    width: int
+
+    def _repr_html_(self) -> str:
+        kind = "png" if self.path.suffix == ".png" else "jpeg"
+        data = base64.b64encode(self.path.read_bytes()).decode()
+        return f'<img alt="{escape(self.description, quote=True)}" width="{self.width}" src="data:image/{kind};base64,{data}">'
 
 
 def show_on_pages() -> None:

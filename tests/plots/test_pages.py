@@ -53,6 +53,12 @@ def test_a_figure_keeps_its_colours():
     assert figure.axes[0].title.get_color() == "black"
 
 
+def test_a_picture_in_a_file_is_described(tmp_path):
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "red.png")
+    page = plots.Picture(tmp_path / "red.png", 'a "red" field', 40)._repr_html_()
+    assert 'alt="a &quot;red&quot; field"' in page and 'width="40"' in page and "data:image/png;base64," in page
+
+
 def test_the_description_is_safe_in_a_page():
     figure = drawing()
     figure.axes[0].set_title('"><script>alert(1)</script>')
