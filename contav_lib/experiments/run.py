@@ -28,7 +28,6 @@ from contav_lib.training.history import Callback, History, StepCounter, read_his
 from contav_lib.training.trainer import DamagedProgress, Trainer
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads, pick_device
-from contav_lib.utils.memory import reuse_freed_memory
 from contav_lib.utils.ranks import agreed, first_process_first, rank
 from contav_lib.utils.settings import settings_of
 from contav_lib.utils.storage import (
@@ -198,7 +197,6 @@ class Experiment:
         return History(path, callbacks)
 
     def run(self) -> Result:
-        reuse_freed_memory()
         with tqdm(total=self.steps_to_do(), desc=self.folder.name, unit="step", disable=not self.progress) as bar:
             self.history.callbacks += (StepCounter(bar.update),)
             for task in self.schedule[tasks_measured(self.scores) :]:

@@ -11,12 +11,14 @@ from contav_lib.experiments.run import Experiment, experiment_lock, is_finished
 from contav_lib.training.history import StepCounter
 from contav_lib.utils import paths
 from contav_lib.utils.devices import cpu_threads
+from contav_lib.utils.memory import reuse_freed_memory
 from contav_lib.utils.storage import write_atomically
 
 
 def run_counted(config: Config, report: Callable[[int], None]) -> None:
     """Run an experiment without a word in a process of its own; `report` takes steps as they are done, or were already."""
     warnings.simplefilter("ignore", UnusableClips)  # the parent has said which
+    reuse_freed_memory()  # not in a process that does other things, too: it keeps what it once had
     folder = paths.runs() / config.name
     with experiment_lock(folder), cpu_threads(config.threads):
         if not is_finished(config):
