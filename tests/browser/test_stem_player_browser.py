@@ -203,7 +203,7 @@ def test_what_is_said_of_a_sound_follows_the_slider(versions):
     versions.root.press(".")
     expect(said).to_have_text("SDR 3.0, SIR 4.0 dB: leftovers")
     versions.button("Hear only violin (separated)").click()
-    expect(versions.root.get_by_role("status")).to_contain_text("violin (separated), SDR 3.0, SIR 4.0 dB: leftovers")
+    expect(versions.root.locator(".contav-said")).to_contain_text("violin (separated), SDR 3.0, SIR 4.0 dB: leftovers")
     assert said.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth")
 
 
