@@ -30,7 +30,7 @@ from contav_lib.utils.settings import literal, of_kind
 
 SCORES = ("sdr", "sir", "sar")  # of the paper's tables
 _TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
-_MINUTES = {"smoke": 0.2, "lab": 2.3}  # of an experiment, measured on a core of a server's processor
+MINUTES = {"smoke": 0.2, "lab": 2.3}  # of an experiment, measured on a core of a server's processor
 
 
 class NothingStored(ValueError):
@@ -158,7 +158,7 @@ class Parameters:
     def _minutes_each(self) -> float:
         """Mean minutes of the experiments that are stored; before the first, what is known of the profile, or 0."""
         stored = [run.minutes for run in map(outcome, self.experiments) if isinstance(run, Result)]
-        return sum(stored) / len(stored) if stored else _MINUTES.get(self.profile, 0)
+        return sum(stored) / len(stored) if stored else MINUTES.get(self.profile, 0)
 
     def placed(self) -> "Parameters":
         """The same with the device of the cluster's workers, which is part of the results' names (`executors.placed`)."""
