@@ -77,6 +77,22 @@ def test_all_methods_are_heard_on_the_same_mixtures_and_all_checkpoints_are_ther
     assert starter.starter().keys() == unpacked.keys()  # at once
 
 
+@pytest.mark.slow
+def test_it_says_what_notebook_00_says_of_it(unpacked):
+    heard = {name: result.examples()[2]["scores"] for name, result in unpacked.items()}
+    lost = {
+        name: {score: scores[0][0][score] - scores[3][0][score] for score in ("sdr", "sir")}
+        for name, scores in heard.items()
+    }
+    first, last = heard["fine-tuning"][0][0], heard["fine-tuning"][3][0]
+    assert (first["kind"], last["kind"]) == ("clean", "leftovers")  # not silent, not noisy: the flute comes along
+    assert lost["fine-tuning"]["sir"] > lost["fine-tuning"]["sdr"] > 10
+    for name in ("ContAV-Sep", "replay", "upper bound"):
+        assert lost[name]["sdr"] < 0.25 * lost["fine-tuning"]["sdr"] and heard[name][3][0]["kind"] == "clean"
+    for name in ("fine-tuning", "ContAV-Sep"):  # the flute, in the end
+        assert heard[name][3][1]["kind"] == "leftovers"
+
+
 def test_a_pack_of_another_version_is_refused(monkeypatch):
     monkeypatch.setattr(starter, "_VERSIONS", {"minimusic": 99, "results": 99})
     with pytest.raises(ValueError, match="'minimusic': 99.*contav starter"):

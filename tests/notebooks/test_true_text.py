@@ -46,7 +46,7 @@ def told(stem: str, seed: int) -> tuple[dict, dict[str, list[str]]]:
             parameters = "parameters" in cell.metadata.get("tags", [])
             source = f'PROFILE = "smoke"\nSEEDS = [{seed}]' if parameters else cell.source
             with redirect_stdout(StringIO()) as out:
-                exec(compile(source, cell.id, "exec"), names)  # noqa: S102 (the kit's own notebook)
+                exec(compile(source, cell.id, "exec"), names)
             printed[cell.id] = out.getvalue().splitlines()
     return names, printed
 
