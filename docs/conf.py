@@ -72,6 +72,7 @@ data_card
 :caption: Use
 
 results
+class
 script
 videos
 machines
