@@ -34,8 +34,7 @@ test-fast: $(ready) ## Run the tests that need no browser, no notebook and littl
 
 check: $(ready) ## Lint the code, check its format, its imports and its types
 	$(python) -m ruff check .
-	$(python) -m ruff format .
-	$(python) tests/notebooks/clear_outputs.py-check .
+	$(python) -m ruff format --check .
 	.venv/bin/lint-imports
 	$(python) -m mypy
 
