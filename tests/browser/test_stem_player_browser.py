@@ -98,8 +98,10 @@ def test_the_cursor_moves_with_the_sound_and_sits_where_it_was_sought(plain):
     assert later > position and later_cursor > cursor
     assert later - position == pytest.approx(later_clock - clock, abs=0.03)
     assert later_cursor / 100 * 2.0 == pytest.approx(later, abs=0.03)
+    before = plain.js("engine.context.currentTime")
     plain.drag(0.1, 0.1)  # while it plays
-    assert plain.js("engine.position()") == pytest.approx(0.2, abs=0.15)
+    position, after = plain.js("[engine.position(), engine.context.currentTime]")
+    assert 0.17 <= position <= 0.23 + after - before  # it has gone on since, however busy the machine is
     plain.root.press(" ")
     assert plain.js("engine.playing") is False
 
