@@ -5,6 +5,7 @@ mistake was made.
 """
 
 import _thread
+import signal
 import threading
 import time
 import traceback
@@ -192,7 +193,12 @@ def _place(error: BaseException, answer: Function) -> str:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Context manager: press the stop button after `SECONDS`."""
+    """Context manager: press the stop button after `SECONDS`; in the main thread only, where it is heard."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A process that was started in the background ignores the stop button, and an endless loop would fill the memory.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(SECONDS, _thread.interrupt_main)
     timer.daemon = True
     timer.start()
@@ -200,6 +206,7 @@ def _limited() -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def _on_every_device(cases: list[Arguments]) -> list[Arguments]:

@@ -1,6 +1,7 @@
 """Exercises whose answer is a function: typical wrong answers are told what is wrong with them, solutions are right."""
 
 import runpy
+import signal
 
 import nbformat
 import numpy as np
@@ -229,6 +230,16 @@ def test_whatever_else_goes_wrong_is_said_in_words(answer, words, monkeypatch):
     monkeypatch.setattr(behaviour, "SECONDS", 0.5)
     feedback = check("mask head", answer)
     assert feedback.verdict == "Not yet" and all(word in feedback.text for word in words), feedback
+
+
+def test_an_endless_loop_is_stopped_where_ctrl_c_is_ignored(monkeypatch):
+    monkeypatch.setattr(behaviour, "SECONDS", 0.5)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a process that was started in the background
+    try:
+        assert "stopped in line" in check("mask head", endless).text
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_notebook_goes_on_with_the_kits_function_until_ones_own_is_right():
