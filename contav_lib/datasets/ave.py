@@ -4,7 +4,16 @@ from math import isfinite
 from pathlib import Path
 
 from contav_lib.datasets.listed import ListedVideos
-from contav_lib.datasets.lists import Entry, at, by_split, check_label, check_youtube_id, find_lists, read_lines, shown
+from contav_lib.datasets.lists import (
+    Annotation,
+    at,
+    by_split,
+    check_label,
+    check_youtube_id,
+    find_lists,
+    read_lines,
+    shown,
+)
 from contav_lib.utils.registry import DATASETS
 
 _SPLIT_LISTS = {"train": "trainset.txt", "validation": "valset.txt", "test": "testset.txt"}
@@ -18,7 +27,7 @@ class Ave(ListedVideos):
     `valSet.txt` and `testSet.txt` of the same form, and the clips as `AVE/<id>.mp4`, `<id>.mp4` or `<class>/<id>.mp4`.
     """
 
-    def entries(self) -> list[Entry]:
+    def annotations(self) -> list[Annotation]:
         lists = find_lists(self.videos, "annotations.txt")
         paths = {split: find_lists(self.videos, name) for split, name in _SPLIT_LISTS.items()}
         lacking = [split for split, found in paths.items() if not found]
@@ -28,25 +37,25 @@ class Ave(ListedVideos):
             )
         if lacking and not lists:
             raise ValueError(f"{self.place}: has no Annotations.txt, the list of AVE's events; copy it there.")
-        listed = [entry for path in lists for entry in _read(path)]
+        listed = [one for path in lists for one in _read(path)]
         return by_split(listed, {split: _read(found[0]) for split, found in paths.items() if found})
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[Annotation]:
     lines = read_lines(path)
     if lines and lines[0][1].startswith("Category&"):
         del lines[0]
-    return [_entry(line.split("&"), path, number) for number, line in lines]
+    return [_annotation(line.split("&"), path, number) for number, line in lines]
 
 
-def _entry(cells: list[str], path: Path, number: int) -> Entry:
+def _annotation(cells: list[str], path: Path, number: int) -> Annotation:
     if len(cells) != 5:
         raise ValueError(
             f"{at(path, number)} has {len(cells)} parts and not 5: Category&VideoID&Quality&StartTime&EndTime. Correct it."
         )
     label, video = check_label(cells[0], path, number), check_youtube_id(cells[1], path, number)
     start, end = (_seconds(cell, path, number) for cell in cells[3:])
-    return Entry(label, video, video, span=(start, end), fault="" if start < end else "its event has no length")
+    return Annotation(label, video, video, span=(start, end), fault="" if start < end else "its event has no length")
 
 
 def _seconds(cell: str, path: Path, number: int) -> float:

@@ -16,7 +16,7 @@ from unicodedata import normalize
 from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
 from contav_lib.datasets.contents import digest_of
 from contav_lib.datasets.folder import Folder
-from contav_lib.datasets.lists import Entry, at, check_label, read_lines
+from contav_lib.datasets.lists import Annotation, at, check_label, read_lines
 from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean
 
 _HELD_OUT = 100 / 1040  # of a class's videos, for validation and again for test: the paper's 840 / 100 / 100
@@ -26,7 +26,7 @@ _NEEDED = ("train", "validation", "test")
 
 @dataclass
 class Listed:
-    """Fate of the entries of one class.
+    """Fate of the annotations of one class.
 
     Attributes:
         count: how many there are.
@@ -39,7 +39,7 @@ class Listed:
 
     count: int = 0
     clips: list[Clip] = field(default_factory=list)
-    missing: list[Entry] = field(default_factory=list)
+    missing: list[Annotation] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     drawn: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class ListedVideos(Folder):
         super().__init__(place, clips_per_class)
 
     @abstractmethod
-    def entries(self) -> list[Entry]:
+    def annotations(self) -> list[Annotation]:
         """Return what the lists say.
 
         Raises:
@@ -107,20 +107,20 @@ class ListedVideos(Folder):
 
     @cached_property
     def listed(self) -> dict[str, Listed]:
-        """Return what became of the entries, by class: those that are learned, in order, then the others.
+        """Return what became of the annotations, by class: those that are learned, in order, then the others.
 
         Raises:
-            ValueError: as `entries`; no folder, lists without an entry, classes that differ only in upper and lower case.
+            ValueError: as `annotations`; no folder, empty lists, classes that differ only in upper and lower case.
         """
         return self._rows(())
 
     def _rows(self, without: Collection[str]) -> dict[str, Listed]:
         if not self.videos.is_dir():
             raise ValueError(f"data={self.spelling!r}: there is no folder {self.place}.")
-        entries = self.entries()
-        if not entries:
+        annotations = self.annotations()
+        if not annotations:
             raise ValueError(f"{self.place}: its lists are empty; there is nothing to learn.")
-        labels = dict.fromkeys(entry.label for entry in entries)
+        labels = dict.fromkeys(annotation.label for annotation in annotations)
         if len({label.casefold() for label in labels}) < len(labels):
             [(label, _)] = Counter(label.casefold() for label in labels).most_common(1)
             raise ValueError(f"{self.place}: lists have {label!r} in upper and in lower case. Write it in one way.")
@@ -130,16 +130,16 @@ class ListedVideos(Folder):
             raise ValueError(f"{place} no list has a class {label!r}; {did_you_mean(label, labels)}")
         wanted = self.order or sorted(labels)
         rows = {label: Listed() for label in [*wanted, *sorted(labels.keys() - wanted)]}
-        _sort_out(entries, set(wanted), rows, self.locate)
+        _sort_out(annotations, set(wanted), rows, self.locate)
         for row in rows.values():
             row.clips = [clip for clip in row.clips if clip.id not in without]
             _share_out(row)
         return rows
 
-    def locate(self, entry: Entry) -> Path | None:
-        """The file of an entry: of several with this name the one in its class's folder, else the first."""
-        paths = self.files.get(entry.file, ())
-        return min(paths, key=lambda path: (normalize("NFC", path.parent.name) != entry.label, path), default=None)
+    def locate(self, annotation: Annotation) -> Path | None:
+        """The file of an annotation: of several with this name the one in its class's folder, else the first."""
+        paths = self.files.get(annotation.file, ())
+        return min(paths, key=lambda path: (normalize("NFC", path.parent.name) != annotation.label, path), default=None)
 
     @cached_property
     def files(self) -> dict[str, list[Path]]:
@@ -150,7 +150,7 @@ class ListedVideos(Folder):
         return files
 
     def report(self, most: int | None = 20) -> str:
-        """A table of what became of the entries, by class, then their ids; as many as there are where `most` is None."""
+        """A table of what became of the annotations, by class, then their ids; as many as there are where `most` is None."""
         width = max(map(len, ["class", *self.listed]))
         titles = ("listed", "used", "missing", "twice", "left out", *SPLITS)
         lines = [self._summary(), "", f"{'class':{width}} " + " ".join(f"{title:>10}" for title in titles)]
@@ -159,7 +159,7 @@ class ListedVideos(Folder):
             counts = (row.count, len(row.clips), len(row.missing), len(row.twice), len(row.left_out), *splits)
             lines.append(f"{label:{width}} " + " ".join(f"{count:10d}" for count in counts))
         for label, row in self.listed.items():
-            told = {"missing": [entry.file for entry in row.missing], "listed more than once": row.twice}
+            told = {"missing": [annotation.file for annotation in row.missing], "listed more than once": row.twice}
             for name, why in row.left_out.items():
                 told.setdefault(f"left out, {why}", []).append(name.removeprefix(f"{label}/"))
             lines += [f"- {label}, {what}: {_some(names, most)}" for what, names in told.items() if names]
@@ -178,9 +178,9 @@ class ListedVideos(Folder):
             raise ValueError(f"{self.name} can't be fetched from YouTube: get it from those who publish it.")
         groups: dict[tuple[str, str], list[str]] = {}
         for label, row in self.listed.items():
-            for entry in row.missing:
-                address = f"https://www.youtube.com/watch?v={entry.video}"  # whole, for an id may begin with "-"
-                groups.setdefault((label, entry.file.removeprefix(entry.video)), []).append(address)
+            for annotation in row.missing:
+                address = f"https://www.youtube.com/watch?v={annotation.video}"  # whole, for an id may begin with "-"
+                groups.setdefault((label, annotation.file.removeprefix(annotation.video)), []).append(address)
         lines = []
         for (label, suffix), addresses in groups.items():
             place = Path(self.place, label).as_posix().replace("%", "%%") + f"/%(id)s{suffix}.%(ext)s"
@@ -214,32 +214,35 @@ class ListedVideos(Folder):
 
 
 def _sort_out(
-    entries: list[Entry], wanted: set[str], rows: dict[str, Listed], locate: Callable[[Entry], Path | None]
+    annotations: list[Annotation],
+    wanted: set[str],
+    rows: dict[str, Listed],
+    locate: Callable[[Annotation], Path | None],
 ) -> None:
-    """Put every entry where it belongs in the row of its class."""
+    """Put every annotation where it belongs in the row of its class."""
     labels: dict[str, set[str]] = {}
     splits: dict[str, set[str]] = {}
-    for entry in entries:
-        labels.setdefault(entry.video, set()).add(entry.label)
-        splits.setdefault(entry.video, set()).update({entry.split} - {""})
+    for annotation in annotations:
+        labels.setdefault(annotation.video, set()).add(annotation.label)
+        splits.setdefault(annotation.video, set()).update({annotation.split} - {""})
     known: set[str] = set()
-    for entry in entries:
-        row, clip_id = rows[entry.label], entry.id
+    for annotation in annotations:
+        row, clip_id = rows[annotation.label], annotation.id
         row.count += 1
         if clip_id in known:
-            row.twice.append(entry.file)
-        elif entry.label not in wanted:
-            row.left_out[clip_id] = entry.fault or "not among the classes that are learned"
-        elif len(labels[entry.video]) > 1:
-            row.left_out[clip_id] = f"listed as {' and as '.join(sorted(labels[entry.video]))}"
-        elif entry.fault:
-            row.left_out[clip_id] = entry.fault
-        elif len(splits[entry.video]) > 1:
-            row.left_out[clip_id] = f"listed for {' and for '.join(sorted(splits[entry.video]))}"
-        elif (path := locate(entry)) is None:
-            row.missing.append(entry)
+            row.twice.append(annotation.file)
+        elif annotation.label not in wanted:
+            row.left_out[clip_id] = annotation.fault or "not among the classes that are learned"
+        elif len(labels[annotation.video]) > 1:
+            row.left_out[clip_id] = f"listed as {' and as '.join(sorted(labels[annotation.video]))}"
+        elif annotation.fault:
+            row.left_out[clip_id] = annotation.fault
+        elif len(splits[annotation.video]) > 1:
+            row.left_out[clip_id] = f"listed for {' and for '.join(sorted(splits[annotation.video]))}"
+        elif (path := locate(annotation)) is None:
+            row.missing.append(annotation)
         else:
-            row.clips.append(Clip(clip_id, entry.label, entry.split, path, entry.video, entry.span))
+            row.clips.append(Clip(clip_id, annotation.label, annotation.split, path, annotation.video, annotation.span))
         known.add(clip_id)
 
 

@@ -1,4 +1,4 @@
-"""Readers of lists of videos: what stands in a file becomes entries, or a ValueError that says where and what to mend."""
+"""Readers of lists of videos: what stands in a file becomes annotations, or a ValueError that says where and what to mend."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _LONGEST_LABEL = 100  # characters: labels become names of folders
 
 
-class Entry(NamedTuple):
+class Annotation(NamedTuple):
     """One clip as a list names it.
 
     Attributes:
@@ -148,14 +148,14 @@ def check_label(value: Any, path: Path, line: int = 0, text: str = "") -> str:
     return label
 
 
-def by_split(listed: Iterable[Entry], shared_out: Mapping[str, Iterable[Entry]]) -> list[Entry]:
+def by_split(listed: Iterable[Annotation], shared_out: Mapping[str, Iterable[Annotation]]) -> list[Annotation]:
     """Entries with the split of the list that they stand in; what is listed, but in no split, is at fault."""
     if not shared_out:
         return list(listed)
-    entries = [entry._replace(split=split) for split, part in shared_out.items() for entry in part]
-    known = {entry.id for entry in entries}
-    rest = [entry._replace(fault=entry.fault or "in no split list") for entry in listed if entry.id not in known]
-    return entries + rest
+    annotations = [one._replace(split=split) for split, part in shared_out.items() for one in part]
+    known = {one.id for one in annotations}
+    rest = [one._replace(fault=one.fault or "in no split list") for one in listed if one.id not in known]
+    return annotations + rest
 
 
 def at(path: Path, line: int) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contav_lib.datasets.listed import ListedVideos
-from contav_lib.datasets.lists import Entry, by_split, find_lists, read_videos
+from contav_lib.datasets.lists import Annotation, by_split, find_lists, read_videos
 from contav_lib.datasets.minimusic import MUSIC_ORDER
 from contav_lib.datasets.pickled_lists import read_pickled_lists
 from contav_lib.utils.registry import DATASETS
@@ -29,7 +29,7 @@ class Music21(ListedVideos):
     published_order = MUSIC_ORDER
     on_youtube = True
 
-    def entries(self) -> list[Entry]:
+    def annotations(self) -> list[Annotation]:
         lists = find_lists(self.videos, "music*videos*.json")
         shared_out = self._split_lists()
         if not lists and not shared_out:
@@ -37,13 +37,13 @@ class Music21(ListedVideos):
                 f"{self.place}: has no list of videos. Put MUSIC21_solo_videos.json there, which the authors of MUSIC publish "
                 '({"videos": {"bagpipe": ["<id>", ...], ...}}).'
             )
-        listed = [entry for path in lists for entry in _read(path)]
+        listed = [one for path in lists for one in _read(path)]
         return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
 
     def duets(self) -> list[tuple[tuple[str, ...], Path]]:
         """The duets that are there: labels of the players, and the file. They are for `separate`, not for training."""
-        entries = [(entry, self.locate(entry)) for entry in self.entries() if " " in entry.label]
-        return [(tuple(entry.label.split()), path) for entry, path in entries if path]
+        annotations = [(one, self.locate(one)) for one in self.annotations() if " " in one.label]
+        return [(tuple(one.label.split()), path) for one, path in annotations if path]
 
     def _split_lists(self) -> dict[str, Path]:
         found = {split: find_lists(self.videos, *names) for split, names in _SPLIT_LISTS.items()}
@@ -57,9 +57,11 @@ class Music21(ListedVideos):
         return {split: paths[0] for split, paths in found.items() if paths}
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[Annotation]:
     videos = read_pickled_lists(path) if path.suffix == ".npy" else read_videos(path)
     duet = "a duet, no clip of one class"
     return [
-        Entry(label, video, video, fault=duet if " " in label else "") for label, ids in videos.items() for video in ids
+        Annotation(label, video, video, fault=duet if " " in label else "")
+        for label, ids in videos.items()
+        for video in ids
     ]

@@ -5,7 +5,7 @@ from io import StringIO
 from pathlib import Path
 
 from contav_lib.datasets.listed import ListedVideos
-from contav_lib.datasets.lists import Entry, at, check_label, check_youtube_id, find_lists, read_text, shown
+from contav_lib.datasets.lists import Annotation, at, check_label, check_youtube_id, find_lists, read_text, shown
 from contav_lib.utils.registry import DATASETS
 
 _SECONDS = 10  # of every clip
@@ -21,22 +21,22 @@ class VggSound(ListedVideos):
 
     on_youtube = True
 
-    def entries(self) -> list[Entry]:
+    def annotations(self) -> list[Annotation]:
         lists = find_lists(self.videos, "vggsound*.csv")
         if not lists:
             raise ValueError(f"{self.place}: has no vggsound.csv, the list of VGGSound's clips; copy it there.")
-        return [entry for path in lists for entry in _read(path)]
+        return [one for path in lists for one in _read(path)]
 
     def cut(self, suffix: str) -> list[str]:
         start = int(suffix[1:])
         return ["--download-sections", f"*{start}-{start + _SECONDS}", "--force-keyframes-at-cuts"]
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[Annotation]:
     rows = csv.reader(StringIO(read_text(path), newline=""), strict=True)
     try:
         return [
-            _entry(cells, path, rows.line_num)
+            _annotation(cells, path, rows.line_num)
             for cells in rows
             if cells and not (rows.line_num == 1 and {"label", "split"} <= set(cells))
         ]
@@ -44,7 +44,7 @@ def _read(path: Path) -> list[Entry]:
         raise ValueError(f"{at(path, rows.line_num)} is no CSV ({error}). Correct it there.") from error
 
 
-def _entry(cells: list[str], path: Path, number: int) -> Entry:
+def _annotation(cells: list[str], path: Path, number: int) -> Annotation:
     if len(cells) != 4:
         raise ValueError(f"{at(path, number)} has {len(cells)} cells and not 4: id,start,label,split. Correct it.")
     video, start, label, split = cells
@@ -53,4 +53,4 @@ def _entry(cells: list[str], path: Path, number: int) -> Entry:
         raise ValueError(f"{at(path, number)} {shown(start)} is no whole number of seconds, the start. Correct it.")
     if split not in ("train", "test"):
         raise ValueError(f"{at(path, number)} {shown(split)} is neither 'train' nor 'test', the split. Correct it.")
-    return Entry(check_label(label, path, number), video, f"{video}_{int(start):06d}", split)
+    return Annotation(check_label(label, path, number), video, f"{video}_{int(start):06d}", split)

@@ -11,7 +11,7 @@ from typing import Any
 
 from contav_lib.datasets.clip import OPTIONAL_SPLIT, SPLITS, Clip, inside
 from contav_lib.datasets.listed import ListedVideos
-from contav_lib.datasets.lists import Entry, at, check_label, parse_json, read_lines, read_text, shown
+from contav_lib.datasets.lists import Annotation, at, check_label, parse_json, read_lines, read_text, shown
 from contav_lib.utils.registry import DATASETS
 
 # The names that Hugging Face knows, and the kit's own.
@@ -31,7 +31,7 @@ class VideoFolder(ListedVideos):
     clips are of one video, and `start` and `end`, seconds, where only a part of a file counts.
     """
 
-    def entries(self) -> list[Entry]:
+    def annotations(self) -> list[Annotation]:
         folders = [self.videos, *sorted(self.videos / name for name in _SPLITS)]
         lists = [
             path for folder in folders for kind in ("csv", "jsonl") if (path := folder / f"metadata.{kind}").is_file()
@@ -40,13 +40,13 @@ class VideoFolder(ListedVideos):
             raise ValueError(
                 f"{self.place}: has no metadata.csv or metadata.jsonl. Its columns are file_name, label and perhaps split."
             )
-        return [self._entry(row, path, number) for path in lists for number, row in _rows(path)]
+        return [self._annotation(row, path, number) for path in lists for number, row in _rows(path)]
 
-    def locate(self, entry: Entry) -> Path | None:
-        path = self.videos / entry.file
+    def locate(self, annotation: Annotation) -> Path | None:
+        path = self.videos / annotation.file
         return path if os.path.isfile(path) else None  # False, too, for a name that no disk takes
 
-    def _entry(self, row: Mapping[str, Any], path: Path, number: int) -> Entry:
+    def _annotation(self, row: Mapping[str, Any], path: Path, number: int) -> Annotation:
         name: Any = row.get("file_name")
         split = row.get("split") or (path.parent.name if path.parent != self.videos else "")
         parts = PurePosixPath(name).parts if isinstance(name, str) and name.isprintable() and "\\" not in name else ()
@@ -61,7 +61,7 @@ class VideoFolder(ListedVideos):
         if not isinstance(video, str):
             raise ValueError(f"{at(path, number)} video {shown(video)} is no text. Write it in quotes.")
         span = _span(row, path, number)
-        return Entry(check_label(row.get("label"), path, number), video, file, _SPLITS.get(split, ""), span)
+        return Annotation(check_label(row.get("label"), path, number), video, file, _SPLITS.get(split, ""), span)
 
 
 def write_video_folder(clips: Iterable[Clip], folder: str | Path) -> None:

@@ -34,7 +34,7 @@ GOOD = {
 
 def entries(root, name, content):
     make_folder(root, {name: content})
-    return open_dataset(f"{DATASET[name]}:{root}").entries()
+    return open_dataset(f"{DATASET[name]}:{root}").annotations()
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -196,7 +196,7 @@ def test_any_content_is_a_list_or_a_value_error_that_names_the_file(tmp_path, na
     except ValueError as error:
         assert str(root) in str(error)
         return
-    assert data.report() and sum(row.count for row in listed.values()) == len(data.entries())
+    assert data.report() and sum(row.count for row in listed.values()) == len(data.annotations())
     for row in listed.values():
         assert row.count == len(row.clips) + len(row.missing) + len(row.twice) + len(row.left_out)
         assert all(clip.path.is_relative_to(root) for clip in row.clips)
