@@ -10,6 +10,7 @@ from contav_lib.utils.devices import cpu_threads, doubled
 # All in dB, higher is better; with their titles in tables, figures and widgets.
 TITLES = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "sdr_improvement": "SDR improvement"}
 SCORES = tuple(TITLES)
+BSS_EVAL = ("sdr", "sir", "sar")  # of these, what papers report
 FILTER_TAPS = 512  # BSS-Eval version 3: a reference may be filtered by so many taps and still count as the source
 _SILENCE = 1e-8  # a waveform whose largest sample is below this is silent: its scores mean nothing
 # Delays of a pure tone are linearly dependent. White noise at -110 dB, added to the references' own correlations, keeps

@@ -5,14 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from contav_lib.evaluation.metrics import BSS_EVAL
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.report import PAGES
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.stored import as_rows, find_results
 from contav_lib.experiments.tables import measure
 from contav_lib.utils.storage import write_atomically
-
-SCORES = ("sdr", "sir", "sar")
 
 
 def write_leaderboard(source: Path, folder: Path) -> Path:
@@ -35,14 +34,14 @@ def write_leaderboard(source: Path, folder: Path) -> Path:
 
 def _test(rows: dict[str, list[Result]], audio: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows of a test, the highest SDR first, and mixtures to hear, each as all rows separate it."""
-    measured = {score: measure(rows, score) for score in SCORES}
+    measured = {score: measure(rows, score) for score in BSS_EVAL}
     lines = [
         dict(
             name=name,
             separator=runs[0].config["separator"],
             exemplars=runs[0].config["exemplars"],
             seeds=[run.config["seed"] for run in runs],
-            scores=[measured[score][name].interval() for score in SCORES],
+            scores=[measured[score][name].interval() for score in BSS_EVAL],
             forgetting=sum(run.summary()["forgetting"] for run in runs) / len(runs),
             minutes=sum(run.minutes for run in runs) / len(runs),
         )

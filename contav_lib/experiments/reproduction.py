@@ -13,7 +13,7 @@ import pandas as pd
 
 from contav_lib.config import Config
 from contav_lib.evaluation.intervals import Interval
-from contav_lib.evaluation.metrics import TITLES
+from contav_lib.evaluation.metrics import BSS_EVAL, TITLES
 from contav_lib.experiments.claims import TABLE_1, judge
 from contav_lib.experiments.compare import with_titles
 from contav_lib.experiments.executors import HERE, placed, run_all
@@ -28,7 +28,6 @@ from contav_lib.separators import separator_class
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.utils.settings import literal, of_kind
 
-SCORES = ("sdr", "sir", "sar")  # of the paper's tables
 _TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
 MINUTES = {"smoke": 0.2, "lab": 2.3}  # of an experiment, measured on a core of a server's processor
 
@@ -319,7 +318,9 @@ class Reproduction:
     def intervals(self) -> dict[str, dict[str, dict[Row, Interval]]]:
         """By separator, then by score: each row's mean over seeds with its 95 % interval, in dB."""
         return {
-            separator: {score: {row: one.interval() for row, one in measure(there, score).items()} for score in SCORES}
+            separator: {
+                score: {row: one.interval() for row, one in measure(there, score).items()} for score in BSS_EVAL
+            }
             for separator, rows in self.results.items()
             for there in [{row: runs for row, runs in rows.items() if runs}]
         }
@@ -341,7 +342,7 @@ class Reproduction:
 
     def spectra(self) -> pd.DataFrame:
         """Scores of `fool` in dB, as text; no intervals, for all but those of the exemplars are the same for every seed."""
-        columns = {TITLES[score]: self.fool[f"{score}_mean"].map("{:.2f}".format) for score in SCORES}
+        columns = {TITLES[score]: self.fool[f"{score}_mean"].map("{:.2f}".format) for score in BSS_EVAL}
         return pd.DataFrame(columns).rename_axis("no network")
 
     def _table(self, separator: str, rows: Sequence[Row]) -> pd.DataFrame:
@@ -353,7 +354,7 @@ class Reproduction:
             }
             for row in rows
         }
-        columns = [*(TITLES[score] for score in SCORES), "seeds", "paper"]
+        columns = [*(TITLES[score] for score in BSS_EVAL), "seeds", "paper"]
         return pd.DataFrame.from_dict(cells, orient="index", columns=columns, dtype=str).fillna("")
 
     def _cells(self, separator: str, row: Row) -> dict[str, str]:
