@@ -8,7 +8,7 @@ from contav_lib.continual.tasks import Task
 from contav_lib.losses import mask_distillation
 from contav_lib.methods.method import Batches, Method, Variant, register_method
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators import Separator, SeparatorOutput, separate
+from contav_lib.separators import Separator, SeparatorOutput, forward_batch
 from contav_lib.utils.devices import send
 
 STORED = 40  # mixtures of each task; eight for each of five classes
@@ -95,7 +95,7 @@ class DER(Method):
     def _store(self, place: int, mixture: Batch, separator: Separator) -> None:
         """Put one mixture, and the masks the separator gives it now, at this place of the store, or at its end."""
         separator.eval()  # a batch of one has no statistics
-        masks = separate(separator, mixture).masks.float()
+        masks = forward_batch(separator, mixture).masks.float()
         separator.train()
         if self.mixtures is None:
             self.masks, self.mixtures = masks, mixture

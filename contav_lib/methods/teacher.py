@@ -8,7 +8,7 @@ import torch
 
 from contav_lib.losses import mask_distillation
 from contav_lib.mixtures.batch import Batch
-from contav_lib.separators import Separator, SeparatorOutput, separate
+from contav_lib.separators import Separator, SeparatorOutput, forward_batch
 from contav_lib.utils.devices import send
 from contav_lib.utils.shapes import repr_with_shapes
 
@@ -48,7 +48,7 @@ class Teacher:
         asked = batch if self.batch_statistics or wanted.all() else batch[wanted.nonzero().squeeze(1)]
         # The old model has no query for new classes; what it says of those sources is not looked at.
         classes = asked.classes.where(send(asked.is_old_class, asked.classes.device), 0)
-        old = separate(self.separator, replace(asked, classes=classes))
+        old = forward_batch(self.separator, replace(asked, classes=classes))
         rows = asked.memory_index()
         return TeacherOutput(
             places=places,

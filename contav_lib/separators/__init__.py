@@ -3,14 +3,14 @@
 from contav_lib.separators.separator import (
     Separator,
     SeparatorOutput,
+    forward_batch,
     load_separator,
     load_weights,
     old_rows,
     register_separator,
     save_separator,
-    separate,
     separator_class,
 )
 
-__all__ = ["Separator", "SeparatorOutput", "load_separator", "load_weights", "old_rows", "register_separator",
-           "save_separator", "separate", "separator_class"]  # fmt: skip
+__all__ = ["Separator", "SeparatorOutput", "forward_batch", "load_separator", "load_weights", "old_rows",
+           "register_separator", "save_separator", "separator_class"]  # fmt: skip

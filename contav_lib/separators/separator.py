@@ -135,8 +135,8 @@ class Separator(nn.Module):
         """Add weights for new classes, drawn from the generator; one that tells no classes apart has nothing to add."""
 
 
-def separate(separator: Separator, batch: Batch) -> SeparatorOutput:
-    """Separate a batch, on a GPU in mixed precision.
+def forward_batch(separator: Separator, batch: Batch) -> SeparatorOutput:
+    """The separator's output for a batch, on a GPU in mixed precision.
 
     Where several processes run one experiment, each separates its rows, and every one gets the answer about all: whoever
     computes losses of it need not know. (Fewer mixtures than processes are separated by each of them.)

@@ -20,7 +20,7 @@ from contav_lib.methods import Method
 from contav_lib.mixtures.batch import Batch, MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.mixtures.sampler import Sampler
-from contav_lib.separators import Separator, SeparatorOutput, load_weights, separate
+from contav_lib.separators import Separator, SeparatorOutput, forward_batch, load_weights
 from contav_lib.training.distributed import average_step, synchronise_norms, whole_batches
 from contav_lib.training.history import History, TermRecorder
 from contav_lib.training.optimizers import Optimizers
@@ -103,7 +103,7 @@ class Trainer:
 
         drawn = (sampler.spec(step, config.batch_size) for step in range(start, steps))
         for step, batch in enumerate(map(self.method.on_batch, whole_batches(self.train, drawn)), start):
-            losses = self._losses(batch, separate(self.separator, batch))
+            losses = self._losses(batch, forward_batch(self.separator, batch))
             total(losses).backward()
             average_step(self.separator)
             optimizers.step(step)

@@ -8,7 +8,7 @@ from contav_lib.continual.tasks import Task
 from contav_lib.experiments.setup import make_method, make_separator
 from contav_lib.losses import total
 from contav_lib.mixtures.batch import Batch, SpectrogramSize
-from contav_lib.separators import separate
+from contav_lib.separators import forward_batch
 from contav_lib.training.optimizers import Optimizers
 
 BATCH, SOURCES = 4, 2
@@ -32,7 +32,7 @@ class PaperStep:
 
     def losses(self) -> torch.Tensor:
         """Sum of all four; the old model is asked on the way."""
-        separation = separate(self.separator, self.batch)
+        separation = forward_batch(self.separator, self.batch)
         return total(self.separator.losses(self.batch, separation) | self.method.losses(self.batch, separation))
 
 
