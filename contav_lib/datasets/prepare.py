@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from contav_lib import media
+from contav_lib.audio import SAMPLE_RATE
 from contav_lib.datasets.clip import Clip
 from contav_lib.datasets.contents import source_of
 from contav_lib.datasets.corpus import IN_MEMORY, LOUDEST, Corpus, listing
@@ -25,7 +26,9 @@ from contav_lib.media import MediaError
 from contav_lib.utils.ahead import in_order
 from contav_lib.utils.storage import StorageError, only_one, sweep
 
-FRAME_RATE = 8.0  # pictures a second for motion
+AUDIO_RATE = SAMPLE_RATE  # Hz
+FRAME_RATE = 8.0  # pictures a second for motion, which has one step every 2 of them
+MIN_SECONDS = 1.0  # clips with less sound or pictures can't be used
 _MOTION_FRAMES = 16  # the authors' motion: so many frames, spread evenly over the whole video
 _PIECE = 128  # pictures looked at together, an even number: what a long video takes of memory
 TOLERANCE = 0.5  # seconds by which lengths of sounds and pictures may differ: coders pad
@@ -40,9 +43,6 @@ def prepare(
     encoder: Encoder,
     cache: str | Path,
     *,
-    audio_rate: int = 11025,
-    frame_rate: float = FRAME_RATE,
-    min_seconds: float = 1.0,
     workers: int | None = None,
     progress: bool = True,
     on_unusable: str = "raise",
@@ -51,17 +51,14 @@ def prepare(
 ) -> Corpus:
     """Decode and encode every clip that is not yet prepared; the others are there at once, however many they are.
 
-    The cache is a folder as `Pack` describes it. A clip is made again when its video, the encoder or a rate has changed, or
-    when its tensors are damaged (a warning names it). An interrupted run goes on where it stopped, and what it ends with is
+    The cache is a folder as `Pack` describes it. A clip is made again when its video or the encoder has changed, or when its
+    tensors are damaged (a warning names it). An interrupted run goes on where it stopped, and what it ends with is
     the same, byte for byte. What `prepare_part` has made, perhaps on other machines, is taken from there.
 
     Args:
         clips: from `find_clips`.
         encoder: a frozen picture encoder.
         cache: the folder for prepared clips.
-        audio_rate: of the waveforms, in Hz.
-        frame_rate: pictures a second for dense motion, which has one step every 2 pictures.
-        min_seconds: clips with less sound or pictures cannot be used.
         workers: clips worked on at the same time; one per processor core by default.
         progress: show a progress bar.
         on_unusable: "raise" ends with an error that lists every unusable file, when all others are prepared;
@@ -79,11 +76,8 @@ def prepare(
     """
     if on_unusable not in ("raise", "skip"):
         raise ValueError(f"on_unusable is {on_unusable!r}; it must be 'raise' or 'skip'.")
-    recipe = _recipe(encoder, audio_rate, frame_rate)
     found = [clip for clip in clips if not clip.fault]
-    pack, problems, usable = _complete(
-        found, recipe, encoder, Path(cache), workers, progress, check, min_seconds, share_out
-    )
+    pack, problems, usable = _complete(found, encoder, Path(cache), workers, progress, check, share_out)
     problems = {clip.id: text for clip in clips if (text := clip.fault or problems.get(clip.id, ""))}
     if problems:
         text = listing(problems, len(clips))
@@ -93,7 +87,7 @@ def prepare(
             )
         warnings.warn(f"{text}\nThey are left out.", UnusableClips, stacklevel=2)
     entries = [pack.entries[clip.id] for clip in usable]
-    return Corpus(pack.clips(entries), audio_rate, problems, encoder.maker, remarks(entries))
+    return Corpus(pack.clips(entries), AUDIO_RATE, problems, encoder.maker, remarks(entries))
 
 
 def prepare_part(
@@ -103,8 +97,6 @@ def prepare_part(
     part: int,
     parts: int,
     *,
-    audio_rate: int = 11025,
-    frame_rate: float = FRAME_RATE,
     workers: int | None = None,
     progress: bool = True,
 ) -> Path:
@@ -123,47 +115,42 @@ def prepare_part(
     if not 1 <= part <= parts:
         raise ValueError(f"There is no part {part} of {parts}; they are numbered from 1 to {parts}.")
     folder = Path(cache) / f"part-{part}-of-{parts}"
-    recipe = _recipe(encoder, audio_rate, frame_rate)
-    found = _to_do([clip for clip in clips if not clip.fault], _opened(recipe, Path(cache)))
-    pack, _, _ = _complete(found[part - 1 :: parts], recipe, encoder, folder, workers, progress, check=True)
+    found = _to_do([clip for clip in clips if not clip.fault], _opened(_recipe(encoder), Path(cache)))
+    pack, _, _ = _complete(found[part - 1 :: parts], encoder, folder, workers, progress, check=True)
     if not pack.is_begun:  # nothing is left to do for it
         pack.begin()
     return folder
 
 
-def _recipe(encoder: Encoder, audio_rate: int, frame_rate: float) -> Recipe:
+def _recipe(encoder: Encoder) -> Recipe:
     made_by = (encoder.name, encoder.version, encoder.weights_hash)
-    return Recipe(FORMAT, *made_by, audio_rate, float(frame_rate), encoder.object_dim, encoder.motion_dim)
+    return Recipe(FORMAT, *made_by, AUDIO_RATE, FRAME_RATE, encoder.object_dim, encoder.motion_dim)
 
 
 def _complete(
     clips: Sequence[Clip],
-    recipe: Recipe,
     encoder: Encoder,
     cache: Path,
     workers: int | None,
     progress: bool,
     check: bool,
-    min_seconds: float = 0.0,
     share_out: Callable[[Collection[str]], Sequence[Clip]] | None = None,
 ) -> tuple[Pack, dict[str, str], list[Clip]]:
     """Prepare what is not there; the cache, what is wrong with clips that cannot be used, by id, and the others."""
 
     def usable() -> list[Clip]:
         """The clips given whose entries have no problem, in the splits that they are shared out to."""
-        bad = {clip.id for clip in clips if (entry := pack.entries.get(clip.id)) and renewed(entry, clip).problem}
+        bad = {clip.id for clip in clips if (entry := pack.entries.get(clip.id)) and _renewed(entry, clip).problem}
         shared = share_out(bad) if share_out and 0 < len(bad) < len(clips) else clips
         return [clip for clip in shared if clip.id not in bad and not clip.fault]
-
-    def renewed(entry: Entry, clip: Clip) -> Entry:
-        return _renewed(entry, clip, recipe, min_seconds)
 
     def news() -> list[Entry]:
         """Entries as the clips say, where the cache says otherwise: labels and splits need no decoding."""
         latest = {clip.id: clip for clip in clips} | {clip.id: clip for clip in usable()}
         pairs = [(pack.entries[name], clip) for name, clip in latest.items() if name in pack.entries]
-        return [new for old, clip in pairs if (new := renewed(old, clip)) != old]
+        return [new for old, clip in pairs if (new := _renewed(old, clip)) != old]
 
+    recipe = _recipe(encoder)
     pack = _opened(recipe, cache)
     if check or pack.nbytes <= IN_MEMORY:
         pack.check(progress)
@@ -210,13 +197,13 @@ def _is_current(clip: Clip, entry: Entry | None) -> bool:
     return entry is not None and source_of(clip.path) == {"bytes": entry.bytes, "modified": entry.modified}
 
 
-def _renewed(entry: Entry, clip: Clip, recipe: Recipe, min_seconds: float) -> Entry:
-    """The entry as a clip and `min_seconds` would have it."""
+def _renewed(entry: Entry, clip: Clip) -> Entry:
+    """The entry as a clip and `MIN_SECONDS` would have it."""
     problem = entry.problem
     if samples := entry.lengths[0]:
-        seconds = min(samples / recipe.audio_rate, 2 * entry.lengths[-1] / recipe.frame_rate)
-        is_short = seconds < min_seconds
-        problem = f"has {seconds:.2f} s of sound and pictures; min_seconds is {min_seconds}." if is_short else ""
+        seconds = min(samples / AUDIO_RATE, 2 * entry.lengths[-1] / FRAME_RATE)
+        is_short = seconds < MIN_SECONDS
+        problem = f"has {seconds:.2f} s of sound and pictures, less than {MIN_SECONDS} s." if is_short else ""
     return entry._replace(label=clip.label, split=clip.split, video=clip.video, problem=problem)
 
 
@@ -239,7 +226,7 @@ def _make(todo: Sequence[Clip], encoder: Encoder, pack: Pack, workers: int | Non
             if taken := _taken(clip, parts):
                 return source, *taken
             with media.remarks_noted() as odd:
-                tensors, of_pictures = _prepare_clip(clip, encoder, pack.recipe)
+                tensors, of_pictures = _prepare_clip(clip, encoder)
             return source, tensors, " ".join(filter(None, dict.fromkeys([*odd, of_pictures])))
 
         stack.callback(torch.set_num_threads, torch.get_num_threads())
@@ -303,7 +290,7 @@ def _what_is_wrong(clip: Clip, error: Exception) -> str:
     return f"{clip.path}: could not be read ({type(error).__name__}: {error})."
 
 
-def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> tuple[dict[str, torch.Tensor], str]:
+def _prepare_clip(clip: Clip, encoder: Encoder) -> tuple[dict[str, torch.Tensor], str]:
     """Read a clip and look at it: its tensors by `KINDS`, as they are kept, and what is odd about its pictures."""
     if clip.id != (printable := clip.id.encode(errors="backslashreplace").decode()):
         raise MediaError(f"{printable}: is not named in UTF-8. Rename the file or its folder.")
@@ -311,26 +298,25 @@ def _prepare_clip(clip: Clip, encoder: Encoder, recipe: Recipe) -> tuple[dict[st
         raise MediaError(
             f"{clip.path}: is a link to {clip.path.readlink()}, and there is no file. Get it (git annex, dvc)."
         )
-    waveform = media.read_audio(clip.path, recipe.audio_rate)[_places(clip.span, recipe.audio_rate)]
+    waveform = media.read_audio(clip.path, AUDIO_RATE)[_places(clip.span, AUDIO_RATE)]
     if not len(waveform):
         raise MediaError(f"{clip.path}: its sound ends before the part that is wanted, {clip.span} s.")
     if media.loudest(waveform) < media.SILENCE:
         raise MediaError(f"{clip.path}: is silent from beginning to end.")
     waveform = waveform.mul_(LOUDEST).round_().to(torch.int16)
     watch = Watch()
-    seen = look(clip.path, encoder, recipe.frame_rate, clip.span, clip.label, watch)
-    heard, shown = len(waveform) / recipe.audio_rate, seconds_of(seen, recipe.frame_rate)
+    seen = look(clip.path, encoder, clip.span, clip.label, watch)
+    heard, shown = len(waveform) / AUDIO_RATE, seconds_of(seen)
     if abs(heard - shown) > TOLERANCE:
         media.remark(clip.path, f"{heard:.1f} s of sound, {shown:.1f} s of pictures; the shorter counts.")
-        waveform = waveform[: round(shown * recipe.audio_rate)]
-        seen = first_seconds(seen, heard, recipe.frame_rate)
+        waveform = waveform[: round(shown * AUDIO_RATE)]
+        seen = first_seconds(seen, heard)
     return {"waveform": waveform, **seen}, watch.remark
 
 
 def look(
     path: Path,
     encoder: Encoder,
-    frame_rate: float = FRAME_RATE,
     span: tuple[float, float] | None = None,
     label: str = "",
     watch: Watch | None = None,
@@ -342,21 +328,17 @@ def look(
     Raises:
         MediaError: the file can't be read, or has no pictures.
     """
-    places = _places(span, frame_rate)
-    pictures = islice(media.each_picture(path, frame_rate, encoder.longest_side), places.start, places.stop)
-    if not (seen := look_at(pictures, encoder, frame_rate, label, watch)):
+    places = _places(span, FRAME_RATE)
+    pictures = islice(media.each_picture(path, FRAME_RATE, encoder.longest_side), places.start, places.stop)
+    if not (seen := look_at(pictures, encoder, label, watch)):
         raise MediaError(f"{path}: its pictures end before the part that is wanted, {span} s.")
     return seen
 
 
 def look_at(
-    pictures: Iterator[np.ndarray],
-    encoder: Encoder,
-    frame_rate: float = FRAME_RATE,
-    label: str = "",
-    watch: Watch | None = None,
+    pictures: Iterator[np.ndarray], encoder: Encoder, label: str = "", watch: Watch | None = None
 ) -> dict[str, torch.Tensor]:
-    """Features of pictures `[height, width, 3]` uint8, `frame_rate` a second, as `look` gives them; {} where there are none.
+    """Features of pictures `[height, width, 3]` uint8, `FRAME_RATE` a second, as `look` gives them; {} where there are none.
 
     Many are looked at piece by piece, each with the last 16 pictures of the one before.
     """
@@ -369,7 +351,7 @@ def look_at(
     before = torch.empty(0, dtype=torch.uint8)
     while piece := list(islice(pictures, _PIECE)):
         frames = torch.from_numpy(np.stack(piece))
-        each_second = np.arange(0, count + len(frames), frame_rate).astype(int)
+        each_second = np.arange(0, count + len(frames), FRAME_RATE).astype(int)
         crops, found = encoder.crop(frames[each_second[each_second >= count] - count], label)
         watch.found(found)
         objects.append(encoder.objects(crops).half())
@@ -390,19 +372,17 @@ def look_at(
     }
 
 
-def seconds_of(seen: dict[str, torch.Tensor], frame_rate: float = FRAME_RATE) -> float:
+def seconds_of(seen: dict[str, torch.Tensor]) -> float:
     """Length in seconds of the video that `look` saw."""
-    return 2 * len(seen["dense_motion"]) / frame_rate
+    return 2 * len(seen["dense_motion"]) / FRAME_RATE
 
 
-def first_seconds(
-    seen: dict[str, torch.Tensor], seconds: float, frame_rate: float = FRAME_RATE
-) -> dict[str, torch.Tensor]:
+def first_seconds(seen: dict[str, torch.Tensor], seconds: float) -> dict[str, torch.Tensor]:
     """Features that `look` found in the first seconds; `motion` stays that of the whole video."""
     return {
         "object": seen["object"][: ceil(seconds)],
         "motion": seen["motion"],
-        "dense_motion": seen["dense_motion"][: ceil(seconds * frame_rate / 2)],
+        "dense_motion": seen["dense_motion"][: ceil(seconds * FRAME_RATE / 2)],
     }
 
 

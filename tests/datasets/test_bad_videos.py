@@ -128,8 +128,9 @@ def test_three_hours_are_looked_at_in_pieces(tmp_path, monkeypatch):
     seconds, picture = 3 * 3600, np.zeros((8, 8, 3), np.uint8)
     monkeypatch.setattr(media, "read_audio", lambda path, rate: torch.full((seconds * rate,), 0.1))
     monkeypatch.setattr(media, "each_picture", lambda path, rate, side: itertools.repeat(picture, int(seconds * rate)))
+    monkeypatch.setattr("contav_lib.datasets.prepare.AUDIO_RATE", 100)
     encoder = Grey()
-    [clip] = prepare([Clip("a/a", "a", "train", tmp_path)], encoder, tmp_path, audio_rate=100, progress=False).clips
+    [clip] = prepare([Clip("a/a", "a", "train", tmp_path)], encoder, tmp_path, progress=False).clips
     assert len(clip.waveform) == 100 * seconds and len(clip.object) == seconds and len(clip.dense_motion) == 4 * seconds
     assert encoder.most < 200
 

@@ -300,24 +300,26 @@ def test_a_changed_video_is_prepared_again(root, tmp_path, decoded):
 
 
 @pytest.mark.parametrize(
-    ("change", "options"),
+    ("change", "rates"),
     [
         ({"version": "2"}, {}),
         ({"weights_hash": "1" * 64}, {}),
         ({"name": "other"}, {}),
-        ({}, {"frame_rate": 4.0}),
-        ({}, {"audio_rate": 8000}),
+        ({}, {"FRAME_RATE": 4.0}),
+        ({}, {"AUDIO_RATE": 8000}),
     ],
 )
-def test_another_encoder_or_rate_prepares_all_again(root, tmp_path, decoded, change, options):
+def test_another_encoder_or_rate_prepares_all_again(root, tmp_path, monkeypatch, decoded, change, rates):
     run(root, tmp_path / "cache")
     decoded.clear()
     encoder = GreyEncoder()
     for name, value in change.items():
         setattr(encoder, name, value)
-    corpus = run(root, tmp_path / "cache", encoder, **options)
+    for name, value in rates.items():
+        monkeypatch.setattr(preparing, name, value)
+    corpus = run(root, tmp_path / "cache", encoder)
     assert len(decoded) == 4
-    assert corpus.clips[0].motion_step == 2 / options.get("frame_rate", 8.0)
+    assert corpus.clips[0].motion_step == 2 / rates.get("FRAME_RATE", 8.0)
 
 
 def test_new_split_lists_need_no_decoding(root, tmp_path, no_decoding):
@@ -346,15 +348,17 @@ def test_select_and_describe(root, tmp_path):
     ]
 
 
-def test_short_and_slow_videos(tmp_path):
+def test_short_and_slow_videos(tmp_path, monkeypatch):
+    monkeypatch.setattr(preparing, "MIN_SECONDS", 0.2)
     write_clip(tmp_path / "videos/tuba/one_frame.mp4", frames=1)
     write_clip(tmp_path / "videos/tuba/slow.mp4", frame_rate=2.0)
     with pytest.warns(UserWarning, match=r"one_frame\.mp4: 3\.\d s of sound, 0\.2 s of pictures; the shorter counts"):
-        one, slow = run(tmp_path / "videos", tmp_path / "cache", min_seconds=0.2).clips
+        one, slow = run(tmp_path / "videos", tmp_path / "cache").clips
     assert len(one.waveform) == pytest.approx(0.25 * RATE, abs=1)
     assert one.object.shape == (1, 512) and one.motion.shape == (8, 768) and one.dense_motion.shape == (1, 768)
     assert len(slow.object) == 3 and len(slow.dense_motion) in (11, 12)
-    with pytest.raises(MediaError, match=r"1 of 2 clips .*\n- .*one_frame\.mp4: has 0\.25 s .*min_seconds is 1\.0"):
+    monkeypatch.setattr(preparing, "MIN_SECONDS", 1.0)
+    with pytest.raises(MediaError, match=r"1 of 2 clips .*\n- .*one_frame\.mp4: has 0\.25 s .*less than 1\.0 s"):
         run(tmp_path / "videos", tmp_path / "cache")
     assert [clip.id for clip in load_corpus(tmp_path / "cache").clips] == ["tuba/slow"]
 
