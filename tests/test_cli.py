@@ -11,6 +11,7 @@ import pytest
 
 import contav_lib
 from contav_lib import cli
+from contav_lib.cli.options import add_options, seeds_given, setting
 from contav_lib.experiments.plans import which_seeds
 from contav_lib.teaching.notebooks import NotebookFailed
 from contav_lib.training.trainer import NonFiniteLoss
@@ -138,7 +139,7 @@ def test_an_unknown_command_is_refused(capsys):
     ],
 )
 def test_settings_are_read_as_values_or_as_text(text, value):
-    assert cli.setting(text) == ("a", value)
+    assert setting(text) == ("a", value)
 
 
 @pytest.mark.parametrize("text", ["steps", "=600"])
@@ -153,9 +154,9 @@ def test_a_setting_without_name_or_value_is_explained(text, capsys):
 )
 def test_one_number_on_the_command_line_is_how_many_and_several_are_which(words, seeds):
     parser = ArgumentParser()
-    cli.add_options(parser, "seeds")
+    add_options(parser, "seeds")
     chosen = parser.parse_args(["--seeds", *words.split()] if words else [])
-    assert which_seeds(cli.seeds_given(chosen.seeds)) == seeds
+    assert which_seeds(seeds_given(chosen.seeds)) == seeds
 
 
 @pytest.mark.parametrize("words", ["six", "6-", "8-6", "6 6-7", "1.5"])

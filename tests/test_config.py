@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from contav_lib import Config, cli
+from contav_lib import Config
 from contav_lib import config as config_module
+from contav_lib.cli.options import setting
 from contav_lib.config import (
     EXEMPLAR_CHOICES,
     FROM_ENCODER,
@@ -154,7 +155,7 @@ def test_as_released_is_a_set_of_settings(method, separator):
 def test_as_released_belongs_to_the_paper():
     with pytest.raises(ValueError, match="as_released=True: profile 'lab' is none of the authors'; take 'paper'"):
         Config.profile("lab", as_released=True)
-    typed = dict([cli.setting("as_released=true")])
+    typed = dict([setting("as_released=true")])
     assert Config.profile("paper", **typed) == Config.profile("paper", as_released=True)
     with pytest.raises(ValueError, match="as_released='yes': as_released is True or False"):
         Config.profile("paper", as_released="yes")
