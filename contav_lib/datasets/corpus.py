@@ -154,9 +154,6 @@ class Clips(Sequence[PreparedClip]):
         columns = [[getattr(clip, name) for clip in clips] for name in names]
         return cls({kind: Ragged.of([getattr(clip, kind) for clip in clips]) for kind in KINDS}, *columns)
 
-    def __add__(self, others: Iterable[PreparedClip]) -> list[PreparedClip]:
-        return [*self, *others]
-
     def __len__(self) -> int:
         return len(self.ids)
 

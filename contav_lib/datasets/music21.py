@@ -40,11 +40,6 @@ class Music21(ListedVideos):
         listed = [one for path in lists for one in _read(path)]
         return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
 
-    def duets(self) -> list[tuple[tuple[str, ...], Path]]:
-        """The duets that are there: labels of the players, and the file. They are for `separate`, not for training."""
-        annotations = [(one, self.locate(one)) for one in self.annotations() if " " in one.label]
-        return [(tuple(one.label.split()), path) for one, path in annotations if path]
-
     def _split_lists(self) -> dict[str, Path]:
         found = {split: find_lists(self.videos, *names) for split, names in _SPLIT_LISTS.items()}
         for split, paths in found.items():
