@@ -64,13 +64,9 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen:
 
 
 def said(tmp_path: Path) -> list[str]:
-    """The lines, without those of progress bars and of Python's own clerk of semaphores."""
+    """The lines, without those of progress bars."""
     lines = (tmp_path / "said").read_text().replace("\r", "\n").splitlines()
-    return [
-        line
-        for line in lines
-        if line.strip() and "it/s]" not in line and "|" not in line and "resource_tracker" not in line
-    ]
+    return [line for line in lines if line.strip() and "it/s]" not in line and "|" not in line]
 
 
 @linux

@@ -22,6 +22,7 @@ from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.ranks import average, gather_rows, own_rows, rank, world_size
 from contav_lib.utils.time_limit import Stopped
+from contav_lib.utils.workers import lock_bars_here
 
 PATIENCE = timedelta(days=2)  # while the first process prepares a corpus; one that dies is noticed at once
 
@@ -66,6 +67,7 @@ def launch(processes: int, work: Callable[..., Any], *arguments: Any) -> None:
 
 
 def _launched(number: int, meeting: str, processes: int, work: Callable[..., Any], arguments: tuple) -> None:
+    lock_bars_here()
     with suppress(Stopped), _joined(init_method=meeting, rank=number, world_size=processes):
         work(*arguments)
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from multiprocessing.queues import Queue
 from typing import Any
 
+from tqdm import tqdm
+
 _to_parent: Queue  # in a worker
 
 
@@ -72,6 +74,12 @@ def _begin(to_parent: Queue) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lock_bars_here()
+
+
+def lock_bars_here() -> None:
+    """Let progress bars lock among this process's threads only: tqdm's semaphore would be left behind where it is ended."""
+    tqdm.set_lock(threading.RLock())
 
 
 @contextmanager
