@@ -215,7 +215,7 @@ def test_what_became_of_listed_videos_is_told_and_what_is_there_is_learned(home,
         (tmp_path / f"{number:011d}.mp4").symlink_to(path)
     (tmp_path / "MUSIC_solo_videos.json").write_text(json.dumps({"videos": names}))
     data = f"music21:{tmp_path}"
-    summary = f"{data}: 28 of 29 listed clips can be used, 1 are missing."
+    summary = f"{data}: 28 of 29 listed clips can be used; missing: 1."
     assert cli.main(["data", "report", data]) == 0
     report = capsys.readouterr().out.splitlines()
     assert report[0] == summary and report[-1] == "- cello, missing: -is-lost___"

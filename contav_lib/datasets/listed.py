@@ -169,7 +169,7 @@ class ListedVideos(Folder):
         unused = [path for paths in self.files.values() for path in paths if path not in used]
         others = sorted(path.relative_to(self.place).as_posix() for path in unused)
         if others:
-            lines.append(f"- {len(others)} video files are not used: {_some(others, most)}")
+            lines.append(f"- video files not used, {len(others)}: {_some(others, most)}")
         return "\n".join(lines).encode(errors="backslashreplace").decode()  # names of files may be no text
 
     def fetch_commands(self) -> str:
@@ -210,7 +210,7 @@ class ListedVideos(Folder):
         rows = self.listed.values()
         count, used = sum(row.count for row in rows), sum(len(row.clips) for row in rows)
         missing = sum(len(row.missing) for row in rows)
-        return f"{self.spelling}: {used:,} of {count:,} listed clips can be used, {missing:,} are missing."
+        return f"{self.spelling}: {used:,} of {count:,} listed clips can be used; missing: {missing:,}."
 
 
 def _sort_out(
@@ -258,7 +258,7 @@ def _share_out(row: Listed) -> None:
             free = free[part:]
             row.drawn += [split] if was_listed else []
     if lacking := set(_NEEDED) - set(splits.values()):
-        why = f"only {len(splits)} videos of this class can be used, none for {' and '.join(sorted(lacking))}"
+        why = f"too few of this class can be used: {len(splits)}, none for {' and '.join(sorted(lacking))}"
         row.left_out |= {clip.id: why for clip in row.clips}
         row.clips, row.drawn = [], []
     clips = [Clip(c.id, c.label, splits[c.video], c.path, c.video, c.span) for c in row.clips]

@@ -168,7 +168,7 @@ def test_classes_that_differ_in_case_only(tmp_path):
 def test_files_with_odd_names_are_told_as_text(tmp_path):
     make_folder(tmp_path, {VGG: GOOD[VGG]})
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).touch()
-    assert "- 1 video files are not used: \\udcff.mp4" in open_dataset(f"vggsound:{tmp_path}").report()
+    assert "- video files not used, 1: \\udcff.mp4" in open_dataset(f"vggsound:{tmp_path}").report()
 
 
 # Texts that are nearly lists, and bytes of any kind.

@@ -57,7 +57,7 @@ def test_proportions_are_the_papers_over_what_is_there(tmp_path):
     before = {clip.id: clip.split for clip in data.clips()}
     for clip in data.clips()[::97]:
         clip.path.unlink()
-    with pytest.warns(UserWarning, match="1,029 of 1,040 listed clips can be used, 11 are missing"):
+    with pytest.warns(UserWarning, match="1,029 of 1,040 listed clips can be used; missing: 11"):
         after = {clip.id: clip.split for clip in open_dataset(data.spelling).clips()}
     assert sum(split != before[name] for name, split in after.items()) < 11
 
@@ -68,9 +68,7 @@ def test_missing_videos_are_a_report(tmp_path):
     there = [name for name in paths(videos) if not name.endswith(("violin_0001.mp4", "violin_0002.mp4"))]
     there = [name for name in there if not name.startswith("flute/") or name.endswith(("0000.mp4", "0001.mp4"))]
     data = music(tmp_path, videos, [*there, "violin/unlisted.mp4", "harp/b.mkv"])
-    with pytest.warns(
-        UserWarning, match=r"10 of 21 listed clips can be used, 6 are missing.*contav data report music21:"
-    ):
+    with pytest.warns(UserWarning, match=r"10 of 21 listed clips can be used; missing: 6.*contav data report music21:"):
         clips = data.clips()
     assert {clip.label for clip in clips} == {"tuba", "violin"}
     assert "-begins-so_" in {clip.video for clip in clips}
@@ -80,8 +78,8 @@ def test_missing_videos_are_a_report(tmp_path):
         "- violin, left out, listed as tuba and as violin: violin_0005",
         "- tuba, left out, listed as tuba and as violin: violin_0005",
         "- tuba, listed more than once: tuba___0000",
-        "- flute, left out, only 2 videos of this class can be used, none for validation: flute__0000 flute__0001",
-        "- 6 video files are not used: flute/flute__0000.mp4 flute/flute__0001.mp4 harp/b.mkv "
+        "- flute, left out, too few of this class can be used: 2, none for validation: flute__0000 flute__0001",
+        "- video files not used, 6: flute/flute__0000.mp4 flute/flute__0001.mp4 harp/b.mkv "
         "tuba/violin_0005.mp4 violin/unlisted.mp4 violin/violin_0005.mp4",
     ):
         assert line in report.splitlines()
@@ -92,8 +90,8 @@ def test_missing_videos_are_a_report(tmp_path):
 
 def test_nothing_there_is_a_report_but_nothing_to_learn_from(tmp_path):
     data = music(tmp_path, ids("violin", "tuba"), there=())
-    assert "0 of 20 listed clips can be used, 20 are missing." in data.report() and data.digest()
-    with pytest.raises(ValueError, match="20 are missing.*contav data report music21:.* says why"):
+    assert "0 of 20 listed clips can be used; missing: 20." in data.report() and data.digest()
+    with pytest.raises(ValueError, match="missing: 20.*contav data report music21:.* says why"):
         data.clips()
 
 
@@ -111,14 +109,14 @@ def test_links_are_followed_and_those_that_lead_nowhere_are_missing(tmp_path):
     (tmp_path / "data/violin/violin_0003.mp4").symlink_to(tmp_path / "elsewhere.mp4")
     (tmp_path / "data/violin/violin_0004.mp4").symlink_to(tmp_path / "nowhere.mp4")
     (tmp_path / "data/violin/again").symlink_to(tmp_path / "data")
-    assert len(clips_of(data, "4 of 5 listed clips can be used, 1 are missing")) == 4 and data.digest()
+    assert len(clips_of(data, "4 of 5 listed clips can be used; missing: 1")) == 4 and data.digest()
 
 
 def test_of_two_files_the_one_in_its_classs_folder_counts(tmp_path):
     videos = ids("violin", count=3)
     data = music(tmp_path, videos, [*paths(videos), "a/violin_0000.mp4"])
     assert [clip.path.parent.name for clip in data.clips()] == ["violin"] * 3
-    assert "- 1 video files are not used: a/violin_0000.mp4" in data.report()
+    assert "- video files not used, 1: a/violin_0000.mp4" in data.report()
 
 
 def test_commands_fetch_what_is_missing_and_nothing_else(tmp_path):
