@@ -103,18 +103,16 @@ def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, 
     measured: dict[Name, Measured] = {}
     if not results:
         return measured
-    resampled = _resampled_scores(results, score) if score in SCORES else _of_resampled_matrices(results, score)
+    if score in SCORES:
+        mixtures = {name: [run.mixture_scores() for run in runs] for name, runs in results.items()}
+        resampled = _resampled(results, mixtures, score)
+    else:
+        resampled = _of_resampled_matrices(results, score)
     for name, runs in results.items():
         seeds = [run.config["seed"] for run in runs]
         values = pd.Series([run.summary()[score] for run in runs], seeds, dtype=float)
         measured[name] = Measured(values, pd.DataFrame(resampled[name], columns=seeds))
     return measured
-
-
-def _resampled_scores(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, np.ndarray]:
-    """A mean score over the mixtures of all classes in each draw of the clips, by method: `[R, S]` of S seeds."""
-    mixtures = {name: [run.mixture_scores() for run in runs] for name, runs in results.items()}
-    return _resampled(results, mixtures, score)
 
 
 def _of_resampled_matrices(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, np.ndarray]:
@@ -256,14 +254,16 @@ def as_sentences(differences: pd.DataFrame, against: str, what: str) -> str:
     """
     lines = []
     family = differences["p"].count()
+    comparisons = "1 comparison" if family == 1 else f"{family} comparisons"
     for name, row in differences.iterrows():
         line = f"- **{name}** against {against}, {what}: {row['difference']:+.2f} dB"
         if row["seeds"] < 2:
             line += " with one seed, which decides nothing; run three or more."
         else:
+            p = "< 0.001" if row["p_holm"] < 0.001 else f"= {row['p_holm']:.3f}"
             line += (
                 f", its own 95 % interval {row['low']:+.2f} to {row['high']:+.2f} ({row['seeds']} seeds), "
-                f"p {_probability(row['p_holm'])} after Holm's correction over {_count(family)}: **{row['verdict']}**."
+                f"p {p} after Holm's correction over {comparisons}: **{row['verdict']}**."
             )
         lines.append(line)
     return "\n".join(lines)
@@ -272,14 +272,6 @@ def as_sentences(differences: pd.DataFrame, against: str, what: str) -> str:
 def ci95_halfwidth(values: np.ndarray) -> float:
     """Half the 95 % interval of the values' mean, by Student's t; NaN for fewer than two."""
     return interval(values).half
-
-
-def _count(comparisons: int) -> str:
-    return "1 comparison" if comparisons == 1 else f"{comparisons} comparisons"
-
-
-def _probability(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _with_spread(mean: float | None, deviation: float | None) -> str:
