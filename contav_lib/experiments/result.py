@@ -162,11 +162,11 @@ class Failed:
 
     folder: Path
 
-    def last_lines(self, count: int = 4) -> str:
-        """What went wrong: the last lines of the traceback."""
+    def last_lines(self) -> str:
+        """What went wrong: the last four lines of the traceback."""
         path = failure_file(self.folder)
         with file_errors(path):
-            return "\n".join(path.read_text(encoding="utf-8").rstrip().splitlines()[-count:])
+            return "\n".join(path.read_text(encoding="utf-8").rstrip().splitlines()[-4:])
 
 
 def failure_file(folder: Path) -> Path:

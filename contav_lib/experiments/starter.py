@@ -117,8 +117,8 @@ def _clips() -> list[PreparedClip]:
     ]
 
 
-def make_starter(pack: Path = PACK) -> dict[str, Any]:
-    """Make the pack anew in an empty folder, or in place of an old one; run the experiments that are not stored.
+def make_starter() -> dict[str, Any]:
+    """Make the pack anew in place of the old one; run the experiments that are not stored.
 
     Returns:
         what `starter.json` says.
@@ -128,7 +128,7 @@ def make_starter(pack: Path = PACK) -> dict[str, Any]:
     """
     results = {name: found[0] for name, found in run_plan(over_seeds(PROFILE, [SEED], METHODS)).items()}
     setup = Setup.build(Config.from_json(results[REFERENCE].config))
-    new = pack.with_name(f".{pack.name}.new")
+    new = PACK.with_name(f".{PACK.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     with cpu_threads(setup.config.threads):
         chosen = choose(setup, results[REFERENCE])
@@ -146,8 +146,8 @@ def make_starter(pack: Path = PACK) -> dict[str, Any]:
         "digest": digest_of(new),
     }
     write_json(new / "starter.json", about)
-    shutil.rmtree(pack, ignore_errors=True)
-    new.rename(pack)
+    shutil.rmtree(PACK, ignore_errors=True)
+    new.rename(PACK)
     return about
 
 

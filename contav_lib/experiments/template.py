@@ -19,6 +19,7 @@ from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.separators import SeparatorOutput
 from contav_lib.utils.devices import cpu_threads
 
+_CROPS = 4  # of each clip, for it holds more than one note
 OTHERS = ("told", "guessed", "unknown")
 # What needs no network: what is told of a mixture's other source, and whether the spectra are those of the exemplars alone.
 TEMPLATES = {
@@ -30,20 +31,19 @@ TEMPLATES = {
 }
 
 
-def class_spectra(store: ClipStore, clips: Sequence[int] | None = None, crops: int = 4) -> torch.Tensor:
+def class_spectra(store: ClipStore, clips: Sequence[int] | None = None) -> torch.Tensor:
     """Mean log-frequency power spectrum of every class, each of sum 1, `[classes, F]`.
 
     Args:
         store: of training clips.
         clips: places in the store to learn from; all by default. Every class needs one.
-        crops: random crops a clip; more than one, for a clip holds more than one note.
 
     Raises:
         ValueError: a class has no clip.
     """
     chosen = torch.arange(len(store)) if clips is None else torch.tensor(list(clips))
     spectra = torch.zeros(len(chosen), store.spectrogram.bins, device=store.device)
-    for crop in range(crops):
+    for crop in range(_CROPS):
         for places in torch.arange(len(chosen)).split(64):
             spec = store.spec(chosen[places].unsqueeze(1), torch.Generator().manual_seed(crop))
             spectra[places] += store.batch(spec).mixture[:, 0].square().mean(2)

@@ -32,18 +32,17 @@ class Family(NamedTuple):
         there = list(names)
         return {name: other for name in there if (other := self.reference_of(name)) in there and other != name}
 
-    def differences(self, results: Results, score: str = "sdr") -> pd.DataFrame:
-        """`tables.paired_differences` of every pair, with Holm's correction over all of them, in dB.
+    def differences(self, results: Results) -> pd.DataFrame:
+        """`tables.paired_differences` of the final SDR of every pair, with Holm's correction over all of them, in dB.
 
         Args:
             results: one pair at least; pairs need not share their test mixtures with other pairs.
-            score: a key of `Result.summary()`.
 
         Raises:
             ValueError: a pair has no seed in common, or was tested on different mixtures.
         """
         rows = [
-            paired_differences({name: results[name], other: results[other]}, other, score)
+            paired_differences({name: results[name], other: results[other]}, other)
             for name, other in self.pairs(results).items()
         ]
         return with_verdicts(pd.concat(rows))
