@@ -16,7 +16,7 @@ from contav_lib.datasets.lists import (
 )
 from contav_lib.utils.registry import DATASETS
 
-_SPLIT_LISTS = {"train": "trainset.txt", "validation": "valset.txt", "test": "testset.txt"}
+_SPLIT_LISTS = {"train": ("trainset.txt",), "validation": ("valset.txt",), "test": ("testset.txt",)}
 
 
 @DATASETS.register("ave")
@@ -28,17 +28,11 @@ class Ave(ListedVideos):
     """
 
     def annotations(self) -> list[Annotation]:
-        lists = find_lists(self.videos, "annotations.txt")
-        paths = {split: find_lists(self.videos, name) for split, name in _SPLIT_LISTS.items()}
-        lacking = [split for split, found in paths.items() if not found]
-        if 0 < len(lacking) < len(paths):
-            raise ValueError(
-                f"{self.place}: has lists of some splits, but none for {lacking[0]}; give all three or none."
-            )
-        if lacking and not lists:
+        lists, shared_out = find_lists(self.videos, "annotations.txt"), self.split_lists(_SPLIT_LISTS)
+        if not lists and not shared_out:
             raise ValueError(f"{self.place}: has no Annotations.txt, the list of AVE's events; copy it there.")
         listed = [one for path in lists for one in _read(path)]
-        return by_split(listed, {split: _read(found[0]) for split, found in paths.items() if found})
+        return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
 
 
 def _read(path: Path) -> list[Annotation]:

@@ -6,7 +6,7 @@ import shlex
 import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from unicodedata import normalize
 from contav_lib.datasets.clip import SPLITS, VIDEO_SUFFIXES, Clip
 from contav_lib.datasets.contents import digest_of
 from contav_lib.datasets.folder import Folder
-from contav_lib.datasets.lists import Annotation, at, check_label, read_lines
+from contav_lib.datasets.lists import Annotation, at, check_label, find_lists, read_lines
 from contav_lib.utils.registry import CLIPS_PER_CLASS, did_you_mean
 
 _HELD_OUT = 100 / 1040  # of a class's videos, for validation and again for test: the paper's 840 / 100 / 100
@@ -195,6 +195,22 @@ class ListedVideos(Folder):
             ]
             lines.append(shlex.join([*words, *dict.fromkeys(addresses)]))
         return "\n".join(lines)
+
+    def split_lists(self, names: Mapping[str, Sequence[str]]) -> dict[str, Path]:
+        """The list of each split, by patterns of its name; none where none of them is there.
+
+        Raises:
+            ValueError: a split has two lists, or none while others have one.
+        """
+        found = {split: find_lists(self.videos, *patterns) for split, patterns in names.items()}
+        for split, paths in found.items():
+            if len(paths) > 1:
+                raise ValueError(f"{paths[0]} and {paths[1]} both say what is for {split}; keep one of them.")
+            if not paths and any(found.values()):
+                raise ValueError(
+                    f"{self.place}: has lists of some splits, but none for {split}; give all three or none."
+                )
+        return {split: paths[0] for split, paths in found.items() if paths}
 
     def cut(self, suffix: str) -> list[str]:
         """Options of yt-dlp that fetch the part of a video that a file with this after its id holds; none: all of it."""

@@ -30,8 +30,7 @@ class Music21(ListedVideos):
     on_youtube = True
 
     def annotations(self) -> list[Annotation]:
-        lists = find_lists(self.videos, "music*videos*.json")
-        shared_out = self._split_lists()
+        lists, shared_out = find_lists(self.videos, "music*videos*.json"), self.split_lists(_SPLIT_LISTS)
         if not lists and not shared_out:
             raise ValueError(
                 f"{self.place}: has no list of videos. Put MUSIC21_solo_videos.json there, which the authors of MUSIC publish "
@@ -39,17 +38,6 @@ class Music21(ListedVideos):
             )
         listed = [one for path in lists for one in _read(path)]
         return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
-
-    def _split_lists(self) -> dict[str, Path]:
-        found = {split: find_lists(self.videos, *names) for split, names in _SPLIT_LISTS.items()}
-        for split, paths in found.items():
-            if len(paths) > 1:
-                raise ValueError(f"{paths[0]} and {paths[1]} both say what is for {split}; keep one of them.")
-            if not paths and any(found.values()):
-                raise ValueError(
-                    f"{self.place}: has lists of some splits, but none for {split}; give all three or none."
-                )
-        return {split: paths[0] for split, paths in found.items() if paths}
 
 
 def _read(path: Path) -> list[Annotation]:
