@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
@@ -181,7 +181,7 @@ def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
             missing.append(clip_id)
     if missing:
         raise ValueError(
-            f"{root}: {len(missing)} clips of the lists in {root / 'splits'} have no video file: "
+            f"{root}: no video file for what is listed in {root / 'splits'}, {len(missing)} in all: "
             f"{', '.join(missing[:10])}{' ...' if len(missing) > 10 else ''}. Get them or take them off the lists."
         )
     return list(chain.from_iterable(clips.values()))
@@ -251,8 +251,5 @@ def _hash_splits(ids: list[str]) -> dict[str, str]:
     tests = min(max(tests, 1), len(ids) - 2)
     validations = sum(draw[clip_id] < 2 * _HELD_OUT for clip_id in ids) - tests
     validations = min(max(validations, 1), len(ids) - tests - 1)
-    place = {clip_id: at for at, clip_id in enumerate(by_draw)}
-    return {
-        clip_id: "test" if place[clip_id] < tests else "validation" if place[clip_id] < tests + validations else "train"
-        for clip_id in ids
-    }
+    held_out = ["test"] * tests + ["validation"] * validations
+    return dict(zip_longest(by_draw, held_out, fillvalue="train"))

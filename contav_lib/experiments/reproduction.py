@@ -147,7 +147,9 @@ class Parameters:
         configs = self.experiments if configs is None else list(configs)
         todo = sum(not is_finished(config) for config in configs)
         if not todo:
-            return f"All {len(configs)} experiments are stored." if configs else "No experiment of these was asked for."
+            return (
+                f"All experiments are stored: {len(configs)}." if configs else "No experiment of these was asked for."
+            )
         minutes = todo * self._minutes_each
         time = f"about {max(minutes, 1):.0f} min" if minutes < 100 else f"about {minutes / 60:.1f} hours"
         time = f"{time}, one after the other" if minutes else "hours each, on a GPU"

@@ -109,14 +109,17 @@ def experiment_lock(folder: Path) -> Iterator[None]:
 def is_finished(config: Config) -> bool:
     """Return whether the result of these settings is stored, whole and readable."""
     folder = paths.runs() / config.name
+    page = folder / "config.json"
     try:
         scores = read_scores(folder / "matrix.json")
         tasks = scores["tasks"]
         mixture_scores.read_mixture_scores(folder / "mixtures.json", len(tasks))
+        with file_errors(page):
+            stored = without_place(read_json(page))
         return (
             tasks_measured(scores) == tasks_learned(folder, config, tasks) == len(tasks)
             and examples_are_whole(folder / "examples")
-            and _stored_settings(folder) == json.loads(json.dumps(without_place(config.to_json())))
+            and stored == json.loads(json.dumps(without_place(config.to_json())))
         )
     except StorageError:
         return False
@@ -128,13 +131,6 @@ def outcome(config: Config) -> Result | Failed | None:
     if is_finished(config):
         return Result(folder)
     return Failed(folder) if failure_file(folder).exists() else None
-
-
-def _stored_settings(folder: Path) -> dict:
-    path = folder / "config.json"
-    settings = read_json(path)
-    with file_errors(path):
-        return without_place(settings)
 
 
 def tasks_learned(folder: Path, config: Config, tasks: Sequence[Sequence[str]]) -> int:

@@ -255,13 +255,11 @@ def _halve(setup: Setup, result: Result, packed: Path, reference: Result) -> flo
         halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         save_tensors(checkpoint_file(packed, task), halves, metadata)
     separator, exact = load_separator(checkpoint_file(packed, len(result.tasks) - 1)), result.separator()
-    changes = [
-        (
-            evaluate(separator, setup.test, spec)["sdr"].nanmean() - evaluate(exact, setup.test, spec)["sdr"].nanmean()
-        ).abs()
-        for spec in setup.task_mixtures
-    ]
-    return float(max(changes))
+    before, after = (
+        torch.stack([evaluate(each, setup.test, spec)["sdr"].nanmean() for spec in setup.task_mixtures])
+        for each in (exact, separator)
+    )
+    return float((after - before).abs().max())
 
 
 def digest_of(pack: Path) -> str:

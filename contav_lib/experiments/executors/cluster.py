@@ -48,7 +48,7 @@ def run_on(address: str, configs: Sequence[Config], steps: int, keep_going: bool
     with extras():
         from distributed import Event, KilledWorker, as_completed
     sweep, client = uuid.uuid4().hex[:8], _client(address)
-    with client, _probe_file(sweep), tqdm(total=steps, desc=f"{len(configs)} experiments", unit="step") as bar:
+    with client, _probe_file(sweep), tqdm(total=steps, desc=f"experiments: {len(configs)}", unit="step") as bar:
         tqdm.write(f"What the workers do is shown at {client.dashboard_link}")
         if any(map(resources, configs)) and not any(_gpus(client)):
             tqdm.write("No worker has announced a GPU yet, by --resources GPU=1: waiting for one.")
