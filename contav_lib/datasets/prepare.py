@@ -315,11 +315,7 @@ def _prepare_clip(clip: Clip, encoder: Encoder) -> tuple[dict[str, torch.Tensor]
 
 
 def look(
-    path: Path,
-    encoder: Encoder,
-    span: tuple[float, float] | None = None,
-    label: str = "",
-    watch: Watch | None = None,
+    path: Path, encoder: Encoder, span: tuple[float, float] | None = None, label: str = "", watch: Watch | None = None
 ) -> dict[str, torch.Tensor]:
     """Features of a video, as `PreparedClip` has them, in half precision: `object`, `motion`, `dense_motion`.
 
