@@ -55,9 +55,7 @@ def judge(
             for row, other in family.pairs(scores).items():
                 pair = dict(claim=claim, separator=separator, row=row, against=other, paper=scores[row] - scores[other])
                 if {row, other} <= measured.keys() and len((apart := measured[row] - measured[other]).values):
-                    found = apart.interval()
-                    ends = dict(low=found.mean - found.half, high=found.mean + found.half)
-                    pair |= dict(difference=found.mean, **ends, p=found.p, seeds=len(apart.values))
+                    pair |= apart.difference()
                 pairs.append(pair)
     columns = ["claim", "separator", "row", "against", "paper", "difference", "low", "high", "p", "seeds"]
     table = pd.DataFrame(pairs, columns=columns).fillna({"seeds": 0})

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from math import isnan
 from typing import Any, get_type_hints
 
 import pandas as pd
@@ -22,7 +21,7 @@ from contav_lib.experiments.result import Failed, Result
 from contav_lib.experiments.rows import Row, as_pairs, paper_scores, rows_of
 from contav_lib.experiments.run import is_finished, outcome
 from contav_lib.experiments.studies.questions import TABLE_2
-from contav_lib.experiments.tables import measure
+from contav_lib.experiments.tables import measure, paper_text, with_spread
 from contav_lib.experiments.template import without_network
 from contav_lib.separators import separator_class
 from contav_lib.utils.registry import did_you_mean
@@ -352,7 +351,7 @@ class Reproduction:
             row.name: {
                 **self._cells(separator, row),
                 "seeds": len(self.results[separator][row]),
-                "paper": " / ".join(f"{score:.2f}" for score in self.parameters.paper[separator].get(row.name, ())),
+                "paper": paper_text(self.parameters.paper[separator].get(row.name, ())),
             }
             for row in rows
         }
@@ -364,6 +363,4 @@ class Reproduction:
             failed = any(isinstance(run, Failed) for run in self.outcomes[separator][row])
             return {TITLES["sdr"]: "failed" if failed else "not there"}
         found = {TITLES[score]: rows[row] for score, rows in self.intervals[separator].items()}
-        return {
-            title: f"{one.mean:.2f}" + ("" if isnan(one.half) else f" ± {one.half:.2f}") for title, one in found.items()
-        }
+        return {title: with_spread(one.mean, one.half) for title, one in found.items()}

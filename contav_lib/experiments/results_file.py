@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.rows import paper_scores
 from contav_lib.experiments.tables import SUMMARY, paper_text
 from contav_lib.utils.storage import write_atomically
 
@@ -45,7 +46,8 @@ def save_results(
     """
     what, by_seed = [], []
     for name, runs in results.items():
-        what.append({"name": name, "separator": runs[0].config["separator"], "paper": paper_text(runs[0])})
+        config = runs[0].config
+        what.append({"name": name, "separator": config["separator"], "paper": paper_text(paper_scores(config))})
         by_seed.append({f"{key}_seed_{run.config['seed']}": run.summary()[key] for key in SUMMARY for run in runs})
     frame = pd.concat([pd.DataFrame(what), table.reset_index(), pd.DataFrame(by_seed)], axis=1)
     if others is not None:

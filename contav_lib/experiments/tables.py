@@ -21,6 +21,7 @@ MATRIX_MEASURES = {"forgetting": forgetting, "backward_transfer": backward_trans
 SUMMARY = {name: TITLES[name] for name in ("sdr", "sir", "sar", "sdr_improvement")}
 SUMMARY |= {name: name.replace("_", " ") for name in MATRIX_MEASURES}
 
+_DIFFERENCE = ["difference", "low", "high", "p", "seeds"]
 PAPER = "paper, MUSIC-21: SDR / SIR / SAR"  # other data, other sizes: for orientation only
 
 
@@ -43,7 +44,7 @@ def results_table(results: Mapping[str, Sequence[Result]], paper: bool = False) 
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, runs in results.items():
-        rows[name] = {"paper": paper_text(runs[0])} if paper else {}
+        rows[name] = {"paper": paper_text(paper_scores(runs[0].config))} if paper else {}
         for score in SUMMARY:
             rows[name] |= _mean_and_std(score, pd.Series([run.summary()[score] for run in runs]))
     return as_text(pd.DataFrame.from_dict(rows, orient="index"), paper)
@@ -60,16 +61,16 @@ def as_text(numbers: pd.DataFrame, paper: bool = False) -> pd.DataFrame:
     rows = {}
     for name, row in numbers.iterrows():
         rows[name] = {
-            label: _with_spread(row.get(f"{score}_mean"), row.get(f"{score}_std")) for score, label in SUMMARY.items()
+            label: with_spread(row.get(f"{score}_mean"), row.get(f"{score}_std")) for score, label in SUMMARY.items()
         }
         if paper:
             rows[name][PAPER] = "" if pd.isna(row["paper"]) else row["paper"]
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
-def paper_text(result: Result) -> str:
-    """Scores that the paper gives for a result's row, as "SDR / SIR / SAR" in dB; "" where it has no such row."""
-    return " / ".join(f"{score:.2f}" for score in paper_scores(result.config))
+def paper_text(scores: Sequence[float]) -> str:
+    """The paper's scores of a row (`rows.paper_scores`) as "SDR / SIR / SAR" in dB; "" where it has no such row."""
+    return " / ".join(f"{score:.2f}" for score in scores)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ class Measured:
     def interval(self) -> Interval:
         """The mean over seeds with its 95 % interval, over seeds and test clips."""
         return interval(self.values.to_numpy(), self.resampled.to_numpy())
+
+    def difference(self) -> dict[str, float]:
+        """Row of a difference for `with_verdicts`: `difference`, `low`, `high`, `p`, `seeds`."""
+        found = self.interval()
+        low, high = found.mean - found.half, found.mean + found.half
+        return dict(difference=found.mean, low=low, high=high, p=found.p, seeds=len(self.values))
 
 
 def measure(results: Mapping[Name, Sequence[Result]], score: str) -> dict[Name, Measured]:
@@ -181,17 +188,13 @@ def paired_differences(results: Mapping[str, Sequence[Result]], against: str, sc
 
 
 def _differences(measured: Mapping[Name, Measured], against: Name) -> pd.DataFrame:
-    rows = []
-    others = [name for name in measured if name != against]
-    for name in others:
-        apart = measured[name] - measured[against]
-        if apart.values.empty:
+    apart = {name: each - measured[against] for name, each in measured.items() if name != against}
+    for name, each in apart.items():
+        if each.values.empty:
             raise ValueError(f"{name!r} and {against!r} have no seed in common: run both with the same seeds.")
-        found = apart.interval()
-        rows.append((found.mean, found.mean - found.half, found.mean + found.half, found.p, len(apart.values)))
     # An index that is a row of a comparison stays one object a cell.
-    index = pd.Index(others, dtype=object, name="method", tupleize_cols=False)
-    return with_verdicts(pd.DataFrame(rows, index, ["difference", "low", "high", "p", "seeds"]))
+    index = pd.Index(list(apart), dtype=object, name="method", tupleize_cols=False)
+    return with_verdicts(pd.DataFrame([each.difference() for each in apart.values()], index, _DIFFERENCE))
 
 
 def with_verdicts(differences: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +206,7 @@ def with_verdicts(differences: pd.DataFrame) -> pd.DataFrame:
     corrected = holm(differences["p"])
     direction = np.where(differences["difference"] > 0, "higher", "lower")
     verdict = np.where(corrected < SIGNIFICANCE, direction, "not decided")
-    columns = {name: differences[name] for name in ("difference", "low", "high", "p")}
+    columns = {name: differences[name] for name in _DIFFERENCE[:-1]}
     return pd.DataFrame({**columns, "p_holm": corrected, "seeds": differences["seeds"], "verdict": verdict})
 
 
@@ -274,5 +277,6 @@ def ci95_halfwidth(values: np.ndarray) -> float:
     return interval(values).half
 
 
-def _with_spread(mean: float | None, deviation: float | None) -> str:
+def with_spread(mean: float | None, deviation: float | None) -> str:
+    """A number with what may be to either side of it, "1.23 ± 0.45"; either may be unknown."""
     return "" if pd.isna(mean) else f"{mean:.2f}" + ("" if pd.isna(deviation) else f" ± {deviation:.2f}")

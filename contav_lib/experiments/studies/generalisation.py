@@ -54,12 +54,7 @@ def generalisation(
             columns[f"{kind}_{measure}_ci95"] = {name: each.half for name, each in intervals.items()}
         improvements.append(measured)
     easier, harder = improvements
-    rows = {}
-    for name in easier:
-        lost = harder[name] - easier[name]
-        apart = lost.interval()
-        low, high = apart.mean - apart.half, apart.mean + apart.half
-        rows[name] = dict(difference=apart.mean, low=low, high=high, p=apart.p, seeds=len(lost.values))
+    rows = {name: (harder[name] - easier[name]).difference() for name in easier}
     table = pd.DataFrame(columns).join(with_verdicts(pd.DataFrame.from_dict(rows, orient="index")))
     return table.rename_axis("name")
 
