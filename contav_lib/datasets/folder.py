@@ -39,11 +39,9 @@ class Folder(Dataset):
             raise ValueError(
                 f"data={self.place!r}: there is no such folder. Give 'mini' or a folder of videos, <class>/<name>.mp4."
             )
-
-        def find() -> list[Clip]:
-            return [clip for clip in read_folder(self.videos) if not clip.fault]
-
-        return digest_of(find, self._contents, in_any_order=True)
+        return digest_of(
+            lambda: [clip for clip in read_folder(self.videos) if not clip.fault], self._contents, in_any_order=True
+        )
 
     def report(self, most: int | None = 20) -> str:
         """Files that are not looked at: videos in the wrong place by name, others by number; "" where there are none."""

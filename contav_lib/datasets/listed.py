@@ -7,7 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -89,8 +89,8 @@ class ListedVideos(Folder):
     def clips(self, without: Collection[str] = ()) -> list[Clip]:
         """The clips that are there, by class in the order of learning; a warning counts what is not."""
         if without:
-            return [clip for row in self._rows(without).values() for clip in row.clips]
-        clips = [clip for row in self.listed.values() for clip in row.clips]
+            return _clips_of(self._rows(without))
+        clips = _clips_of(self.listed)
         if not clips:
             raise ValueError(f"{self._summary()} `contav data report {self.spelling}` says why.")
         if len(clips) < sum(row.count for row in self.listed.values()):
@@ -99,11 +99,7 @@ class ListedVideos(Folder):
 
     def digest(self) -> str:
         """A hash of the clips in their order: ids, which hold class and span, splits and what the files hold."""
-
-        def find() -> list[Clip]:
-            return [clip for row in self.listed.values() for clip in row.clips]
-
-        return digest_of(find, self._contents, in_any_order=False)
+        return digest_of(lambda: _clips_of(self.listed), self._contents, in_any_order=False)
 
     @cached_property
     def listed(self) -> dict[str, Listed]:
@@ -165,7 +161,7 @@ class ListedVideos(Folder):
             lines += [f"- {label}, {what}: {_some(names, most)}" for what, names in told.items() if names]
             if row.drawn:
                 lines.append(f"- {label}: {' and '.join(row.drawn)} drawn by a hash from what is listed for training")
-        used = {clip.path for row in self.listed.values() for clip in row.clips}
+        used = {clip.path for clip in _clips_of(self.listed)}
         unused = [path for paths in self.files.values() for path in paths if path not in used]
         others = sorted(path.relative_to(self.place).as_posix() for path in unused)
         if others:
@@ -184,16 +180,8 @@ class ListedVideos(Folder):
         lines = []
         for (label, suffix), addresses in groups.items():
             place = Path(self.place, label).as_posix().replace("%", "%%") + f"/%(id)s{suffix}.%(ext)s"
-            words = [
-                "yt-dlp",
-                "--ignore-errors",
-                "-f",
-                "bv*[height<=480]+ba/b[height<=480]",
-                *self.cut(suffix),
-                "-o",
-                place,
-            ]
-            lines.append(shlex.join([*words, *dict.fromkeys(addresses)]))
+            words = ["yt-dlp", "--ignore-errors", "-f", "bv*[height<=480]+ba/b[height<=480]", *self.cut(suffix)]
+            lines.append(shlex.join([*words, "-o", place, *dict.fromkeys(addresses)]))
         return "\n".join(lines)
 
     def split_lists(self, names: Mapping[str, Sequence[str]]) -> dict[str, Path]:
@@ -227,6 +215,10 @@ class ListedVideos(Folder):
         count, used = sum(row.count for row in rows), sum(len(row.clips) for row in rows)
         missing = sum(len(row.missing) for row in rows)
         return f"{self.spelling}: {used:,} of {count:,} listed clips can be used; missing: {missing:,}."
+
+
+def _clips_of(rows: Mapping[str, Listed]) -> list[Clip]:
+    return [clip for row in rows.values() for clip in row.clips]
 
 
 def _sort_out(
@@ -277,7 +269,7 @@ def _share_out(row: Listed) -> None:
         why = f"too few of this class can be used: {len(splits)}, none for {' and '.join(sorted(lacking))}"
         row.left_out |= {clip.id: why for clip in row.clips}
         row.clips, row.drawn = [], []
-    clips = [Clip(c.id, c.label, splits[c.video], c.path, c.video, c.span) for c in row.clips]
+    clips = [replace(clip, split=splits[clip.video]) for clip in row.clips]
     row.clips = sorted(clips, key=lambda clip: (SPLITS.index(clip.split), clip.id))
 
 

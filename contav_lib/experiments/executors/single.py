@@ -22,9 +22,8 @@ def run_counted(config: Config, report: Callable[[int], None]) -> None:
     folder = paths.runs() / config.name
     with experiment_lock(folder), cpu_threads(config.threads):
         if not is_finished(config):
-            experiment = Experiment(config, folder, (), progress=False)
+            experiment = Experiment(config, folder, [StepCounter(report)], progress=False)
             report(experiment.setup.steps - experiment.steps_to_do())  # done before a stop
-            experiment.history.callbacks += (StepCounter(report),)
             experiment.run()
 
 
