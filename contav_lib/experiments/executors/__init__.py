@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from contav_lib.config import Config
-from contav_lib.datasets.load import load_data
 from contav_lib.experiments.executors.cluster import device_at, run_on
 from contav_lib.experiments.executors.local import run_here
 from contav_lib.experiments.result import Result
@@ -44,7 +43,8 @@ def run_all(
         for config in todo:
             check_machine(config)
     if todo:
-        steps = _steps(todo)
+        # This prepares their data, too, so that processes side by side find them done.
+        steps = {config.name: Setup.build(config).steps for config in todo}
         if executor == HERE:
             with suppress(Stopped):
                 run_here(todo, sum(steps.values()), workers, keep_going)
@@ -68,14 +68,3 @@ def placed(configs: Sequence[Config], executor: str = HERE) -> list[Config]:
         return list(configs)
     device = device_at(executor)
     return [replace(config, device=device) if config.device == "auto" else config for config in configs]
-
-
-def _steps(configs: Sequence[Config]) -> dict[str, int]:
-    """Training steps of each experiment, by its name. Their data are prepared, so that processes side by side find it done."""
-    corpora, steps = {}, {}
-    for config in configs:
-        data = (config.data, config.clips_per_class, config.encoder, config.data_digest, config.on_unusable)
-        if data not in corpora:
-            corpora[data] = load_data(*data)
-        steps[config.name] = Setup.build(config, corpus=corpora[data]).steps
-    return steps
