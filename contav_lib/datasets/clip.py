@@ -181,7 +181,7 @@ def _listed(root: Path, folders: dict[str, list[Path]]) -> list[Clip]:
             missing.append(clip_id)
     if missing:
         raise ValueError(
-            f"{root}: no video file for what is listed in {root / 'splits'}, {len(missing)} in all: "
+            f"{root}: clips listed in {root / 'splits'} without a video file, {len(missing)}: "
             f"{', '.join(missing[:10])}{' ...' if len(missing) > 10 else ''}. Get them or take them off the lists."
         )
     return list(chain.from_iterable(clips.values()))

@@ -89,7 +89,7 @@ def test_a_class_asked_for_twice(tmp_path):
 
 def test_listed_files_that_are_missing(tmp_path):
     lists = {"train": {"violin": ["a", "lost"]}, "test": {"harp": ["gone"]}}
-    with pytest.raises(ValueError, match=r"2 clips .*violin/lost, harp/gone"):
+    with pytest.raises(ValueError, match=r"clips listed in .* without a video file, 2: violin/lost, harp/gone"):
         find_clips(make(tmp_path, ["violin/a.mp4"], lists))
 
 
