@@ -118,7 +118,7 @@ def store_examples(
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
-    """Read what `store_examples` stored, with whole paths; [] where it stored nothing, or an earlier version did, without scores.
+    """Read what `store_examples` stored, with whole paths; [] where it, or that of an earlier version, stored no scores.
 
     `separated` and `scores` have, by task, an entry for each source: a file, and what `heard_as` says of it; None for a class
     that was not learned yet.

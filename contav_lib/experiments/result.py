@@ -157,7 +157,9 @@ class Result:
         examples, index = self.examples(), self.folder / "examples" / "examples.json"
         if not examples:
             old = f"only those of an earlier version. Remove {index} and run it again: nothing is trained."
-            none = "it was run on a machine without PyAV, which writes them. Install av and run it again with fresh=True."
+            none = (
+                "it was run on a machine without PyAV, which writes them. Install av and run it again with fresh=True."
+            )
             raise NothingStored(f"{self.folder} holds no separated examples: {old if index.exists() else none}")
         if not 0 <= number < len(examples):
             raise ValueError(f"example is {number}; {self.folder.name} holds the examples 0 to {len(examples) - 1}.")

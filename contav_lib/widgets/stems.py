@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,7 +126,9 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
         ValueError: a result has no such example, or another one, or it was not separated after this task.
     """
     named = given if isinstance(given, Mapping) else {"separated": given}
-    entries = {str(name): as_result(each, "StemPlayer wants one result").example(number) for name, each in named.items()}
+    entries = {
+        str(name): as_result(each, "StemPlayer wants one result").example(number) for name, each in named.items()
+    }
     if not entries:
         raise ValueError("StemPlayer wants one result or several by name; there is none.")
     entry = next(iter(entries.values()))

@@ -52,6 +52,22 @@ def cosine(looks, prototypes):
     return normalize(looks, dim=1) @ prototypes.T
 
 
+def nearest(moments, stamps):
+    return (moments[:, None] - stamps).abs().argmin(1)
+
+
+def sides(a, b):
+    return torch.minimum(a[:, None, 2:], b[:, 2:]) - torch.maximum(a[:, None, :2], b[:, :2])
+
+
+def areas(boxes):
+    return (boxes[:, 2:] - boxes[:, :2]).prod(1)
+
+
+def union(shared, a, b):
+    return shared / (areas(a)[:, None] + areas(b) - shared)
+
+
 def best_of_columns(matrix):
     return np.nanmax(matrix[:-1, :-1], axis=0)
 
@@ -147,6 +163,27 @@ WRONG = {
         (lambda a, b, p, t: -sum((dots(a[i : i + 1], b)[0] / t).log_softmax(0)[p[i]].mean() for i in range(len(a))) / len(a),
          "loop"),
     ],  # fmt: skip
+    "pictures on the clock": [
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s), "counts from 0"),
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s - s[0]), "first picture"),
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s + t), "sign"),
+        (lambda s, t, r, n: (s <= t + torch.arange(n)[:, None] / r).sum(1).sub(1).clamp(min=0), "last picture before"),
+        (lambda s, t, r, n: (s < t + torch.arange(n)[:, None] / r).sum(1).clamp(max=len(s) - 1), "one before may be"),
+        (lambda s, t, r, n: torch.arange(n) * len(s) // n, "how far in time"),
+        (lambda s, t, r, n: torch.linspace(0, len(s) - 1, n).round().long(), "how far in time"),
+        (lambda s, t, r, n: nearest(t + torch.arange(n + 1) / r, s), "shape"),
+        (lambda s, t, r, n: torch.stack([(s - t - k / r).abs().argmin() for k in range(n)]), "loop"),
+    ],
+    "overlap of boxes": [
+        (lambda a, b: union(sides(a, b).prod(2), a, b), "can a width be negative"),
+        (lambda a, b: union(sides(a, b).prod(2).relu(), a, b), "before you multiply"),
+        (lambda a, b: sides(a, b).relu().prod(2) / (areas(a)[:, None] + areas(b)), "counts once"),
+        (lambda a, b: sides(a, b).relu().prod(2), "divided by the area"),
+        (lambda a, b: sides(a, b).relu().prod(2) / areas(b), "second box alone"),
+        (lambda a, b: union(sides(a, b).relu().sum(2), a, b), "one pair"),
+        (lambda a, b: union(sides(a, b).relu().prod(2), a, b).diag(), "shape"),
+        (lambda a, b: torch.stack([union(sides(x[None], b).relu().prod(2), x[None], b)[0] for x in a]), "loop"),
+    ],
     "FiLM layer": [
         (lambda m, c: m * halves(c)[0] + halves(c)[1], "all zeros"),
         (lambda m, c: m * (1 + halves(c)[1]) + halves(c)[0], "exchanged"),
@@ -193,6 +230,10 @@ def test_wrong_functions_are_told_their_mistake(name):
         ("mask distillation", lambda m, o, w, k: (w * (m - o).abs()).mean((2, 3)).where(k, 0).sum() / k.sum()),
         ("one direction of the contrastive loss",
          lambda a, b, p, t: at_positives((cosine_similarity(a[:, None], b, dim=2) / t).softmax(1).log(), p)),
+        ("pictures on the clock",
+         lambda s, t, r, n: torch.searchsorted((s[1:] + s[:-1]) / 2, t + torch.arange(n) / r)),
+        ("overlap of boxes",
+         lambda a, b: torch.cat([union(sides(a, x[None]).relu().prod(2), a, x[None]) for x in b], 1)),
         ("FiLM layer", lambda m, c: m + m * c[:, : m.shape[1], None, None] + c[:, m.shape[1] :, None, None]),
     ],
 )  # fmt: skip
