@@ -9,6 +9,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from contav_lib.evaluation.metrics import TITLES
@@ -16,7 +17,7 @@ from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import variant_of
 from contav_lib.methods import method_class
 from contav_lib.methods.method import OTHER_COLOURS
-from contav_lib.plots.signals import LINE_COLOURS, NOTHING
+from contav_lib.plots.signals import BLUE, LINE_COLOURS, NOTHING
 
 Results = Mapping[str, Sequence[Result]]  # experiments by method, one a seed
 _MARKERS = "osD^vPX"  # filled, then hollow
@@ -193,7 +194,7 @@ def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figu
     size = (4.6 * len(matrices), 4.2)
     figure, axes = plt.subplots(1, len(matrices), figsize=size, layout="constrained", squeeze=False)
     for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        ax.imshow(matrix, cmap="Greys", vmin=0, vmax=1.4)
+        ax.imshow(np.where(matrix, 1, np.nan), cmap=ListedColormap([BLUE]))
         ax.set_xticks(np.arange(len(labels)) - 0.5, minor=True)
         ax.set_yticks(np.arange(len(labels)) - 0.5, minor=True)
         ax.grid(which="minor", color="#BBBBBB", linewidth=0.6)

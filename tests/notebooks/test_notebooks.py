@@ -125,7 +125,9 @@ def test_begins_with_outcomes_and_ends_with_references(path):
 def test_every_cell_that_draws_shows_a_figure(main_job, path):
     for cell in code_cells(main_job[1] / path.name):
         if cell.source.splitlines()[-1].startswith("plots."):
-            assert any(re.search("<img |<svg", output.get("data", {}).get("text/html", "")) for output in cell.outputs), cell.source
+            assert any(
+                re.search("<img |<svg", output.get("data", {}).get("text/html", "")) for output in cell.outputs
+            ), cell.source
 
 
 @every_notebook
