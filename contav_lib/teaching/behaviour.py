@@ -149,8 +149,8 @@ def _require_speed(answer: Function, reference: Function, many: Arguments) -> No
     kits, own = _seconds(reference, many), _seconds(answer, many)
     if own > max(SLOWER * kits, 0.003):
         raise NotYet(
-            f"right, but on {_shapes(many)} it takes {own / max(kits, 1e-6):.0f} times as long as it need: is there a loop over samples? "
-            "One operation on whole tensors does the same."
+            f"right, but on {_shapes(many)} it takes {own / max(kits, 1e-6):.0f} times as long as it need: is there a loop "
+            "over samples? One operation on whole tensors does the same."
         )
 
 

@@ -113,7 +113,7 @@ coded(
     "overlap of boxes",
     reference=overlaps,
     cases=lambda random: (_boxes(random, *sizes) for sizes in ((5, 3), (3, 6), (4, 2))),
-    many=lambda random: _boxes(random, 400, 40),
+    many=lambda random: _boxes(random, 4000, 1),
     mistakes={
         "boxes that share nothing get something: can a width be negative? Two negative sides make a positive area.": (
             lambda a, b: _over_union(_sides(a, b).prod(-1), a, b)
