@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from contav_lib.datasets.corpus import IN_MEMORY, KINDS, Clips, Corpus, Ragged
 from contav_lib.encoders.encoder import maker

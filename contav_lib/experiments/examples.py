@@ -118,10 +118,10 @@ def store_examples(
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
-    """Read what `store_examples` stored, with whole paths; [] where it stored nothing.
+    """Read what `store_examples` stored, with whole paths; [] where it, or that of an earlier version, stored no scores.
 
     `separated` and `scores` have, by task, an entry for each source: a file, and what `heard_as` says of it; None for a class
-    that was not learned yet. Results of earlier versions have one short mixture a task, and no scores.
+    that was not learned yet.
 
     Raises:
         StorageError: `examples.json` is missing or holds something else.
@@ -135,16 +135,17 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
             {
                 "task": entry["task"],
                 "labels": entry["labels"],
-                "why": str(entry.get("why", "")),
+                "why": str(entry["why"]),
                 "mixture": inside(folder, entry["mixture"]),
                 "truth": [inside(folder, name) for name in entry["truth"]],
                 "separated": {
                     int(task): [name and inside(folder, name) for name in names]
                     for task, names in entry["separated"].items()
                 },
-                "scores": {int(task): scores for task, scores in entry.get("scores", {}).items()},
+                "scores": {int(task): scores for task, scores in entry["scores"].items()},
             }
             for entry in entries
+            if "scores" in entry or "separated" not in entry  # what an earlier version stored has only the latter
         ]
 
 

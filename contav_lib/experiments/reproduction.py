@@ -17,7 +17,7 @@ from contav_lib.experiments.claims import TABLE_1, judge
 from contav_lib.experiments.compare import with_titles
 from contav_lib.experiments.executors import HERE, placed, run_all
 from contav_lib.experiments.plans import over_seeds, run_plan, which_seeds
-from contav_lib.experiments.result import Failed, Result
+from contav_lib.experiments.result import Failed, NothingStored, Result
 from contav_lib.experiments.rows import Row, as_pairs, paper_scores, rows_of
 from contav_lib.experiments.run import is_finished, outcome
 from contav_lib.experiments.studies.questions import TABLE_2
@@ -29,13 +29,6 @@ from contav_lib.utils.settings import literal, of_kind
 
 _TAKEN = {"method", "separator", "seed", "exemplars", "data"}  # what other parameters say
 MINUTES = {"smoke": 0.2, "lab": 2.3}  # of an experiment, measured on a core of a server's processor
-
-
-class NothingStored(ValueError):
-    """Only what is stored was asked for, and nothing is; a notebook shows the message alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @dataclass(frozen=True)

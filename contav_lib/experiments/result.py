@@ -17,6 +17,13 @@ from contav_lib.training.history import read_history
 from contav_lib.utils.storage import StorageError, file_errors, read_json
 
 
+class NothingStored(ValueError):
+    """Only what is stored was asked for, and nothing is; a notebook shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 class Result:
     """One experiment's folder, read on demand.
 
@@ -139,6 +146,24 @@ class Result:
     def examples(self) -> list[dict[str, Any]]:
         """Stored example mixtures: `task`, `labels`, and FLAC files under `mixture`, `truth` and `separated` (by task)."""
         return read_examples(self.folder / "examples")
+
+    def example(self, number: int) -> dict[str, Any]:
+        """One of the `examples`.
+
+        Raises:
+            NothingStored: there are none, or only those of an earlier version; the message says how to make them.
+            ValueError: there are others.
+        """
+        examples, index = self.examples(), self.folder / "examples" / "examples.json"
+        if not examples:
+            old = f"only those of an earlier version. Remove {index} and run it again: nothing is trained."
+            none = (
+                "it was run on a machine without PyAV, which writes them. Install av and run it again with fresh=True."
+            )
+            raise NothingStored(f"{self.folder} holds no separated examples: {old if index.exists() else none}")
+        if not 0 <= number < len(examples):
+            raise ValueError(f"example is {number}; {self.folder.name} holds the examples 0 to {len(examples) - 1}.")
+        return examples[number]
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in self.summary().items())

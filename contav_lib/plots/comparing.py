@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
-from contav_lib.plots.learning import Results, line_with_band, row_styles
+from contav_lib.plots.learning import Results, line_with_band, name_lines, panels, row_styles
 from contav_lib.plots.signals import BLUE, ORANGE
 
 
@@ -73,16 +73,16 @@ def against_memory(
         results: by method, then by exemplars a class: experiments, one a seed.
         scores: one panel each.
     """
-    figure, axes = plt.subplots(1, len(scores), figsize=(3.6 * len(scores), 3.3), layout="constrained", squeeze=False)
+    figure, axes = panels(list(results), len(scores))
     drawn = row_styles({name: next(iter(by_size.values())) for name, by_size in results.items()})
     sizes = sorted({size for by_size in results.values() for size in by_size})
-    for ax, score in zip(axes[0], scores, strict=True):
+    for ax, score in zip(axes, scores, strict=True):
         for name, by_size in results.items():
             at = sorted(by_size)
             values = [np.array([run.summary()[score] for run in by_size[size]]) for size in at]
-            line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], marker="o", label=name)
+            line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], name)
         ax.set_xticks(range(len(sizes)), sizes)
         ax.set(xlabel="exemplars a class", ylabel=f"{TITLES[score]} over all classes, dB")
         ax.grid(alpha=0.3)
-    axes[0, 0].legend(frameon=False)
+    name_lines(axes)
     return figure

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from contav_lib.evaluation.metrics import TITLES
@@ -16,14 +17,15 @@ from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import variant_of
 from contav_lib.methods import method_class
 from contav_lib.methods.method import OTHER_COLOURS
-from contav_lib.plots.signals import LINE_COLOURS
+from contav_lib.plots.signals import BLUE, LINE_COLOURS, NOTHING
 
 Results = Mapping[str, Sequence[Result]]  # experiments by method, one a seed
-_MARKERS = "osD^vPX"
+_MARKERS = "osD^vPX"  # filled, then hollow
 _DIVERGING = "PuOr_r"  # purple below the middle, orange above
-_NOTHING = "#E4E4E4"  # grey, where nothing was measured
 _A_ROW = 5  # matrices side by side that can still be read
-_LONG, _LONG_TITLE = 40, 24  # letters of a name in a line of a legend, or above a matrix
+_LONG, _LONG_TITLE = 40, 24  # letters of a name in a line beside a figure, or above a matrix
+_FEW = 5  # lines that a legend names; more are named where they end
+_LINE = 0.17  # inches from one such name to the next
 _MANY = 8  # more classes at an axis need small letters and thin lines
 
 
@@ -32,11 +34,15 @@ class RowStyle(NamedTuple):
 
     Attributes:
         colour: of its method, or of the control that it is.
-        memory: it has a memory that its method does not have by itself: dashed lines, square dots.
+        memory: it has a memory that its method does not have by itself: its lines are dashed.
+        marker: of its dots, which tells rows apart without colours.
+        hollow: they are not filled.
     """
 
     colour: str
     memory: bool
+    marker: str = "o"
+    hollow: bool = False
 
 
 def task_matrices(matrices: Mapping[str, np.ndarray], name: str = "SDR") -> Figure:
@@ -81,7 +87,7 @@ def share_matrices(matrices: Mapping[str, np.ndarray]) -> Figure:
 
 def _by_task(ax: Axes, matrix: np.ndarray, text: str, **colours) -> None:
     """A matrix `[T, T]` in colours, its values written into the cells; NaN is grey."""
-    ax.set_facecolor(_NOTHING)
+    ax.set_facecolor(NOTHING)
     ax.imshow(matrix, **colours)
     for row, column in np.argwhere(np.isfinite(matrix)):
         value = matrix[row, column]
@@ -100,29 +106,23 @@ def filling_up(matrix: np.ndarray, name: str = "SDR") -> Figure:
 
 def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", "sar")) -> Figure:
     """Scores on mixtures across all classes seen so far, after each task (the paper's Figure 3), a panel a score."""
-    drawn = row_styles(results)
-    lines = sum(len(wrap(name, _LONG)) for name in results)
-    size = (3.6 * len(scores), max(3.3, 0.22 * lines + 0.4))  # as high as the legend
-    figure, axes = plt.subplots(1, len(scores), figsize=size, layout="constrained", squeeze=False)
-    for ax, score in zip(axes[0], scores, strict=True):
+    figure, axes = panels(list(results), len(scores))
+    for ax, score in zip(axes, scores, strict=True):
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
-        _lines(ax, columns, drawn)
+        _lines(ax, columns, row_styles(results))
         ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} over all seen classes, dB")
-    if lines > min(len(results), 5):  # a long legend has no room among the lines
-        axes[0, -1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
-    else:
-        axes[0, 0].legend(frameon=False)
+    name_lines(axes)
     return figure
 
 
 def course_of_task(results: Results, task: int = 0, score: str = "sdr") -> Figure:
     """Scores of a task's own test mixtures after it and each later task: a column, from 0, of the task matrix."""
-    figure, ax = plt.subplots(figsize=(6.4, 3.3), layout="constrained")
+    figure, axes = panels(list(results), 1)
     columns = {name: np.stack([run.matrix(score)[:, task] for run in runs]) for name, runs in results.items()}
-    _lines(ax, columns, row_styles(results))
-    ax.axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
-    ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} on task {task + 1}, dB")
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _lines(axes[0], columns, row_styles(results))
+    axes[0].axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
+    axes[0].set(xlabel="tasks learned", ylabel=f"{TITLES[score]} on task {task + 1}, dB")
+    name_lines(axes)
     return figure
 
 
@@ -142,7 +142,10 @@ def seeds_side_by_side(results: Results, scores: Sequence[str] = ("sdr", "forget
             colour = drawn[name].colour
             ax.scatter(np.full(len(row), place), row, color=colour, s=26, zorder=3)
             ax.hlines(row.mean(), place - 0.28, place + 0.28, color=colour, linewidth=2.5, zorder=2)
-        ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
+        if len(results) > _FEW:
+            ax.set_xticks(places, results, rotation=50, ha="right")
+        else:
+            ax.set_xticks(places, [name.replace(" ", "\n", 1) for name in results])
         ax.set(xlim=(-0.5, len(places) - 0.5), ylabel=f"{TITLES.get(score, score)}, dB")
         ax.grid(axis="y", alpha=0.3)
     return figure
@@ -165,7 +168,7 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
     drawn = [matrices[pair] for matrices in models.values() for pair in pairs]
     for ax, matrix in zip(axes.flat, drawn, strict=True):
         ax.pcolormesh(matrix, vmin=-1, vmax=1, cmap=_DIVERGING, rasterized=True)
-        ax.set(facecolor=_NOTHING, aspect="equal", ylim=(len(classes), 0))
+        ax.set(facecolor=NOTHING, aspect="equal", ylim=(len(classes), 0))
         ax.hlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
         ax.vlines(first[1:], 0, len(classes), color="black", linewidth=0.2 if many else 0.6)
         names = [labels[number] for number in numbers]
@@ -191,7 +194,7 @@ def positives(matrices: Mapping[str, np.ndarray], labels: Sequence[str]) -> Figu
     size = (4.6 * len(matrices), 4.2)
     figure, axes = plt.subplots(1, len(matrices), figsize=size, layout="constrained", squeeze=False)
     for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        ax.imshow(matrix, cmap="Greys", vmin=0, vmax=1.4)
+        ax.imshow(np.where(matrix, 1, np.nan), cmap=ListedColormap([BLUE]))
         ax.set_xticks(np.arange(len(labels)) - 0.5, minor=True)
         ax.set_yticks(np.arange(len(labels)) - 0.5, minor=True)
         ax.grid(which="minor", color="#BBBBBB", linewidth=0.6)
@@ -227,19 +230,62 @@ def mask_change(before: np.ndarray, after: np.ndarray, titles: tuple[str, str] =
     return figure
 
 
+def panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:
+    """Panels for lines of these names: side by side, or, where many names need room, one below the other."""
+    height = _LINE * sum(len(wrap(name, _LONG)) for name in names) + 1
+    many = len(names) > _FEW
+    rows, columns = (count, 1) if many else (1, count)
+    size = (7.6, rows * max(3.0, height)) if many else (6.4 if count == 1 else 3.6 * count, max(3.3, height))
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    return figure, list(axes.flat)
+
+
+def name_lines(axes: Sequence[Axes]) -> None:
+    """Name the lines of `panels`: a few in one legend, many at the right of each panel, where they end."""
+    named = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
+    if len(named) <= _FEW:
+        axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
+        return
+    for ax in axes:
+        _name_at_the_end(ax, len(axes))
+
+
+def _name_at_the_end(ax: Axes, rows: int) -> None:
+    """Write each line's name beside its end, as near as the other names let it, with a thin line between both."""
+    ends = [(*line.get_xydata()[-1], line) for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    ends.sort(key=lambda end: end[1])
+    low, high = ax.get_ylim()
+    inches = ax.figure.get_figheight() / rows - 0.7  # of the axes; the rest is for their labels
+    wanted = (np.array([up for _, up, _ in ends]) - low) / (high - low)
+    heights = np.array([str(line.get_label()).count("\n") + 1 for *_, line in ends]) * _LINE / inches
+    steps = np.cumsum(heights) - heights / 2
+    # Pushed up from below, and down from above: in both, and so in their middle, neighbours are far enough apart.
+    up = np.maximum.accumulate(wanted - steps)
+    down = np.minimum.accumulate((wanted - steps)[::-1])[::-1]
+    for (across, height, line), place in zip(ends, (up + down) / 2 + steps, strict=True):
+        thin = dict(
+            arrowstyle="-", color=line.get_color(), linewidth=0.8, linestyle=line.get_linestyle(), relpos=(0, 0.5)
+        )
+        ax.annotate(
+            str(line.get_label()), (across, height), (1.04, place), textcoords="axes fraction", va="center",
+            fontsize=8, arrowprops=thin, annotation_clip=False,
+        )  # fmt: skip
+
+
 def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, RowStyle]) -> None:
     """Mean line and lowest-to-highest band of `[seeds, T]` a method."""
-    for marker, (name, values) in zip(cycle(_MARKERS), columns.items(), strict=False):
+    for name, values in columns.items():
         learned = range(1, values.shape[1] + 1)
-        line_with_band(ax, learned, values.T, drawn[name], label=fill(name, _LONG), marker=marker)
+        line_with_band(ax, learned, values.T, drawn[name], name)
     ax.set_xticks(learned)
     ax.grid(alpha=0.3)
 
 
-def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], row: RowStyle, **style) -> None:
+def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], row: RowStyle, name: str) -> None:
     """A line over the means at the places `at`, a band over all; `values`: those of the seeds, by place."""
     mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
-    ax.plot(at, mean, "--" if row.memory else "-", color=row.colour, **style)
+    style = dict(color=row.colour, marker=row.marker, markerfacecolor="white" if row.hollow else row.colour)
+    ax.plot(at, mean, "--" if row.memory else "-", label=fill(name, _LONG), **style)
     ax.fill_between(at, low, high, color=row.colour, alpha=0.12, linewidth=0)
 
 
@@ -249,12 +295,13 @@ def row_styles(results: Results) -> dict[str, RowStyle]:
     The methods' colours can be told apart with any kind of colour vision as far as so many can be.
     """
     found = {}
-    for name, runs in results.items():
+    for number, (name, runs) in enumerate(results.items()):
         config = runs[0].config
         method, variant = method_class(config["method"]), variant_of(config)
         colour = (variant.colour if variant else "") or method.colour
-        found[name] = RowStyle(colour, config["exemplars"] > method.exemplars)
-    if len(found) > 1 and len(set(found.values())) == 1:
+        hollow, place = divmod(number, len(_MARKERS))
+        found[name] = RowStyle(colour, config["exemplars"] > method.exemplars, _MARKERS[place], bool(hollow % 2))
+    if len(found) > 1 and len({(row.colour, row.memory) for row in found.values()}) == 1:
         colours = cycle(LINE_COLOURS + OTHER_COLOURS)
         found = {name: row._replace(colour=next(colours)) for name, row in found.items()}
     return found

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -134,7 +134,7 @@ def _for_dark(figure: Figure) -> list[Change]:
 
 def _colours_of(artist: Artist) -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     if isinstance(artist, Text) and artist.get_bbox_patch() is None:
-        inside = isinstance(artist.axes, Axes) and artist in artist.axes.texts and bool(artist.axes.images)
+        inside = isinstance(artist.axes, Axes) and artist in artist.axes.texts and _is_picture(artist.axes)
         return [] if inside else [(artist.get_color, artist.set_color)]  # in a picture its ground stays as it is
     if isinstance(artist, Line2D):
         marks = [
@@ -145,6 +145,10 @@ def _colours_of(artist: Artist) -> list[tuple[Callable[[], Any], Callable[[Any],
     if isinstance(artist, Patch | LineCollection):
         return [(artist.get_edgecolor, artist.set_edgecolor), (artist.get_facecolor, artist.set_facecolor)]
     return []
+
+
+def _is_picture(ax: Axes) -> bool:
+    return bool(ax.images) or any(isinstance(each, QuadMesh) for each in ax.collections)
 
 
 def _other(colour: Any) -> Any:

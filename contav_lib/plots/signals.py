@@ -21,6 +21,7 @@ from contav_lib.continual.tasks import Task
 # Readable with any kind of colour vision: Okabe and Ito's colours, and maps whose lightness rises evenly.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 LINE_COLOURS = (BLUE, ORANGE, GREEN, PINK)
+NOTHING = "#E4E4E4"  # grey, where nothing was measured or given
 LINE_STYLES = ("-", "--", "-.", ":")
 LOUDNESS, SHARE = "magma", "cividis"
 QUIETEST = -70.0  # dB below the loudest pixel; what is softer is drawn black
@@ -218,13 +219,14 @@ def schedule(tasks: Sequence[Task], labels: Sequence[str]) -> Figure:
         tasks: from `make_schedule`.
         labels: all classes, in the order of learning.
     """
-    table = np.zeros((len(tasks), len(labels)))
+    table = np.full((len(tasks), len(labels)), np.nan)
     for row, task in zip(table, tasks, strict=True):
-        row[list(task.seen)] = 1
-        row[list(task.classes)] = 2
+        row[list(task.seen)] = 0
+        row[list(task.classes)] = 1
     figure, ax = plt.subplots(figsize=(0.48 * len(labels) + 0.8, 0.42 * len(tasks) + 1.7), layout="constrained")
-    colours = ("#F2F2F2", "#E69F00", BLUE)
-    ax.pcolormesh(table, cmap=ListedColormap(colours), vmin=-0.5, vmax=2.5, edgecolors="white", linewidth=2)
+    colours = (NOTHING, "#E69F00", BLUE)
+    ax.set_facecolor(NOTHING)
+    ax.pcolormesh(table, cmap=ListedColormap(colours[1:]), vmin=-0.5, vmax=1.5, edgecolors="white", linewidth=2)
     for task in tasks:
         old = len(task.seen) - len(task.classes)
         for number in task.seen:

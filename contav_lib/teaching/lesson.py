@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from contav_lib.experiments.plans import Plan, run_plan
-from contav_lib.experiments.reproduction import MINUTES, NothingStored
-from contav_lib.experiments.result import Result
+from contav_lib.experiments.reproduction import MINUTES
+from contav_lib.experiments.result import NothingStored, Result
 from contav_lib.experiments.run import is_finished
 
 

@@ -106,6 +106,7 @@ def drawn(draw: Callable[[], "Figure"]) -> str:
 
     from contav_lib.plots.pages import as_html
 
+    plt.draw_if_interactive()  # loads a notebook's backend, which has figures shown; ioff must find it so, to leave it so
     with plt.ioff():
         figure = draw()
     page = as_html(figure)

@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contav_lib.experiments.result import Result
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
 from contav_lib.widgets.base import as_result
@@ -128,7 +126,9 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
         ValueError: a result has no such example, or another one, or it was not separated after this task.
     """
     named = given if isinstance(given, Mapping) else {"separated": given}
-    entries = {str(name): _entry(result, number) for name, result in named.items()}
+    entries = {
+        str(name): as_result(each, "StemPlayer wants one result").example(number) for name, each in named.items()
+    }
     if not entries:
         raise ValueError("StemPlayer wants one result or several by name; there is none.")
     entry = next(iter(entries.values()))
@@ -159,26 +159,12 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
     return {"stems": stems, "steps": steps, "groups": groups, "remarks": remarks}, tasks.index(after)
 
 
-def _entry(given: Result | Path | str, number: int) -> dict[str, Any]:
-    """A stored example of a result, or of that in a folder."""
-    result = as_result(given, "StemPlayer wants one result")
-    examples = result.examples()
-    if not examples:
-        raise ValueError(
-            f"{result.folder} holds no separated examples: it was run on a machine without PyAV, which writes them. "
-            "Install av and run it again with fresh=True."
-        )
-    if not 0 <= number < len(examples):
-        raise ValueError(f"example is {number}; {result.folder.name} holds the examples 0 to {len(examples) - 1}.")
-    return examples[number]
-
-
 def _remark(entry: Mapping[str, Any], task: int, source: int) -> str:
     """What is said of a separated sound: its scores in dB, and how it is to be called."""
     if entry["separated"][task][source] is None:
         return "not learned yet"
-    scores = entry["scores"].get(task, {source: None})[source]
-    if not scores:  # of an earlier version, or of a mixture with a silent source
+    scores = entry["scores"][task][source]
+    if not scores:  # of a mixture with a silent source
         return ""
     numbers = f"SDR {scores['sdr']:.1f}, SIR {scores['sir']:.1f} dB: " if "sdr" in scores else ""
     return numbers + scores["kind"]

@@ -9,6 +9,7 @@ import pytest
 from samples import assert_equal_weights
 
 from contav_lib import Result, run
+from contav_lib.experiments.result import NothingStored
 from contav_lib.experiments.run import is_finished
 from contav_lib.training.trainer import Trainer
 from contav_lib.utils import paths
@@ -140,6 +141,18 @@ def test_damaged_examples_are_made_again(finished, reference, no_training, damag
 def test_results_without_examples_are_finished(finished, reference, no_training):
     shutil.rmtree(paths.runs() / finished.name / "examples")  # as on a machine without PyAV
     assert is_finished(finished) and run(finished, progress=False).examples() == []
+
+
+def test_examples_of_an_earlier_version_are_as_if_not_there_until_they_are_made_again(finished, no_training):
+    index = paths.runs() / finished.name / "examples" / "examples.json"
+    entries = json.loads(index.read_text())
+    index.write_text(json.dumps([{k: v for k, v in e.items() if k not in ("name", "why", "scores")} for e in entries]))
+    result = run(finished, progress=False)
+    assert result.examples() == []
+    with pytest.raises(NothingStored, match=r"earlier version. Remove .*examples\.json and run it again"):
+        result.example(0)
+    index.unlink()
+    assert run(finished, progress=False).example(0)["scores"]
 
 
 def test_examples_can_begin_with_a_later_task(finished):

@@ -9,8 +9,8 @@ from contav_lib.cli import main
 from contav_lib.experiments.executors import run_all
 from contav_lib.experiments.plans import of_notebooks
 from contav_lib.experiments.report import folder_of, write_card
-from contav_lib.experiments.reproduction import NothingStored, Parameters, Reproduction
-from contav_lib.experiments.result import Failed, Result
+from contav_lib.experiments.reproduction import Parameters, Reproduction
+from contav_lib.experiments.result import Failed, NothingStored, Result
 from contav_lib.experiments.run import outcome
 from contav_lib.utils import paths
 

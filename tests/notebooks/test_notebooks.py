@@ -122,6 +122,15 @@ def test_begins_with_outcomes_and_ends_with_references(path):
 
 
 @every_notebook
+def test_every_cell_that_draws_shows_a_figure(main_job, path):
+    for cell in code_cells(main_job[1] / path.name):
+        if cell.source.splitlines()[-1].startswith("plots."):
+            assert any(
+                re.search("<img |<svg", output.get("data", {}).get("text/html", "")) for output in cell.outputs
+            ), cell.source
+
+
+@every_notebook
 def test_every_figure_is_described_and_explained(main_job, path):
     cells = nbformat.read(main_job[1] / path.name, as_version=4).cells
     for cell, after in zip(cells, [*cells[1:], None], strict=True):

@@ -1,9 +1,12 @@
 """Figures about learning: what is drawn is what was measured."""
 
+from itertools import pairwise
+from textwrap import fill
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from contav_lib import Config
 from contav_lib.plots import learning
@@ -59,6 +62,28 @@ def test_names_of_any_length_leave_the_axes_their_room(count):
     for figure in (matrices, lines):
         figure.canvas.draw()
         assert all(min(ax.bbox.width, ax.bbox.height) > 100 for ax in figure.axes if ax.images or ax.lines)
+
+
+@pytest.mark.parametrize("draw", [learning.scores_after_tasks, learning.course_of_task])
+def test_many_lines_are_named_at_their_ends_in_their_order_and_none_over_another(draw):
+    rows = {f"method {number}": [result(0.01 * (number % 5))] for number in range(14)} | {"far " * 15: [result(-9.0)]}
+    figure = draw(rows)
+    figure.canvas.draw()
+    for ax in figure.axes:
+        boxes = [Text.get_window_extent(text) for text in sorted(ax.texts, key=lambda text: text.xyann[1])]
+        assert len(boxes) == len(rows) and ax.get_legend() is None
+        assert all(above.y0 >= below.y1 - 1 for below, above in pairwise(boxes))
+        assert all(figure.bbox.x1 >= box.x1 and figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 for box in boxes)
+        ends = {fill(line.get_label(), 40): line.get_ydata()[-1] for line in ax.lines if line.get_label() in rows}
+        places = {text.get_text(): text.xyann[1] for text in ax.texts}
+        assert all(ends[one] <= ends[other] for one in ends for other in ends if places[one] < places[other])
+
+
+def test_rows_are_told_apart_without_colours():
+    methods = "finetune lwf ewc plop ewf avcil replay der contav freeze adapters scratch joint".split()
+    figure = learning.course_of_task({name: [result(method=name)] for name in methods})
+    lines = [line for line in figure.axes[0].lines if not line.get_label().startswith("_")]
+    assert len({(line.get_marker(), line.get_markerfacecolor() == "white") for line in lines}) == len(methods)
 
 
 def test_filling_up_adds_a_row_a_task():

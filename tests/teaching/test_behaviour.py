@@ -52,6 +52,22 @@ def cosine(looks, prototypes):
     return normalize(looks, dim=1) @ prototypes.T
 
 
+def nearest(moments, stamps):
+    return (moments[:, None] - stamps).abs().argmin(1)
+
+
+def sides(a, b):
+    return torch.minimum(a[:, None, 2:], b[:, 2:]) - torch.maximum(a[:, None, :2], b[:, :2])
+
+
+def areas(boxes):
+    return (boxes[:, 2:] - boxes[:, :2]).prod(1)
+
+
+def union(shared, a, b):
+    return shared / (areas(a)[:, None] + areas(b) - shared)
+
+
 def best_of_columns(matrix):
     return np.nanmax(matrix[:-1, :-1], axis=0)
 
@@ -64,6 +80,7 @@ WRONG = {
         (lambda m, s: (m / (m.sum(1, True) + 1e-8)).clamp(0, 5), "Waves cancel"),
         (lambda m, s: (m**2 / (s**2 + 1e-10)).clamp(max=5), "power"),
         (lambda m, s: (m / s).clamp(0, 5), "0 by 0"),
+        (lambda m, s: m / s, "two things"),
         (lambda m, s: (s / (m + 1e-10)).clamp(0, 5), "upside down"),
         (lambda m, s: (m / (s + 1e-10)).clamp(0, 5).sum(1), "shape"),
         (lambda m, s: torch.stack([(a / (b + 1e-10)).clamp(0, 5) for a, b in zip(m, s, strict=True)]), "loop"),
@@ -95,6 +112,7 @@ WRONG = {
         (lambda q, t, p: heard(attention(q, t, p, scale=0), t), "not scaled"),
         (lambda q, t, p: heard(attention(q, t, p, scale=1), t), "root"),
         (lambda q, t, p: heard(((q[:, None] * t).sum(2) / q.shape[1] ** 0.5 + p).softmax(1), t), "favours the padding"),
+        (lambda q, t, p: (attention(q, t, p)[:, :, None] * t).mean(1), "their mean is too small"),
         (lambda q, t, p: attention(q, t, p), "shape"),
         (lambda q, t, p: heard(attention(q, t, p).detach(), t), "gradient"),
     ],
@@ -102,6 +120,7 @@ WRONG = {
         (lambda r: (r[-1, :-1] - best_of_columns(r)).mean(), "sign"),
         (lambda r: (np.diag(r) - r[-1])[:-1].mean(), "diagonal"),
         (lambda r: (np.max(r[:-1], axis=0)[:-1] - r[-1, :-1]).mean(), "NaN"),
+        (lambda r: (r.max(0) - r[-1])[:-1].mean(), "not measured"),
         (lambda r: (best_of_columns(r) - r[-1, :-1]).sum() / len(r), "newest"),
         (lambda r: (np.nanmax(r, axis=0) - r[-1]).max(), "small matrix"),
         (lambda r: (np.nanmax(r, axis=0) - r[-1])[:-1].mean(), "never be negative"),
@@ -142,11 +161,35 @@ WRONG = {
         (lambda a, b, p, t: -at_positives((dots(a, b) / t).log_softmax(1), p), "sign"),
         (lambda a, b, p, t: at_positives((dots(a, b) / t).log_softmax(0), p), "other direction"),
         (lambda a, b, p, t: at_positives((dots(a, b) / t).softmax(1), p), "no logarithm"),
+        (lambda a, b, p, t: at_positives(dots(a, b).log_softmax(1) / t, p), "too late"),
+        (lambda a, b, p, t: -(dots(a, b) / t).log_softmax(1)[p].mean(), "same weight"),
+        (lambda a, b, p, t: -(dots(a, b) / t).softmax(1).where(p, 0).sum(1).log().mean(), "of its own"),
         (lambda a, b, p, t: -((dots(a, b) / t).log_softmax(1).where(p, 0)).sum(1).mean(), "divide by how many"),
         (lambda a, b, p, t: at_positives((dots(a, b.detach()) / t).log_softmax(1), p), "comes back to candidates"),
         (lambda a, b, p, t: -sum((dots(a[i : i + 1], b)[0] / t).log_softmax(0)[p[i]].mean() for i in range(len(a))) / len(a),
          "loop"),
     ],  # fmt: skip
+    "pictures on the clock": [
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s), "counts from 0"),
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s - s[0]), "first picture"),
+        (lambda s, t, r, n: nearest(torch.arange(n) / r, s + t), "sign"),
+        (lambda s, t, r, n: (s <= t + torch.arange(n)[:, None] / r).sum(1).sub(1).clamp(min=0), "last picture before"),
+        (lambda s, t, r, n: (s < t + torch.arange(n)[:, None] / r).sum(1).clamp(max=len(s) - 1), "one before may be"),
+        (lambda s, t, r, n: torch.arange(n) * len(s) // n, "how far in time"),
+        (lambda s, t, r, n: torch.linspace(0, len(s) - 1, n).round().long(), "how far in time"),
+        (lambda s, t, r, n: nearest(t + torch.arange(n + 1) / r, s), "shape"),
+        (lambda s, t, r, n: torch.stack([(s - t - k / r).abs().argmin() for k in range(n)]), "loop"),
+    ],
+    "overlap of boxes": [
+        (lambda a, b: union(sides(a, b).prod(2), a, b), "can a width be negative"),
+        (lambda a, b: union(sides(a, b).prod(2).relu(), a, b), "before you multiply"),
+        (lambda a, b: sides(a, b).relu().prod(2) / (areas(a)[:, None] + areas(b)), "counts once"),
+        (lambda a, b: sides(a, b).relu().prod(2), "divided by the area"),
+        (lambda a, b: sides(a, b).relu().prod(2) / areas(b), "second box alone"),
+        (lambda a, b: union(sides(a, b).relu().sum(2), a, b), "one pair"),
+        (lambda a, b: union(sides(a, b).relu().prod(2), a, b).diag(), "shape"),
+        (lambda a, b: torch.stack([union(sides(x[None], b).relu().prod(2), x[None], b)[0] for x in a]), "loop"),
+    ],
     "FiLM layer": [
         (lambda m, c: m * halves(c)[0] + halves(c)[1], "all zeros"),
         (lambda m, c: m * (1 + halves(c)[1]) + halves(c)[0], "exchanged"),
@@ -193,6 +236,10 @@ def test_wrong_functions_are_told_their_mistake(name):
         ("mask distillation", lambda m, o, w, k: (w * (m - o).abs()).mean((2, 3)).where(k, 0).sum() / k.sum()),
         ("one direction of the contrastive loss",
          lambda a, b, p, t: at_positives((cosine_similarity(a[:, None], b, dim=2) / t).softmax(1).log(), p)),
+        ("pictures on the clock",
+         lambda s, t, r, n: torch.searchsorted((s[1:] + s[:-1]) / 2, t + torch.arange(n) / r)),
+        ("overlap of boxes",
+         lambda a, b: torch.cat([union(sides(a, x[None]).relu().prod(2), a, x[None]) for x in b], 1)),
         ("FiLM layer", lambda m, c: m + m * c[:, : m.shape[1], None, None] + c[:, m.shape[1] :, None, None]),
     ],
 )  # fmt: skip

@@ -21,6 +21,7 @@ def test_forgetting_is_best_minus_last():
         (2.375, "old tasks only"),
         (9.5, "mean"),
         (4.0, "single task"),
+        (3.2, "two decimals"),
         (1.0, "column"),
     ],
 )

@@ -1,46 +1,12 @@
-"""Checkers of notebook 07 with right answers and typical mistakes."""
+"""The checker of notebook 07 that asks for a number, and the clock of its exercise against the kit's own."""
 
+import numpy as np
 import pytest
+import torch
 
+from contav_lib.media import read_frames, write_video
+from contav_lib.teaching.behaviour import CODED
 from contav_lib.teaching.check import check
-
-
-def overlap(a, b):
-    width, height = (max(min(a[side + 2], b[side + 2]) - max(a[side], b[side]), 0) for side in (0, 1))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return width * height / (sum(areas) - width * height)
-
-
-def with_negative_sides(a, b):
-    width, height = (min(a[side + 2], b[side + 2]) - max(a[side], b[side]) for side in (0, 1))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return width * height / (sum(areas) - width * height)
-
-
-def of_the_sum(a, b):
-    width, height = (max(min(a[side + 2], b[side + 2]) - max(a[side], b[side]), 0) for side in (0, 1))
-    return 2 * width * height / sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-
-
-def test_a_right_overlap_is_right():
-    assert check("overlap of two boxes", overlap).verdict == "Right"
-
-
-@pytest.mark.parametrize(
-    ("mistake", "hint"),
-    [
-        (0.5, "a function is asked for"),
-        (lambda a, b: ..., "write its body"),
-        (lambda a, b: a.left, "stops with AttributeError"),
-        (lambda a, b: 1.0, "nothing is shared"),
-        (with_negative_sides, "negative"),
-        (of_the_sum, "they cover just the first one"),
-        (lambda a, b: "1", "a number is asked for"),
-    ],
-)
-def test_a_wrong_overlap_is_told_why(mistake, hint):
-    feedback = check("overlap of two boxes", mistake)
-    assert feedback.verdict == "Not yet" and hint in feedback.text
 
 
 def test_the_shorter_of_sound_and_pictures_counts():
@@ -48,3 +14,15 @@ def test_the_shorter_of_sound_and_pictures_counts():
     assert check("seconds that are kept", 9.5, **given).verdict == "Right"
     assert "look at" in check("seconds that are kept", 12, **given).text
     assert "made up" in check("seconds that are kept", 10.75, **given).text
+
+
+@pytest.mark.parametrize("rate", [3.0, 8.0, 20.0])
+def test_pictures_are_chosen_as_the_kit_chooses_them(tmp_path, rate):
+    greys = [
+        20 * number for number in range(12)
+    ]  # pictures that tell their number, 10 a second; ties go to the later one
+    pictures = [np.full((32, 32, 3), grey, np.uint8) for grey in greys]
+    write_video(tmp_path / "video.mp4", 0.1 * np.sin(np.arange(13230)), 11025, pictures, 10)
+    read = read_frames(tmp_path / "video.mp4", rate).float().mean((1, 2, 3))
+    nearest = CODED["pictures on the clock"].reference(torch.arange(12) / 10 - 1e-4, 0.0, rate, len(read))
+    assert (read - torch.tensor(greys)[nearest]).abs().max() < 8

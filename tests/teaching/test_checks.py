@@ -13,7 +13,7 @@ DATA = dict(tasks=4, classes=20, exemplars=3, task=3)
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "given"),
     [
-        ("middle of the log-frequency axis", 987.3, (0.179, 2756.25, 19746, 500, 5000), {}),
+        ("middle of the log-frequency axis", 987.3, (0.179, 4.58, 2756.25, 19746, 500, 5000), {}),
         ("what a sigmoid can't reach", 2, (0, 3, 3 / 7, -1), {}),
         ("exemplars in memory", 30, (45, 6, 10, 60), DATA),
         ("name the fault", "Artefact", ("leak", "filter", "drum"), {}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contav_lib.experiments.reproduction import NothingStored
+from contav_lib.experiments.result import NothingStored
 from contav_lib.teaching.lesson import against, ranked, stored
 
 

@@ -2,9 +2,7 @@
 
 import base64
 import io
-import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -209,16 +207,6 @@ def test_a_class_that_is_not_learned_yet_is_silent_and_said_to_be():
     assert not unpack(player, silent["plus"]).any() and unpack(player, heard["plus"]).any()
     with pytest.raises(ValueError, match="remarks on 'y': 1, but it has 0 takes"):
         StemPlayer(takes, steps=["one", "two"], remarks={"y": ["?"]})
-
-
-def test_examples_of_an_earlier_version_play_without_scores(reference, tmp_path):
-    folder = tmp_path / "older"
-    shutil.copytree(reference.folder, folder)
-    index = folder / "examples" / "examples.json"
-    entries = json.loads(index.read_text())
-    index.write_text(json.dumps([{k: v for k, v in e.items() if k not in ("name", "why", "scores")} for e in entries]))
-    player = StemPlayer.from_result(folder)
-    assert player.stems[2]["takes"][0]["remark"] == "" and player.steps == ["after task 1", "after task 2"]
 
 
 def test_a_result_without_the_example_is_refused(reference, tmp_path):

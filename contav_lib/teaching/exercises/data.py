@@ -16,6 +16,10 @@ def check_middle(answer: object) -> str:
     right = (sqrt(21) - 1) / 20 * top
     if abs(hertz - right) < 0.02 * right:
         return f"{right:.0f} Hz: half of the picture shows what lies below, where most notes and their first harmonics are."
+    if abs(hertz - sqrt(21)) < 0.05:
+        raise NotYet(
+            "that is 21 to the power of 1/2. The formula goes on: 1 is taken away, and the rest divided by 20."
+        )
     if hertz < 5:
         raise NotYet(
             f"{hertz:.3g} is a fraction of the axis, not a frequency: multiply it by the highest frequency, {top:g} Hz."
@@ -77,6 +81,9 @@ coded(
     ),
     mistakes={
         "some of these masks are far too large: which range was asked for?": lambda m, s: m / (s + 1e-10),
+        "two things are missing: the range that was asked for, and what keeps the lower number away from 0 in silence.": (
+            lambda m, s: m / s
+        ),
         "it cuts off too early: where waves cancel, a part is louder than the mixture.": (
             lambda m, s: (m / (s + 1e-10)).clamp(0, 1)
         ),

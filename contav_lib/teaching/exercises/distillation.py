@@ -103,6 +103,15 @@ coded(
         "you use the diagonal alone: `positives` says which other rows count.": (
             lambda a, b, p, t: one_direction(a, b, torch.eye(len(a), dtype=torch.bool, device=a.device), t)
         ),
+        "the temperature comes too late: divide the cosines by it, before the softmax.": (
+            lambda a, b, p, t: _at_positives(_cosines(a, b, 1).log_softmax(1), p) / t
+        ),
+        "all pairs have the same weight. Each anchor has: the mean of its own positives first, then that of the anchors.": (
+            lambda a, b, p, t: -(_cosines(a, b, t).log_softmax(1) * p).sum() / p.sum()
+        ),
+        "the logarithm of the sum of the positives' shares: in eq. 7 and 9 each positive has a logarithm of its own.": (
+            lambda a, b, p, t: -(_cosines(a, b, t).softmax(1) * p).sum(1).log().mean()
+        ),
         "there is no logarithm: that is minus the share of the positives.": (
             lambda a, b, p, t: _at_positives(_cosines(a, b, t).softmax(1), p)
         ),

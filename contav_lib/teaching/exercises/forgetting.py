@@ -48,6 +48,8 @@ def _check(given: float, right: float, mistakes: dict[float, str], why: str) -> 
     if math.isclose(given, right, abs_tol=_CLOSE):
         return f"{why} = {right:.2f} dB."
     made = [explanation for value, explanation in mistakes.items() if math.isclose(given, value, abs_tol=_CLOSE)]
+    if not made and math.isclose(given, right, abs_tol=0.06):
+        raise NotYet("close by, but not to two decimals: is it rounded too early?")
     raise NotYet(made[0] if made else "go column by column: each is one task's story, and NaN means not measured.")
 
 

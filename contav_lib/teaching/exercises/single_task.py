@@ -107,6 +107,9 @@ coded(
     cases=lambda random: (_tokens(random, *sizes) for sizes in ((4, 6, 3), (1, 5, 8), (5, 5, 5))),
     many=lambda random: _tokens(random, 4000, 4, 4),
     mistakes={
+        "the shares sum to 1 already, so the weighted tokens are summed; their mean is too small by the number of steps.": (
+            lambda q, t, p: attend(q, t, p) / t.shape[1]
+        ),
         "it listens to the padding alone: True means that there is nothing.": lambda q, t, p: attend(q, t, ~p),
         "padded steps are still heard: `padded` is not used.": lambda q, t, p: _heard(_scores(q, t).softmax(1), t),
         "the padding is taken away after the softmax, so what is left does not sum to 1.": (
