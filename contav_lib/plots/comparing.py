@@ -81,8 +81,8 @@ def against_memory(
             at = sorted(by_size)
             values = [np.array([run.summary()[score] for run in by_size[size]]) for size in at]
             line_with_band(ax, list(map(sizes.index, at)), values, drawn[name], name)
-        ax.set_xticks(range(len(sizes)), sizes)
+        ax.set_xticks(range(len(sizes)), list(map(str, sizes)))
         ax.set(xlabel="exemplars a class", ylabel=f"{TITLES[score]} over all classes, dB")
         ax.grid(alpha=0.3)
-    name_lines(axes)
+    name_lines(figure, axes)
     return figure

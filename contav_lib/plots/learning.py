@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from contav_lib.evaluation.metrics import TITLES
 from contav_lib.experiments.result import Result
@@ -111,7 +112,7 @@ def scores_after_tasks(results: Results, scores: Sequence[str] = ("sdr", "sir", 
         columns = {name: np.stack([run.over_all_seen(score) for run in runs]) for name, runs in results.items()}
         _lines(ax, columns, row_styles(results))
         ax.set(xlabel="tasks learned", ylabel=f"{TITLES[score]} over all seen classes, dB")
-    name_lines(axes)
+    name_lines(figure, axes)
     return figure
 
 
@@ -122,7 +123,7 @@ def course_of_task(results: Results, task: int = 0, score: str = "sdr") -> Figur
     _lines(axes[0], columns, row_styles(results))
     axes[0].axhline(0, color="#7F7F7F", linewidth=1, linestyle=":")
     axes[0].set(xlabel="tasks learned", ylabel=f"{TITLES[score]} on task {task + 1}, dB")
-    name_lines(axes)
+    name_lines(figure, axes)
     return figure
 
 
@@ -240,36 +241,38 @@ def panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat)
 
 
-def name_lines(axes: Sequence[Axes]) -> None:
+def name_lines(figure: Figure, axes: Sequence[Axes]) -> None:
     """Name the lines of `panels`: a few in one legend, many at the right of each panel, where they end."""
-    named = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
-    if len(named) <= _FEW:
+    if len(_named(axes[0])) <= _FEW:
         axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1.05))
         return
     for ax in axes:
-        _name_at_the_end(ax, len(axes))
+        _name_at_the_end(ax, figure.get_figheight() / len(axes) - 0.7)
 
 
-def _name_at_the_end(ax: Axes, rows: int) -> None:
-    """Write each line's name beside its end, as near as the other names let it, with a thin line between both."""
-    ends = [(*line.get_xydata()[-1], line) for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    ends.sort(key=lambda end: end[1])
+def _named(ax: Axes) -> list[Line2D]:
+    return [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+
+
+def _name_at_the_end(ax: Axes, inches: float) -> None:
+    """Write each line's name beside its end, as near as the other names let it, with a thin line between both.
+
+    Args:
+        inches: height of the axes, about.
+    """
+    lines = sorted(_named(ax), key=lambda line: np.asarray(line.get_ydata())[-1])
+    ends = np.array([line.get_xydata() for line in lines])[:, -1]  # [lines, 2]
     low, high = ax.get_ylim()
-    inches = ax.figure.get_figheight() / rows - 0.7  # of the axes; the rest is for their labels
-    wanted = (np.array([up for _, up, _ in ends]) - low) / (high - low)
-    heights = np.array([str(line.get_label()).count("\n") + 1 for *_, line in ends]) * _LINE / inches
+    wanted = (ends[:, 1] - low) / (high - low)
+    heights = np.array([str(line.get_label()).count("\n") + 1 for line in lines]) * _LINE / inches
     steps = np.cumsum(heights) - heights / 2
     # Pushed up from below, and down from above: in both, and so in their middle, neighbours are far enough apart.
     up = np.maximum.accumulate(wanted - steps)
     down = np.minimum.accumulate((wanted - steps)[::-1])[::-1]
-    for (across, height, line), place in zip(ends, (up + down) / 2 + steps, strict=True):
-        thin = dict(
-            arrowstyle="-", color=line.get_color(), linewidth=0.8, linestyle=line.get_linestyle(), relpos=(0, 0.5)
-        )
-        ax.annotate(
-            str(line.get_label()), (across, height), (1.04, place), textcoords="axes fraction", va="center",
-            fontsize=8, arrowprops=thin, annotation_clip=False,
-        )  # fmt: skip
+    for line, end, place in zip(lines, ends, (up + down) / 2 + steps, strict=True):
+        thin = dict(arrowstyle="-", color=line.get_color(), linestyle=line.get_linestyle(), lw=0.8, relpos=(0, 0.5))
+        how = dict(textcoords="axes fraction", va="center", fontsize=8, annotation_clip=False)
+        ax.annotate(str(line.get_label()), tuple(end), (1.04, place), arrowprops=thin, **how)  # type: ignore[arg-type]
 
 
 def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, RowStyle]) -> None:
@@ -284,8 +287,9 @@ def _lines(ax: Axes, columns: Mapping[str, np.ndarray], drawn: Mapping[str, RowS
 def line_with_band(ax: Axes, at: Sequence[float], values: Iterable[np.ndarray], row: RowStyle, name: str) -> None:
     """A line over the means at the places `at`, a band over all; `values`: those of the seeds, by place."""
     mean, low, high = zip(*((seeds.mean(), seeds.min(), seeds.max()) for seeds in values), strict=True)
-    style = dict(color=row.colour, marker=row.marker, markerfacecolor="white" if row.hollow else row.colour)
-    ax.plot(at, mean, "--" if row.memory else "-", label=fill(name, _LONG), **style)
+    inside = "white" if row.hollow else row.colour
+    (line,) = ax.plot(at, mean, "--" if row.memory else "-", color=row.colour, label=fill(name, _LONG))
+    line.set(marker=row.marker, markerfacecolor=inside)
     ax.fill_between(at, low, high, color=row.colour, alpha=0.12, linewidth=0)
 
 
