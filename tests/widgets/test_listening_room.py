@@ -58,7 +58,7 @@ def test_results_with_the_same_mixtures_stand_together(reference, home):
     shelves, left_out = find_shelves()
     first, second = shelves.values()
     methods = {name.split(",")[0] for name in first}
-    assert methods == {"fine-tuning", "ContAV-Sep"} and len(first) == 3 and len(second) == 1
+    assert methods == {"fine-tuning + memory", "ContAV-Sep"} and len(first) == 3 and len(second) == 1
     assert any("seed 1" in name for name in first) and left_out == 0
 
 
