@@ -27,6 +27,9 @@ OF_THE_KIT = """
 and this page then shows them.</p>
 """
 _MIX = "Any sounds of the test, or a file of yours, mixed and separated anew: swap the pictures, change gains, ask for others."
+_STYLE = (
+    "<style>.jupyter-widget-tab .lm-TabBar-tabLabel { color: var(--jp-ui-font-color1) }</style>"  # to be read easily
+)
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
 _KEYS = ["experiments", "question", "one", "other"]
 _EVERY = 2  # seconds, after which the votes of others are looked for
@@ -86,7 +89,7 @@ class ListeningRoom(VBox):
             return
         super().__init__(
             [
-                _row(self._shelf, self._method),
+                _row(self._shelf, self._method, HTML(_STYLE)),
                 Tab(
                     [
                         VBox([_row(self._mixture, HTML(_LISTEN)), self._notice, self.player]),
