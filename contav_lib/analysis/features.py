@@ -1,29 +1,24 @@
 """Features that an experiment's separator gave the sources of the same test mixtures after each task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
-from itertools import islice
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from contav_lib.analysis.pictures import pictures_of
 from contav_lib.analysis.similarity import MOST_SOURCES, SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.config import Config
-from contav_lib.datasets.clip import Clip
 from contav_lib.evaluation.evaluate import source_features
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.setup import Setup
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import ClipStore
 from contav_lib.utils.devices import pick_device
-from contav_lib.utils.registry import open_dataset
 
 _USUAL_SOURCES = 300  # not more than so many unless asked for
-_PICTURES_A_SECOND = 2.0
-_PICTURE_SIDE = 160  # pixels of the longer side
 
 
 def extract_features(result: Result, mixtures: int | None = None, device: str = "auto") -> SourceFeatures:
@@ -90,23 +85,6 @@ def _sound(store: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
 
 def _picture(config: Config, store: ClipStore, spec: MixtureSpec, place: int) -> np.ndarray | None:
     """The frame in the middle of a source's crop; None where the videos are not there (prepared clips alone)."""
-    clip = _videos(config.data, config.clips_per_class).get(store.ids[spec.clips.flatten()[place]])
-    if clip is None or not clip.path.is_file():
-        return None
-    from contav_lib.media import each_picture
-
-    begins = clip.span[0] if clip.span else 0.0
-    middle = begins + spec.starts.flatten()[place].item() / SAMPLE_RATE + store.spectrogram.seconds / 2
-    pictures = each_picture(clip.path, _PICTURES_A_SECOND, _PICTURE_SIDE)
-    *_, picture = islice(pictures, int(middle * _PICTURES_A_SECOND) + 1)  # the last one, where there are fewer
-    return picture
-
-
-@cache
-def _videos(data: str, clips_per_class: tuple[int, int, int]) -> Mapping[str, Clip]:
-    """A data set's clips by id; none where its videos are not there."""
-    dataset = open_dataset(data, clips_per_class)
-    try:
-        return {clip.id: clip for clip in dataset.clips()} if dataset.videos.is_dir() else {}
-    except ValueError:
-        return {}
+    pictures = pictures_of(config.data, config.clips_per_class, store.ids[spec.clips.flatten()[place]])
+    middle = spec.starts.flatten()[place].item() / SAMPLE_RATE + store.spectrogram.seconds / 2
+    return pictures[min(int(middle), len(pictures) - 1)] if len(pictures) else None

@@ -98,6 +98,7 @@ def store_examples(
                 "task": example.task,
                 "labels": [labels[number] for number in classes],
                 "why": example.why,
+                "clips": [store.ids[clip] for clip in example.clips],
                 "mixture": _write(folder, [f"{name}_mixture"], [truth.sum(0)])[0],
                 "truth": _write(folder, [f"{name}_truth{n + 1}" for n in range(len(truth))], truth),
                 "separated": {},
@@ -120,8 +121,8 @@ def store_examples(
 def read_examples(folder: Path) -> list[dict[str, Any]]:
     """Read what `store_examples` stored, with whole paths; [] where it, or that of an earlier version, stored no scores.
 
-    `separated` and `scores` have, by task, an entry for each source: a file, and what `heard_as` says of it; None for a class
-    that was not learned yet.
+    `clips` has the clips' ids, [] where nobody knows them. `separated` and `scores` have, by task, an entry for each source: a
+    file, and what `heard_as` says of it; None for a class that was not learned yet.
 
     Raises:
         StorageError: `examples.json` is missing or holds something else.
@@ -136,6 +137,7 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
                 "task": entry["task"],
                 "labels": entry["labels"],
                 "why": str(entry["why"]),
+                "clips": entry.get("clips") or _chosen_clips(entry),
                 "mixture": inside(folder, entry["mixture"]),
                 "truth": [inside(folder, name) for name in entry["truth"]],
                 "separated": {
@@ -147,6 +149,13 @@ def read_examples(folder: Path) -> list[dict[str, Any]]:
             for entry in entries
             if "scores" in entry or "separated" not in entry  # what an earlier version stored has only the latter
         ]
+
+
+def _chosen_clips(entry: Mapping[str, Any]) -> list[str]:
+    """Ids of an example's clips, where a result of an earlier version does not say them but the starter pack's page does."""
+    same = ("task", "labels", "why")
+    rows = read_json(CHOSEN)["mixtures"] if CHOSEN.exists() else []
+    return next((row["clips"] for row in rows if all(row[key] == entry.get(key) for key in same)), [])
 
 
 def examples_are_whole(folder: Path) -> bool:

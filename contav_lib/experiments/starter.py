@@ -86,11 +86,18 @@ def starter(methods: Iterable[str] = tuple(METHODS)) -> dict[str, Result]:
     return {name: Result(folder) for name, folder in unpacked.items()}
 
 
+def is_of_starter(result: Result) -> bool:
+    """Whether a result is one of the pack's."""
+    return result.folder.parent.name.startswith(f"{PACK.name}-")
+
+
 def _unpack(packed: Path, folder: Path, reference: Path) -> None:
     """Make a result's folder; `matrix.json` comes last and says that all is there."""
     config, tasks = Config.from_json(read_json(packed / "config.json")), read_json(packed / "matrix.json")["tasks"]
     labels = [label for task in tasks for label in task]
-    store = ClipStore(_clips(), {label: n for n, label in enumerate(labels)}, spectrogram_of(config), config.motion)
+    store = ClipStore(
+        starter_clips(), {label: n for n, label in enumerate(labels)}, spectrogram_of(config), config.motion
+    )
     examples = named_examples(read_json(PACK / "mixtures.json"), store.ids)
     for name in ("config.json", "encoder.json", "mixtures.json", "history.jsonl"):
         _copy(packed / name, folder / name)
@@ -103,7 +110,8 @@ def _unpack(packed: Path, folder: Path, reference: Path) -> None:
     _copy(packed / "matrix.json", folder / "matrix.json")
 
 
-def _clips() -> list[PreparedClip]:
+def starter_clips() -> list[PreparedClip]:
+    """The clips of the pack: the first seconds of test clips, enough to mix and to separate without any other data."""
     from contav_lib.media import read_audio
 
     tensors, about = load_tensors(PACK / "features.safetensors")

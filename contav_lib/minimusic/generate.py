@@ -115,6 +115,12 @@ def make_clip(root: Path, label: str, index: int, seed: int = 0) -> None:
     write_video(Path(root, label, f"{label}_{index:04d}.mp4"), waveform, RATE, frames, FRAME_RATE)
 
 
+def clip_pictures(clip: str, seed: int = 0) -> np.ndarray:
+    """Pictures of a clip such as `violin/violin_1002`, `FRAME_RATE` a second; nothing is played, read or written."""
+    label, index = clip.split("/")[0], clip_index(clip)
+    return draw(clip_score(label, index, seed), _generators(label, index, seed)[2], FRAME_RATE, SIZE)
+
+
 def perform(label: str, index: int, seed: int = 0) -> tuple[Score, np.ndarray, np.random.Generator]:
     """Compose and play the clip `<label>_<index>`: its notes, its sound, and the chance that its drawing takes."""
     _, for_sound, for_player = _generators(label, index, seed)

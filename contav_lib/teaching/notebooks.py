@@ -25,6 +25,7 @@ from contav_lib.utils.storage import process_errors
 from contav_lib.utils.workers import Workers
 
 NOTEBOOKS = paths.shipped("notebooks")
+VOILA_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")  # JupyterLab's others may fail in Voila
 
 
 class NotebookFailed(RuntimeError):
@@ -209,8 +210,7 @@ def open_room(ip: str = "127.0.0.1", port: int = 8866) -> None:
         f"--Voila.ip={ip}",
         f"--port={port}",
         "--token",
-        # The extension that is left out belongs to Notebook 7 and fails in Voila.
-        "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension",
+        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in VOILA_EXTENSIONS),
         *["--no-browser"] * everybody,
     ]
     subprocess.run(  # noqa: S603 (what comes from outside was read as an address and a number)

@@ -1,5 +1,6 @@
 """Common parts of all widgets: the files in `static/`, results or their folders, a base class that trusts no page."""
 
+import io
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
+from PIL import Image
 from traitlets import TraitError
 
 from contav_lib.experiments.result import Result
@@ -98,6 +101,12 @@ class PageWidget(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None  # only a widget without a view has none
         return {**bundle[0], **self._fallback()}, bundle[1]
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Pack a picture, uint8 `[height, width, 3]`, for a page."""
+    Image.fromarray(picture).save(file := io.BytesIO(), "JPEG")
+    return file.getvalue()
 
 
 def drawn(draw: Callable[[], "Figure"]) -> str:

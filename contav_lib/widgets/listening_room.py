@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 import pandas as pd
-from ipywidgets import HTML, Box, Button, Dropdown, Layout, VBox
+from ipywidgets import HTML, Box, Button, Dropdown, Layout, Tab, VBox
 
 from contav_lib.utils import paths
 from contav_lib.utils.storage import StorageError
@@ -20,13 +20,16 @@ from contav_lib.widgets.votes import Votes
 
 QUESTIONS = {"Which one is better?": "pick", "Can you hear a difference at all?": "abx"}
 COUNTS = (4, 8, 16)
-_LISTEN = "Choose what was separated, and who separated it. The slider goes from task to task."
+_LISTEN = "The slider goes from task to task."
 _VOTE = "The method chosen above and another one, on all mixtures; you are not told which one you hear."
 OF_THE_KIT = """
 <p>Nothing has been run here yet: these are the results that come with the kit, of one seed. <code>make run</code> makes yours,
 and this page then shows them.</p>
 """
 _MIX = "Any sounds of the test, or a file of yours, mixed and separated anew: swap the pictures, change gains, ask for others."
+_STYLE = (
+    "<style>.jupyter-widget-tab .lm-TabBar-tabLabel { color: var(--jp-ui-font-color1) }</style>"  # to be read easily
+)
 _CHANCE = "p: how probable an outcome at least as uneven is by guessing."
 _KEYS = ["experiments", "question", "one", "other"]
 _EVERY = 2  # seconds, after which the votes of others are looked for
@@ -86,17 +89,22 @@ class ListeningRoom(VBox):
             return
         super().__init__(
             [
-                _text("Listen", _LISTEN),
-                _row(self._shelf, self._mixture, self._method),
-                self._notice,
-                self.player,
-                _text("Vote", _VOTE),
-                _row(self._other, self._question, self._count, start),
-                self._booth,
-                self._table,
-                _text("Mix", _MIX),
-                _row(mix),
-                self._studio,
+                _row(self._shelf, self._method, HTML(_STYLE)),
+                Tab(
+                    [
+                        VBox([_row(self._mixture, HTML(_LISTEN)), self._notice, self.player]),
+                        VBox(
+                            [
+                                HTML(_VOTE),
+                                _row(self._other, self._question, self._count, start),
+                                self._booth,
+                                self._table,
+                            ]
+                        ),
+                        VBox([HTML(_MIX), _row(mix), self._studio]),
+                    ],
+                    titles=["Listen", "Vote", "Mix"],
+                ),
                 HTML(_left_out(left_out)),
                 HTML("" if self._result.folder.is_relative_to(paths.runs()) else OF_THE_KIT),
             ]
@@ -186,11 +194,12 @@ class ListeningRoom(VBox):
         self._booth.children = [test]
 
     def _open_desk(self) -> None:
-        """Open a desk of the chosen experiments, with the method that is chosen first."""
+        """Open a desk of the chosen experiments on the chosen mixture, with the method that is chosen first."""
         chosen = self._method.value
         self._studio.children = [HTML("The sounds are being read …")]
         try:
-            self.desk = MixingDesk({chosen: self._result} | dict(self._results))
+            clips = self._result.examples()[self._mixture.value]["clips"]
+            self.desk = MixingDesk({chosen: self._result} | dict(self._results), clips)
         except (ValueError, OSError) as error:
             self._studio.children = [HTML(escape(str(error)))]
             return
@@ -212,7 +221,7 @@ class ListeningRoom(VBox):
         except StorageError as error:
             self._table.value = escape(str(error))
             return
-        self._table.value = _text("Votes so far, of all listeners", f"{table}<p>{_CHANCE}</p>").value
+        self._table.value = f"<h3 style='margin: 0'>Votes so far, of all listeners</h3>{table}<p>{_CHANCE}</p>"
 
     async def _follow(self) -> None:
         """Show the votes of others as they come in, as long as this page's kernel lives."""
@@ -227,10 +236,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _text(title: str, text: str) -> HTML:
-    return HTML(f"<h3 style='margin: 0'>{title}</h3>{text}")
 
 
 def _menu(label: str, options: Any = ()) -> Dropdown:

@@ -1,39 +1,39 @@
 """What a mixing desk computes: clips mixed, any of their pictures shown, any class asked for, separated and scored."""
 
-import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
-from PIL import Image
 
 from contav_lib import audio
+from contav_lib.analysis.pictures import LONGEST, pictures_in, pictures_of
 from contav_lib.config import Config
-from contav_lib.datasets.clip import Clip
 from contav_lib.datasets.corpus import Clips, PreparedClip
 from contav_lib.datasets.prepare import FRAME_RATE, look
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.evaluation.metrics import SCORES, is_audible, score_sources
+from contav_lib.evaluation.whole import crop_starts, overlap_add
+from contav_lib.experiments.examples import LENGTH
 from contav_lib.experiments.result import Result, check_encoder_of
 from contav_lib.experiments.setup import Setup, spectrogram_of
-from contav_lib.media import SILENCE, MediaError, each_picture, loudest, read_audio
+from contav_lib.experiments.starter import is_of_starter, starter_clips
+from contav_lib.media import SILENCE, MediaError, loudest, read_audio
 from contav_lib.mixtures.batch import MixtureSpec
 from contav_lib.mixtures.clip_store import MOTION_STEPS, ClipStore
 from contav_lib.separators import Separator
 from contav_lib.utils.devices import cpu_threads
-from contav_lib.utils.registry import did_you_mean, open_dataset
+from contav_lib.utils.registry import did_you_mean
+from contav_lib.widgets.base import jpeg
 
 FEWEST, MOST = 2, 4  # sounds in a mixture
 SOFTEST = -30.0  # dB, the lowest gain; the highest is 0, so that no sound is clipped
 OWN = "your file: "  # what the id of a clip that is no test clip begins with
 _MOST_OWN = 8  # files of the user's that are kept, and those that sound
-_LONGEST = 120  # seconds of a file of the user's
-_SIDE = 120  # pixels of a small picture
 _SHARED = (
     "data",
     "data_digest",
@@ -77,9 +77,9 @@ class Separated:
 
     Attributes:
         mixture: `[L]`. truth, sounds: the sources as they stand in it, and what was separated, `[N, L]`.
-        masks: `[N, F, T]`. spectrogram: magnitude of the mixture, `[F, T]`.
+        masks: `[N, F, T]`. spectrogram: magnitude of the mixture, `[F, T]`; of several crops, faded like the sounds.
         scores: `metrics.SCORES` by name, `[N]`, NaN for a silent sound; those of the others are scored as if it were not there.
-        latest: the last start of a whole crop in each clip, in seconds.
+        latest: the last start in each clip from which all of it can be heard, in seconds.
     """
 
     mixture: torch.Tensor
@@ -98,7 +98,7 @@ class Mixer:
         results: by name, of experiments on the same data and features; others than the first one's are left out.
 
     Attributes:
-        results: by name. left_out: names of those left out.
+        results: by name. left_out: names of those left out. of_starter: whether the clips are those of the starter pack.
         labels: of the clips, by id.
         classes: labels of all classes of the results.
     """
@@ -113,11 +113,12 @@ class Mixer:
         self.left_out = [name for name in results if name not in same]
         self.classes = list(dict.fromkeys(label for result in self.results.values() for label in result.classes))
         self._configs = configs
-        self._setup = Setup.build(first)
-        self._clips = Clips.of(self._setup.clips("test"))
+        self._first = first
+        self.of_starter = is_of_starter(self.results[same[0]])  # then the other data need not be made
+        self._clips = Clips.of(starter_clips() if self.of_starter else Setup.build(first).clips("test"))
         self._place = {name: place for place, name in enumerate(self._clips.ids)}
         self._own: dict[str, PreparedClip] = {}
-        self._pictures: dict[str, list[bytes]] = {}
+        self._pictures: dict[str, Sequence[np.ndarray]] = {}  # of files of the user's
         self._separator = lru_cache(maxsize=4)(self._load)
         self._store = lru_cache(maxsize=4)(self._make_store)
 
@@ -154,8 +155,14 @@ class Mixer:
         return [Slot(**slot) for slot in given]
 
     @torch.inference_mode()
-    def separate(self, name: str, task: int, slots: list[Slot]) -> Separated:
+    def separate(self, name: str, task: int, slots: list[Slot], whole: bool = False) -> Separated:
         """Mix the slots, and separate the mixture by a result's separator as it was after a task (from 0).
+
+        Args:
+            name: of the result.
+            task: after which.
+            slots: of the mixture.
+            whole: as long as the examples, put together of crops as in `separate_whole`; else one crop, as in training.
 
         Raises:
             ValueError: a class is asked for that it has not learned. StorageError: its checkpoint is missing or damaged.
@@ -169,13 +176,18 @@ class Mixer:
                 )
         sizes = spectrogram_of(config)
         store, lengths = self._store(name, tuple(slot.clip for slot in slots))
-        last = [max(0, length - sizes.samples) for length in lengths]
+        crop = sizes.hop * (sizes.frames - 1)  # what comes back of it
+        length = max(LENGTH, crop) if whole else crop
+        last = [max(0, clip - length - (sizes.samples - crop)) for clip in lengths]
         starts = [min(round(slot.start * audio.SAMPLE_RATE), at) for slot, at in zip(slots, last, strict=True)]
+        crops = crop_starts(length, crop)
+        gains = torch.tensor([0.0 if slot.mute else 10 ** (slot.gain / 20) for slot in slots])
+        every = (len(crops), len(slots))
         spec = MixtureSpec(
-            clips=torch.arange(len(slots))[None],
-            starts=torch.tensor([starts]),
-            gains=torch.tensor([[0.0 if slot.mute else 10 ** (slot.gain / 20) for slot in slots]]),
-            is_old_class=torch.zeros(1, len(slots), dtype=torch.bool),
+            clips=torch.arange(len(slots)).expand(every),
+            starts=torch.tensor(starts) + crops.unsqueeze(1),
+            gains=gains.expand(every),
+            is_old_class=torch.zeros(every, dtype=torch.bool),
         )
         batch = store.batch(spec, keep_waveforms=True)
         visual = {
@@ -183,14 +195,18 @@ class Mixer:
             "object": _picked(batch.visual["object"], [slot.looks for slot in slots]),
             "motion": _picked(batch.visual["motion"], [slot.motion for slot in slots]),
         }
-        asked = torch.tensor([[known.index(slot.asked) for slot in slots]])
+        asked = torch.tensor([known.index(slot.asked) for slot in slots]).expand(every)
         with cpu_threads(config.threads):  # as it was learned, or the last digits would be others
             masks = self._separator(name, task)(batch.mixture, visual, asked).masks
         assert batch.spectrogram is not None and batch.sources is not None  # kept
-        sounds = audio.reconstruct(batch.spectrogram, masks, sizes.window, sizes.hop, sizes.align_corners)[0]
-        truth = batch.sources[0, :, : sounds.shape[-1]]
-        mixture, latest = truth.sum(0), [at / audio.SAMPLE_RATE for at in last]
-        return Separated(mixture, truth, sounds, masks[0], batch.mixture[0, 0], _scores(truth, sounds), latest)
+        pieces = audio.reconstruct(batch.spectrogram, masks, sizes.window, sizes.hop, sizes.align_corners)
+        sounds = overlap_add(pieces, crops)[:, :length]
+        truth = overlap_add(batch.sources[..., :crop], crops)[:, :length]
+        columns = crops // sizes.hop  # where each crop's spectrogram begins, to a hop
+        spectrogram = overlap_add(batch.mixture[:, 0], columns)
+        masks = overlap_add(masks.flatten(1, 2), columns).unflatten(0, masks.shape[1:3])
+        latest = [at / audio.SAMPLE_RATE for at in last]
+        return Separated(truth.sum(0), truth, sounds, masks, spectrogram, _scores(truth, sounds), latest)
 
     def recognise(self, name: str, task: int, clip: str) -> str:
         """Label of the learned class whose looks a clip's are nearest to; the first one where its looks are not known."""
@@ -216,23 +232,21 @@ class Mixer:
             path = Path(folder, "file")
             path.write_bytes(content)
             try:
-                waveform = read_audio(path, audio.SAMPLE_RATE)[: _LONGEST * audio.SAMPLE_RATE]
+                waveform = read_audio(path, audio.SAMPLE_RATE)[: LONGEST * audio.SAMPLE_RATE]
             except MediaError as error:
                 raise MediaError(str(error).replace(str(path), name)) from None
             if loudest(waveform) < SILENCE:
                 raise MediaError(f"{name}: nothing but silence; there is nothing to mix.")
-            widths = self._setup.corpus.widths
+            lengths = {"object": 1, "motion": MOTION_STEPS, "dense_motion": 1}
             seen: dict[str, Any] = {
-                "object": torch.zeros(1, widths["object_dim"]),
-                "motion": torch.zeros(MOTION_STEPS, widths["motion_dim"]),
-                "dense_motion": torch.zeros(1, widths["motion_dim"]),
+                kind: torch.zeros(n, self._clips.parts[kind].shape[1]) for kind, n in lengths.items()
             }
-            pictures: list[bytes] = []
+            pictures: Sequence[np.ndarray] = []
             try:
-                encoder = make_encoder(self._setup.config.encoder)
+                encoder = make_encoder(self._first.encoder)
                 check_encoder_of(next(iter(self.results.values())).folder, encoder.maker)
-                seen = {kind: values.float() for kind, values in look(path, encoder, span=(0, _LONGEST)).items()}
-                pictures = _small(path)
+                seen = {kind: values.float() for kind, values in look(path, encoder, span=(0, LONGEST)).items()}
+                pictures = pictures_in(path)
             except (ImportError, ValueError, OSError) as error:
                 remark = f"The separator is shown no picture of it. {str(error).replace(str(path), name)}"
         forgotten = [old for old in self._own if old not in sounding][: max(0, len(self._own) + 1 - _MOST_OWN)]
@@ -244,22 +258,9 @@ class Mixer:
 
     def picture(self, clip: str, second: float) -> bytes:
         """A small picture of a clip at a moment, as JPEG; nothing where its video is not there."""
-        if clip not in self._pictures:
-            video = self._videos.get(clip)
-            try:
-                self._pictures[clip] = _small(video.path, *(video.span or ())) if video else []
-            except (ValueError, OSError):
-                self._pictures[clip] = []
-        pictures = self._pictures[clip]
-        return pictures[min(int(second), len(pictures) - 1)] if pictures else b""
-
-    @cached_property
-    def _videos(self) -> dict[str, Clip]:
-        config = self._setup.config
-        try:
-            return {clip.id: clip for clip in open_dataset(config.data, config.clips_per_class).clips()}
-        except (ValueError, OSError):  # prepared elsewhere
-            return {}
+        own, first = self._pictures.get(clip), self._first
+        pictures = pictures_of(first.data, first.clips_per_class, clip) if own is None else own
+        return jpeg(pictures[min(int(second), len(pictures) - 1)]) if pictures else b""
 
     def _make_store(self, name: str, chosen: tuple[str, ...]) -> tuple[ClipStore, list[int]]:
         """A store of clips, and their lengths in samples."""
@@ -284,12 +285,3 @@ def _scores(truth: torch.Tensor, sounds: torch.Tensor) -> dict[str, torch.Tensor
         for name, values in score_sources(truth[None, heard], sounds[None, heard], truth.sum(0)[None]).items():
             scores[name][heard] = values[0]
     return scores
-
-
-def _small(video: Path, start: float = 0.0, end: float = float("inf")) -> list[bytes]:
-    """Small pictures of a video between two seconds, one a second, as JPEG."""
-    files = []
-    for picture in islice(each_picture(video, 1.0, _SIDE), int(start), int(min(end, start + _LONGEST))):
-        Image.fromarray(picture).save(file := io.BytesIO(), "JPEG")
-        files.append(file.getvalue())
-    return files

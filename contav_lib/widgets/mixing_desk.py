@@ -21,6 +21,7 @@ from contav_lib.widgets.stems import make_stems, static_page
 MOST_BYTES = 50_000_000  # of a file of the user's
 _OFFERED = 12  # clips of a class in the menus
 _TOO_SOFT = 10 ** (-60 / 20)  # of the mixture's loudest pixel: below, a mask says nothing and is not drawn
+_OF_THE_KIT = "These are the clips that come with the kit; after `make run` the desk has all test clips."
 _WANTED = "MixingDesk wants results by name, or one result"
 
 
@@ -29,8 +30,8 @@ class MixingDesk(PageWidget):
 
     Each has its gain, crop and mute, the picture that is shown for it (looks and motion, to be swapped by dragging), and the
     class that is asked for. A change is answered at once by the separator that is chosen, as it was after the task that is
-    chosen: mixture, masks and separated sounds to see and to hear, with their scores, those of `evaluate`. A crop is as long
-    as in training.
+    chosen: mixture, masks and separated sounds to see and to hear, with their scores. They are those of one crop, as long as
+    in training, where the scores are those of `evaluate`; or of six seconds, put together of crops as the stored examples are.
 
     In the browser, the outermost element (class `contav-mixing-desk`) carries `stemPlayer` as in `StemPlayer`: the mixture,
     then for each slot its true and its separated sound.
@@ -39,12 +40,12 @@ class MixingDesk(PageWidget):
         results: by name of the method; or a single one. The path of a result's folder stands for it. What was learned from
             other data or other features than the first one's is left out, with a note.
         clips: two to four ids of test clips; a label stands for the first clip of its class. By default of the first two
-            classes.
-        starts: of their crops, in seconds.
+            classes that there are clips of.
+        starts: of single crops, in seconds; without them six seconds are heard first, from the beginning.
 
     Attributes:
-        wanted: what is asked, `checkpoint` (a result's name), `task` (from 0), `slots` (see `mixing.Slot`) and `number`, of the
-            question; may be set.
+        wanted: what is asked, `checkpoint` (a result's name), `task` (from 0), `slots` (see `mixing.Slot`), `whole` (six
+            seconds in place of a crop) and `number`, of the question; may be set.
         answer: what came of it, by slot in `stems`: `name`, `sdr`, `sir`, `sar` and `sdr_improvement` in dB, null where the
             sound is silent; and `notice`, what is wrong with the question, or "".
 
@@ -83,14 +84,18 @@ class MixingDesk(PageWidget):
         self._separated: Separated | None = None
         self._upload = bytearray()
         left_out = ", ".join(self._mixer.left_out)
-        super().__init__(notes=[f"Left out, for other data or features: {left_out}."] if left_out else [])
+        notes = [f"Left out, for other data or features: {left_out}."] if left_out else []
+        super().__init__(notes=[*notes, *[_OF_THE_KIT] * self._mixer.of_starter])
         self._offer(clips)
         name, first = next(iter(self._mixer.results.items()))
-        chosen = [self._find(clip) for clip in clips or first.classes[:FEWEST]]
+        there = self._mixer.labels.values()
+        usual = [label for label in first.classes if label in there][:FEWEST]
+        chosen = [self._find(clip) for clip in clips or usual]
         begin = [float(start) for start in starts] or [0.0] * len(chosen)
         slots = [self._fresh(clip, n, start) for n, (clip, start) in enumerate(zip(chosen, begin, strict=True))]
         try:
-            self.wanted = {"number": 0, "checkpoint": name, "task": first.learned - 1, "slots": slots}
+            task, whole = first.learned - 1, not len(starts)
+            self.wanted = {"number": 0, "checkpoint": name, "task": task, "slots": slots, "whole": whole}
         except TraitError as error:
             raise ValueError(str(error)) from None
 
@@ -98,8 +103,10 @@ class MixingDesk(PageWidget):
     def _sensible(self, proposal: dict) -> dict[str, Any]:
         """Refuse what no desk can do."""
         wanted, results = proposal["value"], self._mixer.results
-        if set(wanted) != {"number", "checkpoint", "task", "slots"} or type(wanted["number"]) is not int:
-            raise TraitError("A question has a number, a checkpoint, a task and slots.")
+        if set(wanted) != {"number", "checkpoint", "task", "slots", "whole"} or type(wanted["number"]) is not int:
+            raise TraitError("A question has a number, a checkpoint, a task, slots, and whether they are heard whole.")
+        if type(wanted["whole"]) is not bool:
+            raise TraitError(f"whole={wanted['whole']!r}: it is true or false.")
         if not isinstance(wanted["checkpoint"], str) or wanted["checkpoint"] not in results:
             raise TraitError(f"checkpoint={wanted['checkpoint']!r}: there are {', '.join(results)}.")
         learned = results[wanted["checkpoint"]].learned
@@ -117,7 +124,7 @@ class MixingDesk(PageWidget):
         slots = [Slot(**slot) for slot in wanted["slots"]]
         self._separated, notice = None, ""
         try:
-            self._separated = self._mixer.separate(wanted["checkpoint"], wanted["task"], slots)
+            self._separated = self._mixer.separate(wanted["checkpoint"], wanted["task"], slots, wanted["whole"])
         except (ValueError, OSError) as error:
             notice = str(error)
         state = self._pack(self._separated) if self._separated else dict(sounds=[], scales=[], pictures=[], masks=[])
@@ -249,5 +256,5 @@ class MixingDesk(PageWidget):
         for (name, stem), sound_ in zip(named.items(), separated.sounds, strict=True):
             score = "" if stem["sdr"] is None else f", SDR {stem['sdr']:.1f} dB"
             sounds[f"{name} separated{score}"] = sound_
-        stems, notes = make_stems(sounds, self.rate, None, (), {})
+        stems, notes = make_stems(sounds, self.rate, None, (), {}, {})
         return {"text/html": f"{figure}{static_page(stems, (), notes, self.rate)}"}

@@ -1,7 +1,6 @@
 """Explorer of which sounds and pictures a separator finds alike, task after task, with what lies behind each cell."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from contav_lib.analysis.similarity import SourceFeatures
 from contav_lib.audio import SAMPLE_RATE
 from contav_lib.experiments.result import Result
 from contav_lib.losses import Pair
-from contav_lib.widgets.base import PageWidget, as_result, drawn, read
+from contav_lib.widgets.base import PageWidget, as_result, drawn, jpeg, read
 
 MODALITIES = {"audio": "sound"}  # what a reader calls them, where that is another word
 
@@ -225,14 +224,14 @@ class SimilarityExplorer(PageWidget):
         return orders.tobytes()
 
     def _hear(self, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        """Answer the page that asks for a source's sound and frame: 16-bit samples and a PNG."""
+        """Answer the page that asks for a source's sound and frame: 16-bit samples and a JPEG."""
         row = message.get("source")
         if message.get("kind") != "source" or type(row) is not int or not 0 <= row < len(self.heard.names):
             raise ValueError("there is no such source")
         try:
             sound = b"" if self.heard.sound is None else _pcm(self.heard.sound(row))
             picture = None if self.heard.picture is None else self.heard.picture(row)
-            self.send({"kind": "source", "source": row}, [sound, b"" if picture is None else _png(picture)])
+            self.send({"kind": "source", "source": row}, [sound, b"" if picture is None else jpeg(picture)])
         except (ValueError, OSError) as error:
             self.send({"kind": "source", "source": row, "error": str(error)}, [b"", b""])
 
@@ -256,11 +255,3 @@ class SimilarityExplorer(PageWidget):
 
 def _pcm(waveform: torch.Tensor) -> bytes:
     return (waveform.clamp(-1, 1) * 32767).round().numpy().astype("<i2").tobytes()
-
-
-def _png(picture: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = BytesIO()
-    Image.fromarray(picture).save(file, format="png")
-    return file.getvalue()

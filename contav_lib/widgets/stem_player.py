@@ -36,6 +36,7 @@ class StemPlayer(PageWidget):
         spectrograms: whether to send pictures for the views "spectrogram" and "mask".
         steps: labels of the slider's positions.
         remarks: by a stem's name, what is said beside each of its takes, such as scores.
+        faces: by a stem's name, a picture of who plays it, as JPEG.
 
     Raises:
         ValueError: there is no sound, too much of it, or one that can't be played; the message says what to do.
@@ -79,8 +80,9 @@ class StemPlayer(PageWidget):
         spectrograms: bool = True,
         steps: Sequence[str] = (),
         remarks: Mapping[str, Sequence[str]] | None = None,
+        faces: Mapping[str, bytes] | None = None,
     ):
-        super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps, remarks))
+        super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps, remarks, faces))
 
     @classmethod
     def from_result(cls, result: Any, example: int = 0, after: int | None = None) -> "StemPlayer":
@@ -128,9 +130,10 @@ class StemPlayer(PageWidget):
         spectrograms: bool = True,
         steps: Sequence[str] = (),
         remarks: Mapping[str, Sequence[str]] | None = None,
+        faces: Mapping[str, bytes] | None = None,
     ) -> dict[str, Any]:
         """The attributes of a player of these stems that nobody has touched yet."""
-        rows, notes = make_stems(stems, sample_rate, groups, steps, remarks or {})
+        rows, notes = make_stems(stems, sample_rate, groups, steps, remarks or {}, faces or {})
         sounds, scales, pictures, described = pack(rows, spectrograms)
         self._stems = rows
         return dict(

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from contav_lib.analysis.pictures import pictures_of
+from contav_lib.audio import SAMPLE_RATE
+from contav_lib.experiments.examples import LENGTH
+from contav_lib.experiments.result import Result
 from contav_lib.utils.registry import did_you_mean
 from contav_lib.widgets import sound
-from contav_lib.widgets.base import as_result
+from contav_lib.widgets.base import as_result, jpeg
 
 _VERSION = re.compile(r"(?P<group>.+) \((?P<version>truth|separated)\)")
 _FULL_SCALE = 0.9999  # where 16 bits, or a loudspeaker, begin to clip
@@ -25,6 +29,7 @@ class Stem:
     group: str = ""
     separated: "Stem | None" = None  # a residual is the difference of these two
     truth: "Stem | None" = None
+    face: bytes = b""  # a picture of who plays it, JPEG
     remarks: Sequence[str] = ()  # on each take, such as its scores
     gains: list[float] = field(default_factory=list)  # of each take, for equal loudness
     sent: list[int] = field(default_factory=list)  # numbers of the takes among the sounds that are sent
@@ -48,7 +53,8 @@ class Stem:
             }
             for place in range(len(self.takes))
         ]
-        return {"name": self.name, "group": self.group, "marks": self.marks(), "takes": takes}
+        described = {"name": self.name, "group": self.group, "marks": self.marks(), "takes": takes}
+        return described | ({"face": self.face} if self.face else {})
 
 
 def make_stems(
@@ -57,6 +63,7 @@ def make_stems(
     groups: Mapping[str, Sequence[str]] | None,
     steps: Sequence[str],
     remarks: Mapping[str, Sequence[str]],
+    faces: Mapping[str, bytes],
 ) -> tuple[list[Stem], list[str]]:
     """Check the sounds and arrange them in rows, residuals among them; see `StemPlayer` for the arguments.
 
@@ -93,7 +100,13 @@ def make_stems(
         if len(told) != len(takes.get(name, ())):
             raise ValueError(f"remarks on {name!r}: {len(told)}, but it has {len(takes.get(name, ()))} takes.")
     stems = [
-        Stem(name, [waveforms[key] for key in keys[name]], group_of.get(name, ""), remarks=remarks.get(name, ()))
+        Stem(
+            name,
+            [waveforms[key] for key in keys[name]],
+            group_of.get(name, ""),
+            face=faces.get(name, b""),
+            remarks=remarks.get(name, ()),
+        )
         for name in takes
     ]
     stems = _with_residuals(stems)
@@ -126,9 +139,7 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
         ValueError: a result has no such example, or another one, or it was not separated after this task.
     """
     named = given if isinstance(given, Mapping) else {"separated": given}
-    entries = {
-        str(name): as_result(each, "StemPlayer wants one result").example(number) for name, each in named.items()
-    }
+    entries = {str(name): _example(each, number) for name, each in named.items()}
     if not entries:
         raise ValueError("StemPlayer wants one result or several by name; there is none.")
     entry = next(iter(entries.values()))
@@ -149,14 +160,31 @@ def example_of(given: Any, number: int, after: int | None) -> tuple[dict[str, An
     stems: dict[str, Any] = {"mixture": entry["mixture"]}
     remarks: dict[str, list[str]] = {}
     groups: dict[str, list[str]] = {}
+    faces: dict[str, bytes] = {}
     for n, name in enumerate(names):
         stems[f"{name} (truth)"] = entry["truth"][n]
         for method, other in entries.items():
             stems[f"{name} ({method})"] = [other["separated"][task][n] for task in tasks]
             remarks[f"{name} ({method})"] = [_remark(other, task, n) for task in tasks]
         groups[name] = [f"{name} ({version})" for version in ("truth", *entries)]
+        faces |= dict.fromkeys(groups[name], entry["faces"][n])
     steps = [f"after task {task + 1}" for task in tasks]
-    return {"stems": stems, "steps": steps, "groups": groups, "remarks": remarks}, tasks.index(after)
+    arguments = {"stems": stems, "steps": steps, "groups": groups, "remarks": remarks, "faces": faces}
+    return arguments, tasks.index(after)
+
+
+def _example(given: Any, number: int) -> dict[str, Any]:
+    """A stored example of a result, or of that in a folder, with the `faces` of those who play."""
+    result = as_result(given, "StemPlayer wants one result")
+    example = result.example(number)
+    return {**example, "faces": [_face(result, clip) for clip in example["clips"]] or [b""] * len(example["labels"])}
+
+
+def _face(result: Result, clip: str) -> bytes:
+    """Who plays a clip, as seen in the middle of what is heard of it; nothing where the video is not there."""
+    pictures = pictures_of(result.config["data"], tuple(result.config["clips_per_class"]), clip)
+    second = LENGTH // SAMPLE_RATE // 2
+    return jpeg(pictures[min(second, len(pictures) - 1)]) if pictures else b""
 
 
 def _remark(entry: Mapping[str, Any], task: int, source: int) -> str:
@@ -214,7 +242,7 @@ def _with_residuals(stems: Sequence[Stem]) -> list[Stem]:
         truth, name = by_name.get(f"{match['group']} (truth)"), f"{match['group']} (residual)"
         if truth and truth.group == stem.group and len(truth.takes) == 1 and name not in by_name:
             takes = [take - truth.takes[0] for take in stem.takes]
-            rows.append(Stem(name, takes, stem.group, separated=stem, truth=truth))
+            rows.append(Stem(name, takes, stem.group, separated=stem, truth=truth, face=stem.face))
     return rows
 
 

@@ -45,7 +45,7 @@ def test_a_source_can_be_heard_and_seen(sources, tiny):
 
 
 def test_without_the_videos_there_is_no_picture(sources, monkeypatch):
-    monkeypatch.setattr("contav_lib.analysis.features._videos", lambda *_: {})
+    monkeypatch.setattr("contav_lib.analysis.features.pictures_of", lambda *_: [])
     assert sources.picture(0) is None
 
 

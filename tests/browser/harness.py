@@ -23,6 +23,8 @@ import nbformat
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Browser, Page
 
+from contav_lib.teaching.notebooks import VOILA_EXTENSIONS
+
 PATIENCE = 120  # seconds for a page or a cell on a busy machine
 # What a page says that is not about a widget: icons and optional files that are not there; Voila looks for a font on the web.
 _NOT_OURS = ("favicon", "fontawesome", "the server responded with a status of 404", "ResizeObserver loop")
@@ -154,8 +156,7 @@ class JupyterServer:
                 "--port_retries=0",
                 f"--token={self.token}",
                 f"--Voila.connection_dir_root={self.runtime}",
-                # Where Notebook 7 is installed, too: its extension fails in Voila.
-                "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension",
+                *(f"--VoilaConfiguration.extension_allowlist={name}" for name in VOILA_EXTENSIONS),
             ]
         return [
             "jupyterlab",

@@ -38,6 +38,10 @@ def choose(app, menu: str, choice: str) -> None:
     app.page.get_by_label(menu, exact=True).select_option(choice)
 
 
+def turn_to(app, tab: str) -> None:
+    app.page.get_by_role("tab", name=tab).click()
+
+
 def heard(player) -> np.ndarray:
     return np.array(player.evaluate("async (el) => Array.from(await el.stemPlayer.render())"))
 
@@ -71,7 +75,16 @@ def test_the_menus_change_what_is_heard_and_keep_to_what_is_compared(app, player
     expect(player.locator("output")).to_have_count(0)  # the last task's mixture has no earlier model
 
 
+def test_the_blind_test_opens_in_sight_on_a_small_screen(app):
+    app.page.set_viewport_size({"width": 1024, "height": 768})
+    turn_to(app, "Vote")
+    app.page.get_by_role("button", name="Start the blind test").click()
+    box = app.page.locator(".contav-blind-test").bounding_box()
+    assert app.page.evaluate("scrollY") == 0 and box["y"] + box["height"] < 768
+
+
 def test_votes_arrive_and_are_summed_up(app):
+    turn_to(app, "Vote")
     choose(app, "Method", "fine-tuning")
     choose(app, "The other", "ContAV-Sep")
     choose(app, "Times", "4")
@@ -106,6 +119,7 @@ def test_the_forgetting_explorer_plays_into_the_room(app, player):
 
 
 def test_a_mixing_desk_opens_and_plays(app):
+    turn_to(app, "Mix")
     app.page.get_by_role("button", name="Open the mixing desk").click()
     desk = app.page.locator(".contav-mixing-desk")
     expect(desk.locator("canvas")).to_have_count(7, timeout=60_000)

@@ -80,16 +80,15 @@ def click(screen, panel: str, row: int, column: int) -> None:
 
 def middle(screen, panel: str, row: int, column: int) -> dict[str, float]:
     """The middle of a cell, in pixels from the canvas' corner."""
-    width, height = screen.page.evaluate(
+    left, top, side = screen.page.evaluate(
         """panel => {
-          const { width, height } = document.querySelector(`canvas[data-panel=${panel}]`).getBoundingClientRect();
-          return [width, height];
+          const { left, top, side } = document.querySelector(`canvas[data-panel=${panel}]`).panel;
+          return [left, top, side];
         }""",
         panel,
     )
-    size, strip = len(shown(screen, panel)), 6
-    side = height - strip
-    return {"x": width - side + (column + 0.5) * side / size, "y": strip + (row + 0.5) * side / size}
+    size = len(shown(screen, panel))
+    return {"x": left + (column + 0.5) * side / size, "y": top + (row + 0.5) * side / size}
 
 
 def choose(screen, control: str, text: str) -> None:
@@ -103,6 +102,32 @@ def test_the_numbers_are_pythons(screen, panel):
     np.testing.assert_allclose(
         shown(screen, panel), expected(screen, panel, "heard.order_learned().tolist()"), atol=1e-6
     )
+
+
+def test_every_class_has_its_name_at_its_row_and_its_column(screen):
+    screen.page.evaluate(
+        """() => {
+          window.written = [];
+          const write = CanvasRenderingContext2D.prototype.fillText;
+          CanvasRenderingContext2D.prototype.fillText = function (text, x, y, most) {
+            const { a } = this.getTransform(); // 0 where the text is turned
+            window.written.push([this.canvas.dataset.panel, Math.abs(a) < 0.1, text, y, parseFloat(this.font)]);
+            return write.call(this, text, x, y, most);
+          };
+        }"""
+    )
+    choose(screen, "average", "means of classes")
+    classes = screen.ask("heard.labels")
+    written = screen.page.evaluate("window.written")
+    assert written
+    for panel, turned in [("new", True), ("new", False), ("old", True), ("old", False), ("difference", True)]:
+        own = [row for row in written if row[0] == panel and row[1] == turned]
+        if turned or panel == "old":
+            assert list(dict.fromkeys(row[2] for row in own)) == classes
+            places = [row[3] for row in own][: len(classes)]
+            assert min(np.diff(places)) >= own[0][4] >= 7  # no name lies upon another one
+        else:
+            assert not own  # the rows' names stand once, at the first panel
 
 
 def test_the_slider_changes_the_matrix(screen):

@@ -58,8 +58,16 @@ def test_results_with_the_same_mixtures_stand_together(reference, home):
     shelves, left_out = find_shelves()
     first, second = shelves.values()
     methods = {name.split(",")[0] for name in first}
-    assert methods == {"fine-tuning", "ContAV-Sep"} and len(first) == 3 and len(second) == 1
+    assert methods == {"fine-tuning + memory", "ContAV-Sep"} and len(first) == 3 and len(second) == 1
     assert any("seed 1" in name for name in first) and left_out == 0
+
+
+def test_names_are_those_of_tables_and_hold_no_code(reference, home):
+    copy(reference, home, "one", method="contav", method_settings=dict(instance_weight=0.0, class_weight=0.0))
+    copy(reference, home, "two", separator="soundofpixels", separator_settings={})
+    names = [name for shelf in find_shelves()[0].values() for name in shelf]
+    assert "distillation only" in " ".join(names) and "with SoundOfPixels" in " ".join(names)
+    assert not [name for name in names if set(name) & set("_=")]
 
 
 def test_what_cannot_be_heard_is_left_out_and_counted(reference, home):

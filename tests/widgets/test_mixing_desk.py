@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from contav_lib.audio import SAMPLE_RATE
 from contav_lib.config import Config
 from contav_lib.evaluation.ablations import VISUAL_ABLATIONS
 from contav_lib.evaluation.evaluate import evaluate, separate_batch
+from contav_lib.evaluation.whole import separate_whole
+from contav_lib.experiments.examples import LENGTH
 from contav_lib.experiments.setup import Setup
 from contav_lib.media import write_flac
 from contav_lib.mixtures.fixed import fixed_mixtures
@@ -81,6 +84,27 @@ def test_what_is_heard_and_drawn_is_what_was_separated(reference, setup, draw, d
     assert len(desk.pictures) == 5 and all(picture.startswith(b"\xff\xd8") for picture in desk.thumbnails)
 
 
+def test_six_seconds_are_those_of_the_stored_examples(reference, setup, desk):
+    fresh = MixingDesk(reference, [slot["clip"] for slot in desk.wanted["slots"]])
+    clips = [setup.test.ids.index(slot["clip"]) for slot in fresh.wanted["slots"]]
+    separated, truth = separate_whole(reference.separator(), setup.test, clips, LENGTH)
+    assert fresh.wanted["whole"] and not desk.wanted["whole"]
+    np.testing.assert_allclose(heard(fresh)[1:], torch.stack([truth, separated], 1).flatten(0, 1), atol=1e-4)
+    bins = fresh.answer["stems"][0]["bins"]
+    lengths = [len(mask) // bins * setup.config.hop / LENGTH for mask in fresh.masks]
+    assert lengths == pytest.approx([1, 1], abs=0.05)
+
+
+def test_a_result_of_the_kit_needs_no_other_data(reference, home, monkeypatch):
+    folder = shutil.copytree(reference.folder, home / "starter-0" / "one")
+    kept = list(Setup.build(Config.from_json(reference.config)).clips("test"))[2:5]
+    monkeypatch.setattr("contav_lib.widgets.mixing.starter_clips", lambda: kept)
+    monkeypatch.setattr("contav_lib.widgets.mixing.Setup.build", lambda config: pytest.fail("the data were made"))
+    desk = MixingDesk(folder)
+    assert sum((each["ids"] for each in desk.about["clips"]), []) == [clip.id for clip in kept]
+    assert "come with the kit" in desk.notes[0] and not desk.answer["notice"]
+
+
 def test_the_class_that_is_asked_for_decides(reference, setup, draw, desk):
     one, other = (slot["asked"] for slot in desk.wanted["slots"])
     change(desk, 0, asked=other)
@@ -141,7 +165,7 @@ def test_a_checkpoint_that_has_gone_is_told(reference, finished, home):
 
 NONSENSE = [
     {"number": "1"}, {"checkpoint": "other"}, {"checkpoint": ["<b>tiny</b>"]}, {"task": 2}, {"task": -1}, {"task": False},
-    {"slots": []}, {"slots": "x"}, {"slots": [1, 2]}, {"more": 1},
+    {"whole": 1}, {"slots": []}, {"slots": "x"}, {"slots": [1, 2]}, {"more": 1},
 ]  # fmt: skip
 IN_A_SLOT = [
     {"clip": "../../etc/passwd"}, {"clip": 1}, {"clip": ["x"]}, {"start": -1.0}, {"start": float("nan")}, {"start": "0"},
@@ -238,7 +262,6 @@ def test_pieces_that_make_no_sense_are_ignored(desk, caplog, wrong):
 
 def test_results_of_other_features_are_left_out_and_told(reference, home, tiny):
     import json
-    import shutil
 
     from contav_lib import Result
 

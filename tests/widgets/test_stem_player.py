@@ -192,6 +192,18 @@ def test_a_result_gives_a_slider_over_its_tasks(reference):
     assert player.step == 1 and player.content == 1 and player.looping
 
 
+def test_beside_each_sound_stands_who_plays_it(reference, tmp_path):
+    player = StemPlayer.from_result(reference)
+    faces = {stem["name"]: stem.get("face", b"") for stem in player.stems}
+    assert faces.pop("mixture") == b"" and all(face.startswith(b"\xff\xd8") for face in faces.values())
+    assert len(set(faces.values())) == 2  # truth, separated and residual of one sound have the same
+    page = json.loads((reference.folder / "examples" / "examples.json").read_text())
+    folder = shutil.copytree(reference.folder, tmp_path / "earlier")
+    older = [{key: value for key, value in entry.items() if key != "clips"} for entry in page]
+    (folder / "examples" / "examples.json").write_text(json.dumps(older))
+    assert not any("face" in stem for stem in StemPlayer.from_result(folder).stems)
+
+
 def test_results_stand_side_by_side_version_beside_version(reference):
     player = StemPlayer.from_result({"one": reference, "two": reference.folder})
     first = reference.examples()[0]["labels"][0].replace("_", " ")

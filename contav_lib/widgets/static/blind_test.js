@@ -48,14 +48,8 @@ class TestPage extends SoundPage {
   constructor(model, booth) {
     super(model, booth.engine, "blind-test", "Blind listening test", "The sounds still play, but answers are not kept.");
     this.booth = booth;
-    this.onModel = () => this.trial !== model.get("trial") && this.build();
-    model.on("change", this.onModel);
+    this.react({ change: () => this.trial !== model.get("trial") && this.build() });
     this.build();
-  }
-
-  end() {
-    super.end();
-    this.model.off("change", this.onModel);
   }
 
   build() {
@@ -130,7 +124,7 @@ class TestPage extends SoundPage {
   refresh() {
     if (this.model.get("done")) return;
     this.showPlaying();
-    this.choices.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.booth.heard)));
+    this.choices.forEach((button, i) => showPressed(button, i === this.booth.heard));
     const missing = this.booth.missing();
     const ready = !missing.length && this.isMarked() && this.sent !== this.trial;
     for (const button of this.answers) button.disabled = !ready;

@@ -17,6 +17,12 @@ const COLOURS = {
 };
 const TASK_COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#f0e442"];
 
+/** Black or white, whichever can be read better on a colour [r, g, b]. */
+function inkOn(rgb) {
+  const linear = (value) => (value <= 10.3 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  return rgb.reduce((sum, value, c) => sum + linear(value) * [0.2126, 0.7152, 0.0722][c], 0) > 0.18 ? "#000000" : "#ffffff";
+}
+
 /** "light" or "dark", and the ink itself, where an element stands; light while it stands nowhere yet. */
 function themeOf(element) {
   const { color: ink, fontFamily: font } = getComputedStyle(element);

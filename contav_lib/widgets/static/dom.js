@@ -41,11 +41,21 @@ function makeButton(text, label, onClick) {
   return button;
 }
 
+/** Show a button as pressed, or not. */
+function showPressed(button, isPressed) {
+  button.setAttribute("aria-pressed", String(isPressed));
+}
+
 /** Whether a key does something in the control that has the focus: an arrow in a slider, a space on a button. */
 function isOwnKey({ key, target }) {
   if (target.matches("select")) return true;
   if (key === " ") return target.matches("button, input[type=checkbox], input[type=radio], summary");
   return key.startsWith("Arrow") && target.matches("input[type=range], input[type=radio]");
+}
+
+/** The address of a JPEG from Python, for an image; it holds the picture itself. */
+function imageOf(view) {
+  return `data:image/jpeg;base64,${btoa(String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset, view.byteLength)))}`;
 }
 
 /** Send Python a message, and perhaps bytes. A host may close the connection when the kernel dies: `watchKernel` tells, the rest goes on. */

@@ -99,7 +99,7 @@ class ForgettingExplorer {
     button.dataset.cell = `${m},${i},${j}`;
     button.dataset.value = value;
     button.style.background = `rgb(${r}, ${g}, ${b})`;
-    button.style.color = 0.3 * r + 0.59 * g + 0.11 * b > 130 ? "#111111" : "#ffffff";
+    button.style.color = inkOn([r, g, b]);
     button.tabIndex = i === 0 && j === 0 ? 0 : -1; // one stop for the Tab key a matrix; arrows go on from there
     this.cells.set(button.dataset.cell, button);
     return button;

@@ -70,7 +70,7 @@ function lineChart(matrix, [low, high], scoreName) {
     end.at = Math.max(end.at, k ? ends[k - 1].at + 11 : 0); // names must not lie upon one another
   });
   const excess = Math.max(0, (ends.at(-1)?.at ?? 0) - (height - bottom));
-  const labels = ends.map((end) => makeSvg("text", { x: end.x + 6, y: end.at - excess + 3.5, class: "end", style: `fill: ${end.colour}` }, end.text));
+  const labels = ends.map((end) => makeSvg("text", { x: end.x + 6, y: end.at - excess + 3.5, class: "end", style: `fill: color-mix(in srgb, ${end.colour} 50%, var(--contav-ink))` }, end.text));
   const label = `${scoreName} in dB against tasks learned, a line a task`;
   return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...names, ...lines, ...labels);
 }

@@ -43,6 +43,27 @@ function drawPicture(levels, bins, colours = BRIGHTNESS) {
   return canvas;
 }
 
+/** Marks of a picture's frequencies, upwards on the axis of `audio.warp`: as many of these as keep their distance. */
+function hertzMarks(rate) {
+  let below = -Infinity;
+  const marks = [100, 400, 1000, 3000, 10000, 30000].flatMap((hertz) => {
+    const height = (100 * Math.log1p((40 * hertz) / rate)) / Math.log(21); // percent
+    if (height < 6 || height > 94 || height - below < 18) return [];
+    below = height;
+    return [make("span", { style: `bottom: ${height}%` }, hertz < 1000 ? `${hertz} Hz` : `${hertz / 1000} kHz`)];
+  });
+  return make("div", { className: "contav-hertz", "aria-hidden": "true" }, ...marks);
+}
+
+/** Marks of the seconds below pictures, at most seven. */
+function secondMarks(duration) {
+  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120].find((seconds) => duration / seconds < 7) ?? 600;
+  const count = Math.floor(duration / step + 1e-6);
+  const marks = Array.from({ length: count + 1 }, (_, k) => make("span", { style: `left: ${(100 * k * step) / duration}%` },
+    `${Number((k * step).toFixed(1))}${k === count ? " s" : ""}`));
+  return make("div", { className: "contav-seconds", "aria-hidden": "true" }, ...(duration ? marks : []));
+}
+
 /** The share of the mixture that a stem is, 0 to 1 as 0 to 255; 0 where the mixture itself is too quiet to say. */
 function shareOf(mixture, levels) {
   const ratios = Float32Array.from({ length: 511 }, (_, i) => 10 ** ((((i - 255) / 255) * -QUIETEST) / 20));

@@ -1,9 +1,9 @@
 // The mixing desk: a row of it goes from a sound, over what the separator is told of it, to what the separator gives back.
 
 const PIECE = 2e6; // bytes of a file that travel at once
-const HERTZ = { 100: "100 Hz", 400: "400 Hz", 1000: "1 kHz", 3000: "3 kHz" };
 // Blue to yellow, evenly spaced in brightness (after matplotlib's "cividis"); 0 is the paper: nothing to say.
 const SHARE = [[0, 0, 0, 0], ...colourTable(["#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"]).slice(1)];
+const LENGTHS = [[true, "six seconds"], [false, "a crop, as in training"]];
 const SCORES = { sdr: "all faults", sir: "what is left of the other sounds", sar: "what the separator added" };
 
 /** The page's side of a question: the newest one waits here until the last one is answered. */
@@ -39,15 +39,8 @@ class DeskPage extends SoundPage {
   constructor(model, engine, desk) {
     super(model, engine, "mixing-desk", "Mixing desk", "The sounds that are here still play; nothing new is mixed.");
     this.desk = desk;
-    this.said = make("div", { className: "contav-said", role: "status", "aria-live": "polite" });
-    this.onModel = { "change:about": () => this.build(), "change:answer": () => this.draw(), change: () => this.refresh() };
-    for (const [event, handler] of Object.entries(this.onModel)) model.on(event, handler);
+    this.react({ "change:about": () => this.build(), "change:answer": () => this.draw(), change: () => this.refresh() });
     this.build();
-  }
-
-  end() {
-    super.end();
-    for (const [event, handler] of Object.entries(this.onModel)) this.model.off(event, handler);
   }
 
   get slots() {
@@ -94,7 +87,7 @@ class DeskPage extends SoundPage {
 
   makeBar() {
     const { desk, engine } = this;
-    this.makePlay().className = "contav-play";
+    this.makePlay();
     this.looping = makeButton("⟳ Loop", "Loop", () => {
       desk.looping = !desk.looping;
       engine.reloop();
@@ -106,7 +99,9 @@ class DeskPage extends SoundPage {
       checkpoint, task: Math.min(desk.questions.now.task, this.tasksOf(checkpoint).length - 1),
     }));
     this.task = this.makeMenu("after", [], (task) => this.ask({ task: Number(task) }));
-    return make("div", { className: "contav-bar" }, this.play, this.looping, this.time,
+    this.whole = this.makeMenu("Length", LENGTHS, (whole) => this.ask({ whole: whole === "true" }));
+    this.making = make("span", { className: "contav-making contav-note", role: "status" });
+    return make("div", { className: "contav-bar" }, this.play, this.looping, this.time, this.whole, this.making,
       make("span", { className: "contav-gap" }), labelled("Separator", this.checkpoint), labelled("after", this.task));
   }
 
@@ -203,15 +198,12 @@ class DeskPage extends SoundPage {
       const box = image.getBoundingClientRect();
       this.engine.seek(((clientX - box.left) / box.width) * this.engine.duration);
     });
-    const height = (hertz) => (100 * Math.log1p((40 * hertz) / this.model.get("rate"))) / Math.log(21);
-    const marks = Object.entries(HERTZ).map(([hertz, text]) => make("span", { style: `bottom: ${height(hertz)}%` }, text));
-    const end = make("span", {});
+    const seconds = make("div", {});
     const head = make("div", { className: "contav-row" }, ...(sound < 0 ? [make("span", {}, name)] : [hear]));
     const element = make("div", { className: "contav-lane" }, head,
       make("div", { className: "contav-plot" },
-        make("div", { className: "contav-hertz", "aria-hidden": "true" }, ...marks), image,
-        make("div", { className: "contav-seconds", "aria-hidden": "true" }, make("span", {}, "0"), end)));
-    return { element, hear, image, end, name, sound };
+        hertzMarks(this.model.get("rate")), image, make("div", {}), seconds));
+    return { element, hear, image, seconds, name, sound };
   }
 
   // --- what a hand does ---
@@ -286,7 +278,7 @@ class DeskPage extends SoundPage {
     const show = (lane, levels, bins, colours, of) => {
       lane.image.setAttribute("aria-label", `Spectrogram: ${lane.name}${of}`);
       lane.image.replaceChildren(...(levels ? [drawPicture(levels, bins, colours)] : []));
-      lane.end.textContent = `${answer.seconds.toFixed(1)} s`;
+      lane.seconds.replaceChildren(secondMarks(answer.seconds));
     };
     show(this.mixture, bytes("pictures", 0), this.model.get("bins"), BRIGHTNESS, "");
     this.strips.forEach(({ lanes, scores, start }, number) => {
@@ -303,13 +295,14 @@ class DeskPage extends SoundPage {
 
   refresh() {
     const { desk, engine, model } = this;
-    const { checkpoint, task } = desk.questions.now;
-    const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
+    const { checkpoint, task, whole } = desk.questions.now;
     if (this.strips.length !== this.slots.length) return this.build();
     this.root.classList.toggle("contav-waiting", desk.questions.isWaiting);
+    this.making.textContent = desk.questions.isWaiting && whole ? "making the whole clip …" : "";
+    this.whole.value = whole;
     this.showPlaying();
     this.play.disabled = !engine.duration;
-    press(this.looping, desk.looping);
+    showPressed(this.looping, desk.looping);
     const tasks = this.tasksOf(checkpoint);
     this.checkpoint.value = checkpoint;
     fill(this.task, tasks.map((labels, n) => [n, `task ${n + 1}: ${labels.map(words).join(", ")}`]));
@@ -319,7 +312,7 @@ class DeskPage extends SoundPage {
     this.notes.textContent = model.get("notes").join(" ");
     for (const lane of [this.mixture, ...this.strips.flatMap(({ lanes }) => Object.values(lanes))]) {
       const isHeard = lane.sound === desk.heard;
-      press(lane.hear, isHeard);
+      showPressed(lane.hear, isHeard);
       lane.hear.textContent = `${isHeard && engine.playing ? "❚❚" : "▶"} ${lane.name}`;
       lane.hear.disabled = !engine.duration;
       lane.element.classList.toggle("contav-heard", isHeard);
@@ -334,7 +327,7 @@ class DeskPage extends SoundPage {
     strip.startValue.textContent = `${slot.start.toFixed(1)} s`;
     strip.gain.value = slot.gain;
     strip.gainValue.textContent = `${decimals(slot.gain, 0)} dB`;
-    strip.mute.setAttribute("aria-pressed", String(slot.mute));
+    showPressed(strip.mute, slot.mute);
     strip.features[0].value = slot.looks;
     strip.features[1].value = slot.motion;
     strip.asked.value = slot.asked;
@@ -353,9 +346,7 @@ class DeskPage extends SoundPage {
     element.classList.toggle("contav-swapped", !isOwn);
     if (picture.shown === view && picture.textContent === text) return;
     picture.shown = view;
-    URL.revokeObjectURL(picture.address);
-    picture.address = view?.byteLength ? URL.createObjectURL(new Blob([view], { type: "image/jpeg" })) : null;
-    const image = picture.address ? [make("img", { src: picture.address, alt: "", draggable: false })] : [];
+    const image = view?.byteLength ? [make("img", { src: imageOf(view), alt: "", draggable: false })] : [];
     picture.replaceChildren(...image, make("span", {}, text));
   }
 

@@ -22,15 +22,8 @@ class PlayerPage extends SoundPage {
   constructor(model, engine, actions) {
     super(model, engine, "stem-player", "Stem player", "Python does not hear of what you do here; all sounds still play.");
     this.actions = actions;
-    this.said = make("div", { className: "contav-said", role: "status", "aria-live": "polite" });
-    this.onModel = { "change:content": () => this.build(), change: () => this.refresh() };
-    for (const [event, handler] of Object.entries(this.onModel)) model.on(event, handler);
+    this.react({ "change:content": () => this.build(), change: () => this.refresh() });
     this.build();
-  }
-
-  end() {
-    super.end();
-    for (const [event, handler] of Object.entries(this.onModel)) this.model.off(event, handler);
   }
 
   // --- building ---
@@ -42,7 +35,9 @@ class PlayerPage extends SoundPage {
     this.cursor = make("div", { className: "contav-cursor" });
     this.region = make("div", { className: "contav-region" });
     this.overlay = make("div", { className: "contav-overlay", "aria-hidden": "true" }, this.region, this.cursor);
-    this.grid = make("div", { className: "contav-stems" }, ...this.rows.map((row) => row.element), this.overlay);
+    const ruler = make("div", { className: "contav-ruler" }, secondMarks(this.engine.duration));
+    this.grid = make("div", { className: "contav-stems" }, ...this.rows.map((row) => row.element), ruler, this.overlay);
+    this.root.classList.toggle("contav-faces", stems.some((stem) => stem.face));
     this.listenToDrags(this.overlay);
     const notes = this.model.get("notes").map((note) => make("div", { className: "contav-note" }, note));
     this.root.replaceChildren(
@@ -55,7 +50,7 @@ class PlayerPage extends SoundPage {
 
   makeTransport() {
     const { actions, model } = this;
-    this.makePlay().className = "contav-play";
+    this.makePlay();
     this.looping = makeButton("⟳ Loop", "Loop", () => actions.toggle("looping"));
     this.time = make("span", { className: "contav-time" });
     this.seek = makeSlider("Position", { min: 0, max: this.engine.duration, step: 0.01 }, (at) => this.engine.seek(at));
@@ -97,7 +92,10 @@ class PlayerPage extends SoundPage {
     const lane = make("div", { className: "contav-lane", role: "img" });
     const remark = make("span", { className: "contav-note contav-remark" });
     const head = make("div", { className: "contav-head" }, only, make("div", {}, solo, mute, gain, decibels, ...marks), remark);
-    const element = make("div", { className: "contav-stem", role: "group", "aria-label": stem.name }, head, lane);
+    const face = make("div", { className: "contav-face" });
+    if (stem.face) face.append(make("img", { src: imageOf(stem.face), alt: `Who plays ${stem.name}` }));
+    const axis = hertzMarks(this.model.get("rate"));
+    const element = make("div", { className: "contav-stem", role: "group", "aria-label": stem.name }, head, face, axis, lane);
     element.dataset.colour = this.colourOf(stem);
     element.classList.toggle("contav-residual", stem.takes[0].minus >= 0);
     return { stem, element, solo, mute, gain, decibels, remark, lane };
@@ -120,16 +118,15 @@ class PlayerPage extends SoundPage {
   refresh() {
     const { model } = this;
     if (this.content !== model.get("content")) return; // new sounds have come; the page is built for them next
-    const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
     this.showPlaying();
-    press(this.looping, model.get("looping"));
+    showPressed(this.looping, model.get("looping"));
     this.volume.value = model.get("volume");
     this.view.value = model.get("view");
     this.matched.checked = model.get("matched");
     if (this.step) this.refreshSteps();
     for (const row of this.rows) {
-      press(row.solo, model.get("solo").includes(row.stem.name));
-      press(row.mute, model.get("mute").includes(row.stem.name));
+      showPressed(row.solo, model.get("solo").includes(row.stem.name));
+      showPressed(row.mute, model.get("mute").includes(row.stem.name));
       row.gain.value = model.get("gains")[row.stem.name] ?? 0;
       row.decibels.textContent = `${row.gain.value} dB`;
       row.remark.textContent = this.actions.stems().current(row.stem).remark;
@@ -157,6 +154,7 @@ class PlayerPage extends SoundPage {
     const key = `${view} ${step} ${matched}`;
     if (key === this.drawn) return;
     this.drawn = key;
+    this.root.classList.toggle("contav-pictured", view !== "waveform");
     const stems = this.actions.stems();
     const takes = stems.stems.flatMap((stem) => stem.takes);
     const peak = (take) => stems.samplesOf(take).reduce((most, value) => Math.max(most, Math.abs(value)), 0);

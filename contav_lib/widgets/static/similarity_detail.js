@@ -28,7 +28,7 @@ class Clips {
     const [sound, picture] = buffers;
     const clip = { error: content.error };
     if (sound?.byteLength) clip.sound = decode(sound, 1);
-    if (picture?.byteLength) clip.picture = URL.createObjectURL(new Blob([picture], { type: "image/png" }));
+    if (picture?.byteLength) clip.picture = imageOf(picture);
     this.known.set(content.source, clip);
     this.onChange();
     if (this.wanted?.includes(content.source)) this.play(this.wanted);
@@ -63,11 +63,6 @@ class Clips {
       ramp(gain.gain, 0, now);
       source.stop(now + RAMP);
     }
-  }
-
-  dispose() {
-    this.stop();
-    for (const { picture } of this.known.values()) if (picture) URL.revokeObjectURL(picture);
   }
 }
 

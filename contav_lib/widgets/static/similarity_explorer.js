@@ -91,7 +91,7 @@ class SimilarityExplorer {
     this.unwatch();
     this.unwatchTheme();
     this.sizes.disconnect();
-    this.clips.dispose();
+    this.clips.stop();
   }
 
   // ---- what the panels hold
@@ -119,7 +119,6 @@ class SimilarityExplorer {
         this.makePanel(state, "difference", "difference: new − old", ["new"], state.old),
       ];
     }
-    this.shown[0].labelled = true;
     const focused = this.panels.querySelector("canvas:focus")?.dataset.panel;
     this.panels.replaceChildren(...this.shown.map((panel) => panel.node));
     this.shown.find((panel) => panel.key === focused)?.canvas.focus();
@@ -169,9 +168,17 @@ class SimilarityExplorer {
     const room = this.panels.clientWidth;
     if (!room || !this.shown) return;
     const look = themeOf(this.root);
-    const each = (room - LABELS - this.shown.length * (STRIP + 12)) / this.shown.length;
-    const side = Math.floor(Math.max(170, Math.min(each, this.shown.length > 1 ? 400 : 500)));
-    for (const panel of this.shown) panel.paint(side, look, this.marks(panel));
+    // Side by side, with the rows' names at the first one, where that leaves each name its line; else fewer a line, all with names.
+    const count = this.shown.length;
+    const least = PITCH * Math.max(...this.shown.map((panel) => panel.runs((entry) => entry.class).length));
+    const sideOf = (panels, named) => (room - named * LABELS) / panels - STRIP - GAP;
+    const fits = sideOf(count, 1) >= least;
+    const many = Math.max(1, Math.floor(room / (least + LABELS + STRIP + GAP)));
+    const side = Math.floor(Math.max(100, Math.min(fits ? sideOf(count, 1) : sideOf(many, many), count > 1 ? 400 : 500)));
+    this.shown.forEach((panel, at) => {
+      panel.labelled = !fits || at === 0;
+      panel.paint(side, look, this.marks(panel));
+    });
     const context = this.scale.getContext("2d");
     const image = context.createImageData(256, 1);
     COLOURS[look.theme].forEach((colour, level) => image.data.set([...colour, 255], level * 4));

@@ -2,7 +2,9 @@
 
 const UNKNOWN = { light: [225, 225, 225], dark: [62, 62, 66] };
 const BORDER = "#00a087";
-const LABELS = 92; // pixels beside the first panel, for the classes
+const LABELS = 100; // pixels beside and above a panel, for the classes
+const PITCH = 11; // pixels that a class's name takes
+const GAP = 12; // pixels between two panels
 const STRIP = 6; // pixels of the coloured strips that tell tasks apart
 
 /** The border round the cells of an n x n grid for which `is(i, j)` holds, as a path in units of cells. */
@@ -35,12 +37,16 @@ class Panel {
     this.size = this.entries.length;
     this.canvas = make("canvas", { tabIndex: 0, role: "application" });
     this.canvas.dataset.panel = this.key;
-    this.canvas.values = this.values; // for whoever wants the numbers behind the picture
+    Object.assign(this.canvas, { values: this.values, panel: this }); // for tests: the numbers behind the picture, where it stands
     this.node = make("figure", { className: this.key }, make("figcaption", {}, this.title), this.canvas);
   }
 
   get left() {
     return STRIP + (this.labelled ? LABELS : 0);
+  }
+
+  get top() {
+    return STRIP + (this.grouped ? LABELS : 0);
   }
 
   /** Paint anew, `side` pixels wide, in these colours. */
@@ -59,7 +65,7 @@ class Panel {
     this.picture = make("canvas", { width: image.width, height: image.height });
     this.picture.getContext("2d").putImageData(image, 0, 0);
     const dots = window.devicePixelRatio || 1;
-    const [width, height] = [this.left + side, STRIP + side];
+    const [width, height] = [this.left + side, this.top + side];
     Object.assign(this.canvas, { width: Math.round(width * dots), height: Math.round(height * dots) });
     Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
     this.compose(marks);
@@ -74,10 +80,16 @@ class Panel {
     context.setTransform(dots, 0, 0, dots, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.imageSmoothingEnabled = false;
-    context.drawImage(this.picture, this.left, STRIP, this.side, this.side);
-    context.translate(this.left, STRIP); // from here on, the picture's corner is the origin
+    context.drawImage(this.picture, this.left, this.top, this.side, this.side);
+    context.translate(this.left, this.top); // from here on, the picture's corner is the origin
     this.drawTasks(context, cell);
-    if (this.grouped && this.labelled) this.writeClasses(context, cell);
+    if (this.grouped) {
+      if (this.labelled) this.writeClasses(context, cell, -1);
+      context.save();
+      context.rotate(-Math.PI / 2);
+      this.writeClasses(context, cell, 1); // above the columns, upwards
+      context.restore();
+    }
     context.strokeStyle = this.ink;
     const half = this.entries.findIndex((entry) => entry.which === "old");
     if (half > 0) this.drawCross(context, half * cell, 2.5);
@@ -119,17 +131,27 @@ class Panel {
     context.stroke();
   }
 
-  writeClasses(context, cell) {
-    const runs = this.runs((entry) => entry.class);
-    const size = Math.min(11, Math.max(8, this.side / runs.length));
-    Object.assign(context, { font: `${size}px ${this.font}`, textAlign: "right", textBaseline: "middle", fillStyle: this.ink });
-    let free = -Infinity; // where there are many classes, not each has room for its name
-    for (const [from, to, entry] of runs) {
-      const middle = ((from + to) / 2) * cell;
-      if (middle < free) continue;
-      context.fillText(this.numbers.labels[entry.class], -STRIP - 4, middle, LABELS - 6);
-      free = middle + size * 0.95;
-    }
+  /** The classes' names beside the picture, to the left (`towards` -1) or the right; a line leads to one that had to move. */
+  writeClasses(context, cell, towards) {
+    const all = this.runs((entry) => entry.class);
+    const every = Math.ceil((7 * all.length) / this.side); // of a hundred classes not each has room
+    const runs = all.filter((_, number) => number % every === 0);
+    const pitch = Math.min(PITCH + 1, this.side / runs.length);
+    const [near, far] = [towards * (STRIP - 2), towards * (STRIP + 7)];
+    const align = towards < 0 ? "right" : "left";
+    Object.assign(context, { font: `${pitch - 1}px ${this.font}`, textAlign: align, textBaseline: "middle", fillStyle: this.ink });
+    Object.assign(context, { strokeStyle: this.ink, lineWidth: 0.5 });
+    const middles = runs.map(([from, to]) => ((from + to) / 2) * cell);
+    let free = pitch / 2; // where the next name may stand
+    runs.forEach(([, , entry], k) => {
+      const place = Math.min(Math.max(middles[k], free), this.side - (runs.length - k - 0.5) * pitch);
+      free = place + pitch;
+      context.fillText(this.numbers.labels[entry.class].replaceAll("_", " "), far + 2 * towards, place, LABELS - 10);
+      context.beginPath();
+      context.moveTo(near, middles[k]);
+      context.lineTo(far, place);
+      context.stroke();
+    });
   }
 
   drawBorder(context, cell) {
@@ -147,7 +169,7 @@ class Panel {
 
   /** The cell [i, j] under the mouse, or null. */
   cellAt(event) {
-    const at = [event.offsetY - STRIP, event.offsetX - this.left].map((place) => Math.floor((place / this.side) * this.size));
+    const at = [event.offsetY - this.top, event.offsetX - this.left].map((place) => Math.floor((place / this.side) * this.size));
     return at.every((k) => k >= 0 && k < this.size) ? at : null;
   }
 }

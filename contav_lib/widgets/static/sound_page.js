@@ -16,6 +16,13 @@ class SoundPage {
     this.root.addEventListener("pointerenter", () => engine.prepare());
     this.root.addEventListener("pointerdown", () => engine.warm());
     this.root.addEventListener("focusin", () => navigator.userActivation?.hasBeenActive && engine.warm());
+    this.said = make("div", { className: "contav-said", role: "status", "aria-live": "polite" });
+  }
+
+  /** Call these handlers, by the model's event, as long as the page is there. */
+  react(handlers) {
+    this.handlers = handlers;
+    for (const [event, handler] of Object.entries(handlers)) this.model.on(event, handler);
   }
 
   /** Show the page in `el`; returns how to end it. */
@@ -29,6 +36,7 @@ class SoundPage {
   end() {
     this.engine.removeEventListener("change", this.onEngine);
     cancelAnimationFrame(this.frame);
+    for (const [event, handler] of Object.entries(this.handlers)) this.model.off(event, handler);
   }
 
   /** The position moves with the clock of the sound. */
@@ -40,6 +48,7 @@ class SoundPage {
   makePlay() {
     const { engine } = this;
     this.play = makeButton("", "Play", () => (engine.playing ? engine.pause() : engine.play()));
+    this.play.className = "contav-play";
     return this.play;
   }
 

@@ -1,0 +1,51 @@
+"""What a clip shows, for the eye: small pictures, one a second."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from contav_lib.datasets.clip import Clip
+from contav_lib.utils.registry import open_dataset
+
+LONGEST = 120  # seconds of a video that are looked at
+_SIDE = 160  # pixels of the longer side
+
+
+def pictures_in(video: Path, start: float = 0.0, end: float = float("inf")) -> list[np.ndarray]:
+    """Small pictures of a video between two seconds, one a second: uint8 `[height, width, 3]`, the first `LONGEST` of them.
+
+    Raises:
+        MediaError: it can't be read, or has no pictures.
+    """
+    from contav_lib.media import each_picture
+
+    return list(islice(each_picture(video, 1.0, _SIDE), int(start), int(min(end, start + LONGEST))))
+
+
+@lru_cache(maxsize=64)
+def pictures_of(data: str, clips_per_class: tuple[int, int, int], clip: str) -> Sequence[np.ndarray]:
+    """Small pictures of a data set's clip, as `pictures_in`; none where its video is not there.
+
+    The players of MiniMUSIC are drawn once more, in a tenth of a second: its videos need not be made for that.
+
+    Args:
+        data, clips_per_class: as for `open_dataset`.
+        clip: its id.
+    """
+    try:
+        if open_dataset(data, clips_per_class).name == "mini":
+            from contav_lib.minimusic.generate import FRAME_RATE, clip_pictures
+
+            return list(clip_pictures(clip)[:: round(FRAME_RATE)])
+        video = _videos(data, clips_per_class)[clip]
+        return pictures_in(video.path, *(video.span or ()))
+    except (ImportError, KeyError, ValueError, OSError):  # prepared elsewhere
+        return []
+
+
+@lru_cache(maxsize=4)
+def _videos(data: str, clips_per_class: tuple[int, int, int]) -> dict[str, Clip]:
+    return {clip.id: clip for clip in open_dataset(data, clips_per_class).clips()}
