@@ -38,7 +38,9 @@ def test_nothing_of_a_solution_or_a_hidden_test_is_left(source):
     secrets = secrets_of(source)
     assert len(secrets) >= 5
     text = nbformat.writes(released(source))
-    left = [line for line in secrets if json.dumps(line)[1:-1] in text or json.dumps(line, ensure_ascii=False)[1:-1] in text]
+    left = [
+        line for line in secrets if json.dumps(line)[1:-1] in text or json.dumps(line, ensure_ascii=False)[1:-1] in text
+    ]
     assert not left
     assert not any("### " in line and "BEGIN" in line for line in text.splitlines())
     assert not any(cell.get("outputs") for cell in released(source).cells)
