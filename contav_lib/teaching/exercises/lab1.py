@@ -15,7 +15,7 @@ def check_rows(answer: object, window: int) -> str:
     """Check the distance in Hz of two neighbouring rows of a spectrum made with `window` samples."""
     hertz, right = require_number(answer), SAMPLE_RATE / window
     if math.isclose(hertz, right, rel_tol=0.02):
-        return f"{right:.1f} Hz: the window lasts {1000 / right:.0f} ms. A longer one tells finer pitches apart, and blurs time."
+        return f"{right:.1f} Hz: the window lasts {1000 / right:.0f} ms. A longer one tells finer pitches apart and blurs time."
     if math.isclose(hertz, right / 2, rel_tol=0.02):
         raise NotYet("half of the rate is the highest frequency, and it is shared by half as many rows as samples.")
     if math.isclose(hertz * right, 1, rel_tol=0.02):
@@ -214,7 +214,7 @@ coded(
     mistakes={
         "a constant offset is no sound: take the mean away from both first.": _without_mean,
         "a louder copy would get another score: scale the reference before you compare.": _of_reference,
-        "a divides by the energy of the estimate: it is the reference that is scaled, so its energy stands below.": _of_estimate,
+        "a divides by the energy of the estimate. It is the reference that is scaled: its energy stands below.": _of_estimate,
         "the error is what is left of the estimate when the *scaled* reference is taken away.": _wrong_error,
         "20 log10 is for amplitudes; these are energies.": lambda s, e: 2 * si_sdr(s, e),
         "that is the natural logarithm; decibels have log10.": lambda s, e: si_sdr(s, e) * math.log(10),
