@@ -448,6 +448,34 @@ def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
         print(path)
 
 
+def labs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Make the course labs' copies for students and teachers, or look over notebooks before they are graded."""
+    parser.add_argument("what", choices=["release", "check"], help="make the copies, or look over notebooks")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="of check: as handed in, submitted/*/*/*.ipynb")
+    parser.add_argument("--folder", type=Path, default=Path("build/labs"), help="of release (default build/labs/)")
+    handed_out = (
+        "of check: the notebooks as handed out, <lab>/<lab>.ipynb (default: those of this checkout, or of CONTAV_DATA)"
+    )
+    parser.add_argument("--release", type=Path, metavar="FOLDER", help=handed_out)
+    parser.add_argument(
+        "--repair", action="store_true", help="of check: in place; the old file becomes <name>.before.ipynb"
+    )
+    chosen = parser.parse_args(arguments)
+    if (chosen.what == "check") != bool(chosen.notebooks):
+        parser.error("`contav labs check` needs notebooks, `contav labs release` none.")
+    from contav_lib.teaching.labs.precheck import check_files
+    from contav_lib.teaching.labs.release import find_release, make_copies
+
+    if chosen.what == "release":
+        print(*make_copies(chosen.folder), sep="\n")
+        return
+    found = check_files(chosen.notebooks, find_release(chosen.release), chosen.repair)
+    for path, lines in found.items():
+        print(*(f"{path}: {line}" for line in lines or ["nothing to repair"]), sep="\n")
+    if left := sum(any(line.startswith("not repaired") for line in lines) for lines in found.values()):
+        raise ValueError(f"{left} of {len(found)} notebooks need a person.")
+
+
 COMMANDS = {
     work.__name__: work
     for work in (
@@ -464,6 +492,7 @@ COMMANDS = {
         starter,
         room,
         notebooks,
+        labs,
     )
 }
 

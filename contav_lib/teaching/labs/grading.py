@@ -1,5 +1,8 @@
 """The checkers of the lessons as tests that nbgrader can count."""
 
+import sys
+from contextlib import redirect_stderr
+
 from contav_lib.teaching.check import check
 
 
@@ -17,6 +20,7 @@ def require(name: str, answer: object, seed: int = 0, **given: object) -> None:
         ValueError: there is no such exercise.
     """
     __tracebackhide__ = True  # the error shows the line of the test, and not this function
-    feedback = check(name, answer, **({"seed": seed} if seed else {}), **given)
+    with redirect_stderr(sys.stdout):  # nbgrader takes a warning for an error
+        feedback = check(name, answer, **({"seed": seed} if seed else {}), **given)
     if feedback.verdict != "Right":
         raise AssertionError(f"{feedback.verdict}: {feedback.text}")
