@@ -56,6 +56,8 @@ def test_the_solution_scores_all_that_a_computer_gives(graded):
     scores = course.scores("solution")
     assert {name: scores[name] for name in course.tests()} == course.tests()
     assert {scores[name] for name in course.points().keys() - course.tests()} == {None}, "a person reads these"
+    outputs = [output for cell in course.read("autograded", "solution").cells for output in cell.get("outputs", [])]
+    assert not [output.evalue for output in outputs if output.output_type == "error"], "it needs a cell tagged slow"
 
 
 def test_the_untouched_release_scores_nothing(graded):
