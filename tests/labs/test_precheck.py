@@ -115,6 +115,10 @@ def mix_up(cells):
     cells.insert(0, cells.pop(TEST_MASK))
 
 
+def leave(cells):
+    cells.insert(MASK, new_code_cell("if True:\n    exit()", id="leave"))
+
+
 def strangers(cells):
     cells.append(copy_of(RELEASES[OTHER].cells[TEST_MASK]))
 
@@ -144,6 +148,7 @@ def cells_of_ones_own(cells):
         (change_points, ["test-mask: the cell's marks or points were changed"]),
         (another_version, ["mask: the cell's marks or points were changed"]),
         (mix_up, ["the cells were out of order"]),
+        (leave, ["cell 4 ends the kernel"]),
         (strangers, ["test-mask-other: no cell of this lab"]),
     ],
 )
@@ -161,7 +166,7 @@ def test_found_said_and_repaired(done, spoil, said):
     wanted = [cell for cell in RELEASES[NAME].cells if marks(cell)]
     assert [(cell.metadata, cell.cell_type) for cell in graded] == [(cell.metadata, cell.cell_type) for cell in wanted]
     assert [cell.source for cell in graded if marks(cell).locked] == [c.source for c in wanted if marks(c).locked]
-    assert graded[0].source == SOLVED
+    assert graded[0].source == SOLVED and all("    exit()" not in cell.source for cell in repaired.cells)
     assert "".join(graded[-1].source.split()) == "Becausewavescancel."
     assert check_one(repaired, NAME, RELEASES) == ([], None), "repaired once and for all"
 
