@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from contav_lib.teaching.behaviour import CODED
 from contav_lib.teaching.labs.grading import require
+from contav_lib.utils.registry import import_all
 
 SOURCES = sorted((Path(__file__).parents[2] / "notebooks" / "labs" / "source").glob("lab[12]*/*.ipynb"))
 WRONG = [(path, wrong) for path in SOURCES for wrong in importlib.import_module(f"wrong.{path.stem}").WRONG]
@@ -40,6 +42,13 @@ def failures(solutions, tests):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_the_solution_passes(path):
     assert failures(*cells(path)) == {}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_every_coded_exercise_of_a_lab_is_graded(path):
+    import_all("contav_lib.teaching.exercises")
+    graded = "".join(cells(path)[1].values())
+    assert all(f'require("{name}", ' in graded for name in CODED if name.startswith(f"lab {path.stem[3]}: "))
 
 
 @pytest.mark.parametrize(("path", "wrong"), WRONG, ids=lambda one: getattr(one, "exercise", None))
