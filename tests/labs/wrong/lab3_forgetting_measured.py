@@ -1,6 +1,6 @@
 """Typical wrong answers to lab 3."""
 
-from tests.labs.wrong import Wrong
+from wrong import Wrong
 
 WRONG = [
     Wrong(
