@@ -1,59 +1,45 @@
 """Each lab's solution passes its tests; each typical wrong answer fails one, with the hint that it deserves."""
 
-import importlib
-import json
-from pathlib import Path
+from importlib import import_module
 
 import pytest
-import torch
 
 from contav_lib.teaching.behaviour import CODED
-from contav_lib.teaching.labs.grading import require
+from contav_lib.teaching.labs.release import SOURCES, lab_names, marks, read_notebook
 from contav_lib.utils.registry import import_all
 
-SOURCES = sorted((Path(__file__).parents[2] / "notebooks" / "labs" / "source").glob("lab[12]*/*.ipynb"))
-WRONG = [(path, wrong) for path in SOURCES for wrong in importlib.import_module(f"wrong.{path.stem}").WRONG]
+LABS = {lab: read_notebook(SOURCES / lab / f"{lab}.ipynb") for lab in lab_names()}
+WRONG = [(lab, wrong) for lab in LABS for wrong in import_module(f"wrong.{lab}").WRONG]
 
 
-def cells(path):
-    """Sources of the solution cells and of the test cells, by `grade_id`."""
-    solutions, tests = {}, {}
-    for cell in json.loads(path.read_text())["cells"]:
-        about = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] == "code" and about:
-            (tests if about["grade"] else solutions)[about["grade_id"]] = "".join(cell["source"])
-    return solutions, tests
-
-
-def failures(solutions, tests):
-    """What the failing tests say, by `grade_id`."""
-    names = {"torch": torch, "require": require}
-    for source in solutions.values():
-        exec(source, names)
-    said = {}
-    for name, source in tests.items():
+def failures(lab, **others):
+    """What the failing tests of a lab say, by `grade_id`, with its solutions or others; without the cells tagged slow."""
+    names, said = {}, {}
+    for cell in LABS[lab].cells:
+        if cell.cell_type != "code" or "slow" in cell.metadata.get("tags", []):
+            continue
+        name = marks(cell).get("grade_id")
         try:
-            exec(source, names)
+            exec(others.get(name, cell.source), names)
         except AssertionError as error:
             said[name] = str(error)
     return said
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_the_solution_passes(path):
-    assert failures(*cells(path)) == {}
+@pytest.mark.parametrize("lab", LABS)
+def test_the_solution_passes(lab):
+    assert failures(lab) == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_every_coded_exercise_of_a_lab_is_graded(path):
+@pytest.mark.parametrize("lab", LABS)
+def test_every_coded_exercise_of_a_lab_is_graded(lab):
     import_all("contav_lib.teaching.exercises")
-    graded = "".join(cells(path)[1].values())
-    assert all(f'require("{name}", ' in graded for name in CODED if name.startswith(f"lab {path.stem[3]}: "))
+    graded = "".join(cell.source for cell in LABS[lab].cells if marks(cell).get("grade"))
+    assert all(f'require("{name}", ' in graded for name in CODED if name.startswith(f"lab {lab[3]}: "))
 
 
-@pytest.mark.parametrize(("path", "wrong"), WRONG, ids=lambda one: getattr(one, "exercise", None))
-def test_a_wrong_answer_fails_with_its_hint(path, wrong):
-    solutions, tests = cells(path)
-    said = failures(solutions | {wrong.exercise: wrong.source}, tests)
+@pytest.mark.parametrize(("lab", "wrong"), WRONG, ids=lambda one: getattr(one, "exercise", None))
+def test_a_wrong_answer_fails_with_its_hint(lab, wrong):
+    said = failures(lab, **{wrong.exercise: wrong.source})
     assert said.keys() == wrong.loses.keys()
     assert all(wrong.hint in words for words in said.values()), said
