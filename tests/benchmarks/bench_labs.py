@@ -1,9 +1,13 @@
 """What a lab takes of a shared machine: peak memory of its kernel with all its processes, and processor time.
 
+It runs the solutions from a clean kernel. The last column is a digest of all text that was shown: two runs give the same one.
+
 python tests/benchmarks/bench_labs.py [lab ...]
 """
 
+import hashlib
 import os
+import re
 import sys
 import threading
 import time
@@ -12,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 from contav_lib.teaching.labs.release import SOURCES, lab_names, read_notebook, solved
 
@@ -40,8 +45,17 @@ def seconds(process: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
-def measure(lab: str) -> tuple[float, float]:
-    """Run a lab's solution from top to bottom in a home of its own: gigabytes at most, and processor seconds."""
+def text_of(notebook: NotebookNode) -> str:
+    """All text that the cells printed and showed, without progress bars."""
+    outputs = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if output.get("name") != "stderr"
+    ]
+    shown = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    return re.sub(r"\(id='?\d+.*?\)| at 0x[0-9a-f]+", "", "".join(shown))
+
+
+def measure(lab: str) -> tuple[float, float, str]:
+    """Run a lab's solution from top to bottom: gigabytes at most, processor seconds, and a digest of the text."""
     manager, client = start_new_kernel()
     kernel, peaks, ended = manager.provisioner.pid, {}, threading.Event()
 
@@ -55,7 +69,8 @@ def measure(lab: str) -> tuple[float, float]:
         notebook = solved(read_notebook(SOURCES / lab / f"{lab}.ipynb"))
         NotebookClient(notebook, km=manager, kc=client, timeout=None).execute(cleanup_kc=False)
         ended.set()
-        return sum(peaks.values()) / 1e9, seconds(kernel)
+        digest = hashlib.sha256(text_of(notebook).encode()).hexdigest()[:8]
+        return sum(peaks.values()) / 1e9, seconds(kernel), digest
     finally:
         ended.set()
         client.stop_channels()
@@ -67,9 +82,9 @@ if __name__ == "__main__":
         start = time.perf_counter()
         with TemporaryDirectory() as home:
             os.environ["CONTAV_HOME"] = home  # set CONTAV_DATA, or the data are made first and counted, too
-            memory, busy = measure(name)
+            memory, busy, digest = measure(name)
         print(
             f"{name}: peak {memory:.2f} GB, thirty kernels {30 * memory:.0f} GB; {busy:.0f} s of processor time, "
-            f"{time.perf_counter() - start:.0f} s in all",
+            f"{time.perf_counter() - start:.0f} s in all; text {digest}",
             flush=True,
         )
