@@ -1,6 +1,5 @@
 """A second task that is learned in seconds, from the starter pack's state after the first: what labs can train in class."""
 
-import os
 import shutil
 from typing import Any
 
@@ -22,8 +21,6 @@ SMALL: dict[str, Any] = dict(
     validation_mixtures=2,  # nothing is selected by them
     select_on="last",
 )
-# nbgrader says so while it grades: thirty notebooks are to run through, and nobody reads their curves.
-GRADED = dict(steps=2, test_mixtures=2) if "NBGRADER_EXECUTION" in os.environ else {}
 
 
 def second_task(fresh: bool = False, **settings: Any) -> Result:
@@ -39,7 +36,7 @@ def second_task(fresh: bool = False, **settings: Any) -> Result:
         ValueError: settings that make no sense.
         StorageError: the starter pack is missing or damaged.
     """
-    config = Config.profile(PROFILE, **{**SMALL, **GRADED, **settings})
+    config = Config.profile(PROFILE, **SMALL | settings)
     folder = paths.runs() / config.name
     learned = checkpoint_file(folder, 0)
     with experiment_lock(folder):
