@@ -10,7 +10,7 @@ python := .venv/bin/python
 ready := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run reproduce prepare test test-fast check lab room site bench format clean
+.PHONY: help setup run reproduce prepare test test-fast check lab labs room site bench format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ check: $(ready) ## Lint the code, check its format, its imports and its types
 # --allow-root matters in containers only; nothing outside this machine can reach the server, and its token is needed.
 lab: $(ready) ## Open JupyterLab on the notebooks, at the first ten minutes: 00_start
 	$(python) -m jupyterlab --ip=127.0.0.1 --allow-root --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start.ipynb
+
+labs: $(ready) ## Make the course labs' copies in build/labs: release/ for students, solution/ for teachers
+	$(python) -m contav_lib labs release
 
 room: $(ready) ## Open the listening room, a web page for a class: listen, and vote (IP=0.0.0.0 lets other machines in)
 	$(python) -m contav_lib room$(if $(IP), --ip "$(IP)")$(if $(PORT), --port "$(PORT)")

@@ -14,7 +14,7 @@ class BuildWithNotebooks(build_py):
         super().run()
         if not self.editable_mode:
             package = Path(self.build_lib, "contav_lib")
-            unwanted = ignore_patterns(".*", "__pycache__")
+            unwanted = ignore_patterns(".*", "__pycache__", "labs")  # whose sources hold the solutions
             copytree("notebooks", package / "notebooks", ignore=unwanted, dirs_exist_ok=True)
             copytree("data/starter", package / "starter", dirs_exist_ok=True)
 

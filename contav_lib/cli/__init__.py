@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from contav_lib.cli import experiments, reports, videos
+from contav_lib.cli import course, experiments, reports, videos
 from contav_lib.utils.extras import missing_extra
 from contav_lib.utils.time_limit import Stopped
 from contav_lib.utils.workers import sigterm_as_interrupt
@@ -105,6 +105,7 @@ COMMANDS = {
         *(experiments.run, experiments.compare, experiments.study, experiments.search),
         *(reports.reproduce, reports.report, reports.export, reports.leaderboard),
         *(videos.data, videos.separate),
-        *(reports.starter, reports.room, reports.notebooks),
+        reports.starter,
+        *(course.room, course.notebooks, course.labs),
     )
 }

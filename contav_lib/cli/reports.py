@@ -61,25 +61,3 @@ def starter(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     for name, value in make_starter().items():
         print(f"{name}: {value}")
     print(f"{sum(path.stat().st_size for path in PACK.rglob('*') if path.is_file()) / 1e6:.1f} MB in {PACK}")
-
-
-def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Open the listening room, a web page for a class: listen to what was separated, and vote."""
-    who = "who may reach it: 127.0.0.1, this machine only (default); 0.0.0.0, its network"
-    parser.add_argument("--ip", default="127.0.0.1", help=who)
-    parser.add_argument("--port", type=int, default=8866, help="default: 8866, or the next one that is free")
-    chosen = parser.parse_args(arguments)
-    from contav_lib.teaching.notebooks import open_room
-
-    open_room(chosen.ip, chosen.port)
-
-
-def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Copy the notebooks into a folder, to work on them there."""
-    parser.add_argument("folder", type=Path, help="where they go; made if need be")
-    parser.add_argument("--overwrite", action="store_true", help="replace notebooks of the same name that are there")
-    chosen = parser.parse_args(arguments)
-    from contav_lib.teaching.notebooks import copy_notebooks
-
-    for path in copy_notebooks(chosen.folder, chosen.overwrite):
-        print(path)

@@ -59,7 +59,7 @@ CODED: dict[str, Coded] = {}
 def coded(name: str, **parts: Any) -> None:
     """Register the exercise `name`; `parts` are those of `Coded`."""
     task = CODED[name] = Coded(**parts)
-    exercise(name)(lambda answer: _judge(answer, task))
+    exercise(name)(lambda answer, seed=0: _judge(answer, task, seed))
 
 
 def own_or_kit(name: str, answer: Function) -> Function:
@@ -67,10 +67,10 @@ def own_or_kit(name: str, answer: Function) -> Function:
     return answer if check(name, answer).verdict == "Right" else CODED[name].reference
 
 
-def _judge(answer: Function, task: Coded) -> str:
+def _judge(answer: Function, task: Coded, seed: int) -> str:
     if not callable(answer):
         raise NotYet("a function is asked for: give its name, without brackets.")
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(seed)
     with _limited():
         cases = _on_every_device(list(task.cases(random)))
         for arguments in cases:
@@ -175,7 +175,12 @@ def _require_gradient(arguments: Arguments, given: Any, right: Any) -> None:
 
 
 def _ask(answer: Function, arguments: Arguments) -> tuple[Any, Arguments]:
-    """The answer to copies of the arguments, and these copies; errors of the learner's code become `NotYet`."""
+    """The answer to copies of the arguments, and these copies.
+
+    Raises:
+        NotYet: for an error of the learner's code.
+        Unanswered: the function is not written yet.
+    """
     copies = {name: _copy(value) for name, value in arguments.items()}
     try:
         return answer(*copies.values()), copies
@@ -184,6 +189,8 @@ def _ask(answer: Function, arguments: Arguments) -> tuple[Any, Arguments]:
             f"it did not come to an end and was stopped{_place(stop, answer)}: does every loop end?"
         ) from stop
     except Exception as error:  # of the learner's code
+        if isinstance(error, NotImplementedError) and not error.args:  # torch raises it too, and says why
+            raise Unanswered("raise NotImplementedError()") from None
         said = f"{type(error).__name__}: {error}"
         raise NotYet(f"for {_shapes(arguments)} it stops{_place(error, answer)} with {said}") from error
 

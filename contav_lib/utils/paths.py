@@ -41,14 +41,32 @@ def home() -> Path:
     return _PROJECT if (_PROJECT / "pyproject.toml").exists() else Path.cwd()
 
 
+def shared() -> Path | None:
+    """The folder of data that others made and that nothing is written into: the variable `CONTAV_DATA`, where it is set.
+
+    Raises:
+        ValueError: `CONTAV_DATA` is no folder.
+    """
+    if not (chosen := os.environ.get("CONTAV_DATA")):
+        return None
+    folder = expanded("CONTAV_DATA", chosen).resolve()
+    if not folder.is_dir():
+        raise ValueError(
+            f"CONTAV_DATA={chosen!r} is no folder: set it to the whole path of the data that are shared, or unset it to "
+            "make data of your own."
+        )
+    return folder
+
+
 def shipped(name: str) -> Path:
     """A folder that comes with the kit: in a checkout beside the package; a wheel has it inside (setup.py)."""
     return _PROJECT / name if (_PROJECT / "pyproject.toml").exists() else _PROJECT / "contav_lib" / Path(name).name
 
 
 def generated(name: str) -> Path:
-    """A folder under `data/` for what the kit makes or downloads (git ignores it)."""
-    return home() / "data" / name
+    """A folder for what the kit makes or downloads: the one that is shared, where it is there, else one under `data/`."""
+    folder = shared()
+    return folder / name if folder and (folder / name).exists() else home() / "data" / name
 
 
 def runs() -> Path:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
+from contav_lib.utils import paths
 from contav_lib.utils.ranks import rank
 
 # What helps when a file can't be written.
@@ -50,10 +51,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     that run one experiment the first writes, for all.
 
     Raises:
-        StorageError: the file system refused; the old file, if any, is untouched.
+        StorageError: the file system refused, or the place is shared; the old file, if any, is untouched.
     """
     if rank() > 0:
         return
+    require_own(path)
     if not path.name or os.path.isdir(path):
         raise StorageError(f"Could not write {str(path)!r}: give the name of a file, not of a folder.")
     # As short as it can be told apart, for the file's own name may be as long as names can be.
@@ -71,6 +73,20 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def require_own(path: Path) -> None:
+    """Refuse to write into what is shared.
+
+    Raises:
+        StorageError: the path lies in the folder that `CONTAV_DATA` names.
+    """
+    if (folder := paths.shared()) and path.resolve().is_relative_to(folder):
+        raise StorageError(
+            f"{path} would have to be written: what is there is not whole, or not for these settings. CONTAV_DATA={folder} is "
+            "only read. Whoever keeps it completes it there (CONTAV_HOME set to the folder above it, CONTAV_DATA not "
+            "set); unset CONTAV_DATA to make data of your own."
+        )
 
 
 def sweep(folder: Path) -> None:
@@ -102,8 +118,9 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         what: what is being done, as in "Another process <what>".
 
     Raises:
-        StorageError: the file can't be made.
+        StorageError: the file can't be made, or its place is shared.
     """
+    require_own(path)
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -217,9 +217,9 @@ WRONG = {
 
 @pytest.mark.parametrize("name", CODED)
 def test_wrong_functions_are_told_their_mistake(name):
-    wrong = [*WRONG[name], *((function, hint) for hint, function in CODED[name].mistakes.items())]
-    assert len(WRONG[name]) >= 5
-    for function, word in wrong:
+    typical = WRONG.get(name, [])  # of the labs' exercises they are in tests/labs/wrong
+    assert len(typical) >= 5 or name.startswith("lab ")
+    for function, word in [*typical, *((function, hint) for hint, function in CODED[name].mistakes.items())]:
         feedback = check(name, function)
         assert feedback.verdict == "Not yet" and word in feedback.text, (word, feedback)
 
@@ -319,5 +319,6 @@ def test_solutions_are_right_and_untouched_cells_wait(book, capsys):
 
 
 def test_every_coded_exercise_is_in_a_notebook():
-    assert sorted(name for book in BOOKS for name in asked_in(book)) == sorted(CODED)
+    of_lessons = {name for name in CODED if not name.startswith("lab ")}
+    assert sorted(name for book in BOOKS for name in asked_in(book)) == sorted(of_lessons)
     assert CODED.keys() <= EXERCISES.keys()

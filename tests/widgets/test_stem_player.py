@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest

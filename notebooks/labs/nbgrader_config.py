@@ -1,0 +1,12 @@
+"""Settings of nbgrader for the course labs: run `nbgrader` in this folder, or copy the file into your course's folder."""
+
+c = get_config()  # noqa: F821 (nbgrader gives it)
+
+c.CourseDirectory.course_id = "contav"
+
+# A cell that takes longer is stopped and scores nothing; the cells after it are run all the same.
+c.Execute.timeout = 60
+c.Execute.interrupt_on_timeout = True
+
+# Cells tagged "slow" load data, train or play: no test needs what they do, and grading takes seconds instead of minutes.
+c.Execute.skip_cells_with_tag = "slow"

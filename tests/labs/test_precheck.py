@@ -1,0 +1,239 @@
+"""What students do to a notebook is found, said and repaired, and nothing of their work is lost."""
+
+import json
+from copy import deepcopy
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from sample import NAME, make_lab
+
+from contav_lib.cli import main
+from contav_lib.teaching.labs.precheck import check_one
+from contav_lib.teaching.labs.release import marks, read_notebook, released
+
+OTHER = "lab9_other"
+
+
+def another_lab():
+    lab = make_lab()
+    for cell in lab.cells:
+        cell.source += "\n# of the other lab"
+        if marks(cell):
+            cell.metadata.nbgrader.grade_id += "-other"
+    return lab
+
+
+RELEASES = {NAME: released(make_lab()), OTHER: released(another_lab())}
+SOLVED = """def my_mask(magnitudes, mixture):
+    shares = magnitudes / (mixture + 1e-10)
+    return shares.clamp(0, 5)"""
+IMPORTS, MASK, TEST_MASK, DISTIL, TEST_DISTIL, WHY = 1, 3, 5, 7, 8, 10
+
+
+@pytest.fixture
+def done():
+    """A notebook in which one exercise is solved, as a student hands it in."""
+    notebook = deepcopy(RELEASES[NAME])
+    notebook.cells[MASK].source = SOLVED
+    notebook.cells[WHY].source = "Because waves cancel."
+    return notebook
+
+
+def copy_of(cell, source=None):
+    """What JupyterLab makes of a cell that is split or copied: the same metadata, another id."""
+    copy = deepcopy(cell)
+    copy.id = f"{cell.id}-copy"
+    copy.source = cell.source if source is None else source
+    return copy
+
+
+def nothing(cells): ...
+
+
+def delete_test(cells):
+    del cells[TEST_MASK]
+
+
+def delete_solution_and_test(cells):
+    del cells[DISTIL : TEST_DISTIL + 1]
+
+
+def delete_imports(cells):
+    del cells[IMPORTS]
+
+
+def split(cells):
+    head, tail = SOLVED.split("\n", 1)
+    cells[MASK].source = head
+    cells.insert(MASK + 1, copy_of(cells[MASK], tail))
+
+
+def split_words(cells):
+    cells[WHY].source = "Because waves"
+    cells.append(copy_of(cells[WHY], "cancel."))
+
+
+def split_test(cells):
+    cells.insert(TEST_MASK + 1, copy_of(cells[TEST_MASK], ""))
+
+
+def copy_untouched(cells):
+    cells.insert(MASK, copy_of(cells[MASK], RELEASES[NAME].cells[MASK].source))
+
+
+def copy_with_changes(cells):
+    cells.insert(MASK, copy_of(cells[MASK], SOLVED.replace("5", "4")))
+
+
+def change_type(cells):
+    cells[MASK] = new_markdown_cell(SOLVED, id=cells[MASK].id, metadata=cells[MASK].metadata)
+
+
+def lose_marks(cells):
+    cells[MASK].metadata = {}
+
+
+def write_anew(cells):
+    cells[MASK] = new_code_cell(SOLVED, id="another")
+
+
+def change_test(cells):
+    cells[TEST_MASK].source = "pass"
+
+
+def change_points(cells):
+    cells[TEST_MASK].metadata.nbgrader.points = 400
+
+
+def another_version(cells):
+    cells[MASK].metadata.nbgrader.schema_version = 1
+
+
+def mix_up(cells):
+    cells.append(cells.pop(IMPORTS))
+    cells.insert(0, cells.pop(TEST_MASK))
+
+
+def leave(cells):
+    cells.insert(MASK, new_code_cell("if True:\n    exit()", id="leave"))
+
+
+def strangers(cells):
+    cells.append(copy_of(RELEASES[OTHER].cells[TEST_MASK]))
+
+
+def cells_of_ones_own(cells):
+    cells.insert(MASK, new_code_cell("def help_me(): ...", id="own"))
+    cells.append(new_markdown_cell("Notes", id="notes"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (nothing, []),
+        (cells_of_ones_own, []),
+        (delete_test, ["test-mask: the cell was deleted"]),
+        (delete_solution_and_test, ["distil: the cell was deleted", "test-distil: the cell was deleted"]),
+        (delete_imports, ['"import torch ...": the cell was deleted']),
+        (split, ["mask: the cell was split into 2"]),
+        (split_words, ["why: the cell was split into 2"]),
+        (split_test, ["test-mask: there were 1 copies"]),
+        (copy_untouched, ["mask: there were 1 copies"]),
+        (copy_with_changes, ["mask: 2 copies of the cell differ"]),
+        (change_type, ["mask: the cell was no code cell"]),
+        (lose_marks, ["mask: the cell had lost its marks"]),
+        (write_anew, ["mask: the cell had lost its marks"]),
+        (change_test, ["test-mask: the test was changed"]),
+        (change_points, ["test-mask: the cell's marks or points were changed"]),
+        (another_version, ["mask: the cell's marks or points were changed"]),
+        (mix_up, ["the cells were out of order"]),
+        (leave, ["cell 4 ends the kernel"]),
+        (strangers, ["test-mask-other: no cell of this lab"]),
+    ],
+)
+def test_found_said_and_repaired(done, spoil, said):
+    spoil(done.cells)
+    handed_in = deepcopy(done)
+    found, repaired = check_one(done, NAME, RELEASES)
+    assert [line.startswith(start) for line, start in zip(found, said, strict=True)] == [True] * len(said), found
+    assert done == handed_in, "the notebook given is left alone"
+    if not said:
+        assert repaired is None
+        return
+    nbformat.validate(repaired)
+    graded = [cell for cell in repaired.cells if marks(cell)]
+    wanted = [cell for cell in RELEASES[NAME].cells if marks(cell)]
+    assert [(cell.metadata, cell.cell_type) for cell in graded] == [(cell.metadata, cell.cell_type) for cell in wanted]
+    assert [cell.source for cell in graded if marks(cell).locked] == [c.source for c in wanted if marks(c).locked]
+    assert graded[0].source == SOLVED and all("    exit()" not in cell.source for cell in repaired.cells)
+    assert "".join(graded[-1].source.split()) == "Becausewavescancel."
+    assert check_one(repaired, NAME, RELEASES) == ([], None), "repaired once and for all"
+
+
+def test_what_a_student_wrote_is_kept(done):
+    copy_with_changes(done.cells)
+    cells_of_ones_own(done.cells)
+    _, repaired = check_one(done, NAME, RELEASES)
+    texts = [cell.source for cell in repaired.cells]
+    assert texts.index(SOLVED.replace("5", "4")) < texts.index(SOLVED)
+    assert {"def help_me(): ...", "Notes"} <= set(texts)
+
+
+def test_what_only_a_person_can_mend_is_said(done):
+    [said], repaired = check_one(done, OTHER, RELEASES)
+    assert f"this is {NAME} under the name of {OTHER}" in said and repaired is None
+    [said], repaired = check_one(new_notebook(), NAME, RELEASES)
+    assert "none of the cells" in said and repaired is None
+    [said], repaired = check_one(done, f"{NAME} (1)", RELEASES)
+    assert f"only under the name {NAME}.ipynb" in said and repaired is None
+
+
+@pytest.fixture
+def submitted(tmp_path, done):
+    """Files of three students: a sound one, one to repair, one broken; and the folder of the release."""
+    for name, notebook in RELEASES.items():
+        (tmp_path / "release" / name).mkdir(parents=True)
+        nbformat.write(notebook, tmp_path / "release" / name / f"{name}.ipynb")
+    for student, spoil in {"ann": nothing, "bob": split, "cem": nothing}.items():
+        notebook = deepcopy(done)
+        spoil(notebook.cells)
+        (tmp_path / student / NAME).mkdir(parents=True)
+        nbformat.write(notebook, tmp_path / student / NAME / f"{NAME}.ipynb")
+    broken = tmp_path / "cem" / NAME / f"{NAME}.ipynb"
+    broken.write_text(broken.read_text()[:-100])
+    return [tmp_path / student / NAME / f"{NAME}.ipynb" for student in ("ann", "bob", "cem")]
+
+
+def run(tmp_path, files, *options):
+    return main(["labs", "check", *map(str, files), "--release", str(tmp_path / "release"), *options])
+
+
+def test_the_command_writes_beside(tmp_path, submitted, capsys):
+    before = [path.read_bytes() for path in submitted]
+    assert run(tmp_path, submitted) == 1
+    said = capsys.readouterr()
+    assert [line.split(": ", 1)[0] for line in said.out.splitlines()] == [str(path) for path in submitted]
+    assert "nothing to repair" in said.out and "split into 2" in said.out and "not repaired" in said.out
+    assert "1 of 3 notebooks need a person" in said.err
+    assert [path.read_bytes() for path in submitted] == before
+    [repaired] = tmp_path.rglob("*.repaired.ipynb")
+    assert read_notebook(repaired).cells[MASK].source == SOLVED
+
+
+def test_the_command_repairs_in_place_and_keeps_what_was_handed_in(tmp_path, submitted):
+    as_handed_in = submitted[1].read_bytes()
+    assert run(tmp_path, submitted[:2], "--repair") == 0
+    assert submitted[1].with_suffix(".before.ipynb").read_bytes() == as_handed_in
+    assert read_notebook(submitted[1]).cells[MASK].source == SOLVED
+    assert run(tmp_path, tmp_path.glob(f"*/{NAME}/*.ipynb"), "--repair") == 1  # the copy is passed over; one is broken
+    assert submitted[1].with_suffix(".before.ipynb").read_bytes() == as_handed_in
+    assert len(list(tmp_path.glob("*/*/*.ipynb"))) == 4 + len(RELEASES)
+
+
+def test_what_is_no_notebook_is_said_and_the_others_are_looked_over(tmp_path, submitted, capsys):
+    submitted[0].write_text(json.dumps(["no", "notebook"]))
+    (tmp_path / "latin.ipynb").write_bytes(b"\xe4\xff")
+    assert run(tmp_path, [*submitted, tmp_path / "latin.ipynb", tmp_path / "gone.ipynb"]) == 1
+    out, err = capsys.readouterr()
+    assert out.count("not repaired") == 4 and "split into 2" in out and "4 of 5" in err
