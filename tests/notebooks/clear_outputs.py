@@ -22,7 +22,7 @@ def clear(notebook: nbformat.NotebookNode) -> None:
 
 
 if __name__ == "__main__":
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("labs/source/*/*.ipynb")]):
         notebook = nbformat.read(path, as_version=4)
         clear(notebook)
         nbformat.write(notebook, path)
