@@ -1,4 +1,4 @@
-"""What a clip shows, for the eye: small pictures, one a second."""
+"""Small pictures of clips, one a second, for the eye."""
 
 from collections.abc import Sequence
 from functools import lru_cache

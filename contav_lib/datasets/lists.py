@@ -149,7 +149,7 @@ def check_label(value: Any, path: Path, line: int = 0, text: str = "") -> str:
 
 
 def by_split(listed: Iterable[Annotation], shared_out: Mapping[str, Iterable[Annotation]]) -> list[Annotation]:
-    """Entries with the split of the list that they stand in; what is listed, but in no split, is at fault."""
+    """Annotations with the split of the list that they stand in; what is listed, but in no split, is at fault."""
     if not shared_out:
         return list(listed)
     annotations = [one._replace(split=split) for split, part in shared_out.items() for one in part]

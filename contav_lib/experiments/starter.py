@@ -87,7 +87,7 @@ def starter(methods: Iterable[str] = tuple(METHODS)) -> dict[str, Result]:
 
 
 def is_of_starter(result: Result) -> bool:
-    """Whether a result is one of the pack's."""
+    """Return whether a result is one of the pack's."""
     return result.folder.parent.name.startswith(f"{PACK.name}-")
 
 

@@ -219,7 +219,7 @@ def best_path(boxes: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, 
     places = boxes[torch.arange(len(boxes)).unsqueeze(1), kept.indices]  # [C, n, BEST, 4]
     total, came = kept.values[:, 0], []
     for now in range(1, len(boxes)):
-        cost = LEAP * (1 - overlaps(places[:, now - 1], places[:, now]))  # [C, before, now]
+        cost = LEAP * (1 - box_iou(places[:, now - 1], places[:, now]))  # [C, before, now]
         best, before = (total.unsqueeze(2) - cost).max(1)
         total = best + kept.values[:, now]
         came.append(before)
@@ -230,7 +230,7 @@ def best_path(boxes: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, 
     return places[kind, torch.arange(len(boxes)), torch.tensor(path[::-1])], float(total.max()) / len(boxes)
 
 
-def overlaps(some: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+def box_iou(some: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Intersection over union of boxes `[..., K, 4]` and `[..., J, 4]`: `[..., K, J]`."""
     both = _both(some, others)
     return both / (_area(some).unsqueeze(-1) + _area(others).unsqueeze(-2) - both).clamp(min=1e-9)

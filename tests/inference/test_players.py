@@ -9,7 +9,7 @@ from contav_lib.continual.prototypes import Prototypes
 from contav_lib.datasets.prepare import look
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.experiments.setup import make_separator
-from contav_lib.inference.players import Windows, best_path, find_players, overlaps, share_of_movement, windows
+from contav_lib.inference.players import Windows, best_path, find_players, box_iou, share_of_movement, windows
 from contav_lib.inference.stems import SeparationResult, cut_out
 from contav_lib.media import read_audio, read_frames, write_video
 from contav_lib.minimusic.duets import SIZE, make_duet
@@ -48,7 +48,7 @@ def duet(tmp_path_factory):
 def share(boxes, duet) -> torch.Tensor:
     """Intersection over union of boxes found (in shares) and true ones, the mean over time: `[found, true]`."""
     truth = torch.from_numpy(duet.boxes).float() / torch.tensor([*SIZE, *SIZE])
-    return overlaps(boxes.clamp(0, 1).transpose(0, 1), truth.clamp(0, 1).transpose(0, 1)).mean(0)
+    return box_iou(boxes.clamp(0, 1).transpose(0, 1), truth.clamp(0, 1).transpose(0, 1)).mean(0)
 
 
 def find(video, prototypes, *asked):
@@ -73,7 +73,7 @@ def test_a_long_video_is_looked_at_in_pieces(learned, duet, monkeypatch):
     monkeypatch.setattr("contav_lib.inference.players.PIECE", 10)
     pieces = find(duet.video, learned[-1], [1, 0])
     assert pieces.shape == whole.shape
-    assert (overlaps(pieces.transpose(0, 1), whole.transpose(0, 1)).diagonal(dim1=1, dim2=2).mean(0) > 0.7).all()
+    assert (box_iou(pieces.transpose(0, 1), whole.transpose(0, 1)).diagonal(dim1=1, dim2=2).mean(0) > 0.7).all()
 
 
 @pytest.mark.slow

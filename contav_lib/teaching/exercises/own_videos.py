@@ -2,7 +2,7 @@
 
 import torch
 
-from contav_lib.inference.players import overlaps
+from contav_lib.inference.players import box_iou
 from contav_lib.teaching.behaviour import coded
 from contav_lib.teaching.check import NotYet, exercise, require_number
 
@@ -111,7 +111,7 @@ def _over_union(shared, some, others):
 
 coded(
     "overlap of boxes",
-    reference=overlaps,
+    reference=box_iou,
     cases=lambda random: (_boxes(random, *sizes) for sizes in ((5, 3), (3, 6), (4, 2))),
     many=lambda random: _boxes(random, 4000, 1),
     mistakes={
