@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from clear_outputs import CHECKED, clear
+from clear_outputs import clear, is_checked
 
 from contav_lib import Result
 from contav_lib.experiments.plans import of_notebooks
@@ -61,7 +61,7 @@ def test_runs_on_smoke_and_says_the_same_where_it_must(main_job, path):
     stored, executed = code_cells(path), code_cells(main_job[1] / path.name)
     assert [cell.source for cell in stored] == [cell.source for cell in executed]
     for one, other in zip(stored, executed, strict=True):
-        if CHECKED in one.source:
+        if is_checked(one):
             assert text_of(one) == text_of(other), one.source
 
 
