@@ -20,7 +20,7 @@ BESIDE = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("contav_lib", "notebooks", "data/starter"):
+    for name in ("contav_lib", "notebooks", "data/starter", "data/results"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     for name in BESIDE:
         shutil.copy(ROOT / name, source)
@@ -41,7 +41,7 @@ def test_everything_is_inside(wheel):
     ]
     assert not set(tracked) - names
     assert {f"contav_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
-    assert "contav_lib/notebooks/solutions/01_data.py" in names
+    assert {"contav_lib/notebooks/solutions/01_data.py", "contav_lib/results/methods.csv"} <= names
     assert not any("/labs/source/" in name or "crosssdc" in name for name in names), "solutions of the labs"
     pack = [path.relative_to(ROOT / "data").as_posix() for path in (ROOT / "data/starter").rglob("*") if path.is_file()]
     assert {f"contav_lib/{name}" for name in pack} <= names

@@ -164,7 +164,8 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
     numbers, first = np.unique(np.asarray(classes), return_index=True)
     middles = (first + np.append(first[1:], len(classes))) / 2
     many = len(numbers) > _MANY
-    size = (3.0 * len(pairs) + 1.6, 2.9 * len(models) + 0.9)
+    side = min(3.0, 7.0 / len(models))  # inches of a panel: all rows fit on a screen
+    size = (side * len(pairs) + 1.6, side * len(models) + 0.9)
     figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
     drawn = [matrices[pair] for matrices in models.values() for pair in pairs]
     for ax, matrix in zip(axes.flat, drawn, strict=True):
@@ -178,7 +179,7 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
         ax.tick_params(length=0, labelsize=6 if many else None)
         ax.label_outer()
     for ax, model in zip(axes[:, 0], models, strict=True):
-        ax.set_ylabel(model, fontweight="bold")
+        ax.set_ylabel(model.replace(", ", ",\n"), fontweight="bold")
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.set_title(pair)
     figure.colorbar(axes[0, 0].collections[0], ax=axes, label="cosine similarity", shrink=0.5)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from contav_lib.evaluation.failures import KINDS
 from contav_lib.experiments.plans import Plan, run_plan
 from contav_lib.experiments.reproduction import MINUTES
 from contav_lib.experiments.result import NothingStored, Result
@@ -48,3 +49,19 @@ def against(
         return f"no different ({one:.{digits}f})"
     difference = f"{abs(one - other):.{digits}f}{unit} {more if one > other else less}"
     return f"{difference} ({one:.{digits}f} against {other:.{digits}f})"
+
+
+def failures(results: Mapping[str, Result]) -> str:
+    """The words for what is wrong with a separated sound, with their rules, and how often each fits, as a list in Markdown.
+
+    Counted are all sounds of the stored examples, as they were separated after the last task.
+    """
+    heard = {}
+    for name, result in results.items():
+        after = [example["scores"][max(example["scores"])] for example in result.examples()]
+        heard[name] = [sound["kind"] for sounds in after for sound in sounds if sound]
+    lines = [f"The first that fits, counted in {len(next(iter(heard.values())))} sounds after the last task:", ""]
+    for kind, rule in KINDS.items():
+        counts = ", ".join(f"{name} {kinds.count(kind)}" for name, kinds in heard.items())
+        lines.append(f"- **{kind}**: {rule}. *{counts}*")
+    return "\n".join(lines)

@@ -85,7 +85,7 @@ class StemPlayer(PageWidget):
         super().__init__(**self._prepare(stems, sample_rate, groups, spectrograms, steps, remarks, faces))
 
     @classmethod
-    def from_result(cls, result: Any, example: int = 0, after: int | None = None) -> "StemPlayer":
+    def from_result(cls, result: Any, example: int = 0, after: int | None = None, scores: bool = True) -> "StemPlayer":
         """Play a stored example of an experiment in a loop, with a slider over the tasks learned since: hear what is forgotten.
 
         Beside each separated sound stand its scores after the task that the slider shows, and what is wrong with it
@@ -95,12 +95,13 @@ class StemPlayer(PageWidget):
             result: of `run`, or the path of its folder; or several by the names of their methods, to be heard side by side.
             example: its number in `result.examples()`.
             after: the task (from 0) after which the separator is heard first; by default the first that knows the example.
+            scores: False leaves out what stands beside the sounds: for ears that are to judge by themselves.
 
         Raises:
             ValueError: the result has no examples, or not this one, or it was not separated after this task.
         """
         example_stems, step = example_of(result, example, after)
-        player = cls(**example_stems)
+        player = cls(**example_stems | ({} if scores else {"remarks": {}}))
         player.step, player.looping = step, True
         return player
 

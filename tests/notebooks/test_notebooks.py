@@ -83,6 +83,20 @@ def test_has_one_parameters_cell(path):
 
 
 @every_notebook
+def test_says_one_honest_number_of_minutes(path):
+    """200 words a minute, the times written at exercises, and up to three minutes of running cells; so say the tables."""
+    texts = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    said = int(re.search(r"\*\*Time on `lab`\*\*: about (\d+) minutes", texts[0])[1])
+    exercises = [int(minutes) for text in texts for minutes in re.findall(r"\*\*Code .\*\* \((\d+) minutes", text)]
+    read = [text for text in texts if not text.startswith(("## Files", "## References"))]
+    words = len(re.sub(r"\$\$.*?\$\$", "", " ".join(read), flags=re.S).split())
+    assert words / 200 + sum(exercises) < said < words / 200 + sum(exercises) + 3
+    for table in (NOTEBOOKS.parent / "README.md", NOTEBOOKS / "00_start.ipynb"):
+        for told in re.findall(rf"`{path.stem}` \|[^|]+\| (\d+) \|", table.read_text(encoding="utf-8")):
+            assert int(told) == said, table
+
+
+@every_notebook
 def test_cells_are_short(path):
     lengths = [len(cell.source.splitlines()) for cell in code_cells(path)]
     assert max(lengths) <= 30

@@ -6,6 +6,7 @@ from io import StringIO
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 from contav_lib.evaluation.task_matrix import backward_transfer, forgetting
@@ -92,6 +93,17 @@ def test_tasks_that_got_better_are_those_that_part_forgetting_from_backward_tran
         assert line.endswith("no old task") == equal, line
 
 
+def test_the_newest_task(forgetting_told):
+    names, printed = forgetting_told
+    lines = iter(printed["said-newest"])
+    for [run] in names["results"].values():
+        learned = np.diag(run.matrix("sdr"))
+        assert_agrees(next(lines), learned[-1], learned[:-1].mean())
+        tests = [entry for entry in run.history() if entry["kind"] == "validation" and entry["task"] == 3]
+        step = next(entry["step"] for entry in tests if entry["sdr"] == max(each["sdr"] for each in tests))
+        assert next(lines).endswith(f"step {step} of {run.config['steps'] * (4 if 'joint' in run.folder.name else 1)}")
+
+
 def test_scores_after_the_last_task(forgetting_told):
     names, printed = forgetting_told
     lines = iter(printed["said-scores"])
@@ -126,6 +138,11 @@ def test_movement_of_masks_and_links(distillation_told):
             assert_agrees(next(lines), contrast[f"{model}, after task 4"][pair], then, digits=2)
 
 
+def test_what_task_4_moves(distillation_told):
+    names, printed = distillation_told
+    assert_agrees(printed["said-alike"][0], *map(names["moved_by_task_4"], (0, 2)), digits=3)
+
+
 def test_losses_and_growth(distillation_told):
     names, printed = distillation_told
     assert_agrees(printed["said-loss"][0], names["cross_modal"](names["same_video"]), np.log(8), digits=2)
@@ -147,3 +164,17 @@ def test_the_ablation(distillation_told):
     last = printed["6cac5225"][-1]
     assert_agrees(last, *(ours - other)[[-1, 0]])
     assert last.endswith("not decided")
+
+
+def test_six_seeds(distillation_told):
+    names, _ = distillation_told
+    table = pd.read_csv(NOTEBOOKS.parent / "data/results/methods.csv", skiprows=1, index_col="name")
+    decided, alone = (table[f"sdr_vs_replay_{key}"] < 0.05 for key in ("p_holm", "p"))
+    against_replay, pays, contrast = names["six_seeds"].splitlines()
+    shown = ["fine-tuning", "replay", "distillation only", "ContAV-Sep", "upper bound"]
+    for told, true in zip(re.findall(r": ([^:.]+)\.", against_replay), (decided, alone), strict=True):
+        assert told == (", ".join(name for name in shown if true[name]) or "none")
+    gain = table.loc["ContAV-Sep", "sdr_vs_replay_mean"]
+    assert f"{gain:+.2f} dB" in pays and ("not shown to pay" in pays) == (gain < 0 or not decided["ContAV-Sep"])
+    assert f"{table.loc['distillation only', 'sdr_vs_contav_mean']:+.2f}" in contrast
+    assert contrast.endswith("not decided.") == (table.loc["distillation only", "sdr_vs_contav_p_holm"] >= 0.05)

@@ -1,9 +1,12 @@
 """What lessons take from stored results: nothing is trained unasked, and words agree with numbers."""
 
+import re
+
 import pytest
 
+from contav_lib.evaluation.failures import KINDS
 from contav_lib.experiments.result import NothingStored
-from contav_lib.teaching.lesson import against, ranked, stored
+from contav_lib.teaching.lesson import against, failures, ranked, stored
 
 
 def test_what_is_stored_comes_back_and_nothing_is_trained(finished, no_training):
@@ -39,3 +42,12 @@ def test_a_difference_is_that_of_the_numbers_as_they_are_written(numbers, words)
 
 def test_the_highest_comes_first():
     assert ranked({"a": 1.0, "b": 3.0, "c": -2.0}) == "b 3.0 dB, a 1.0 dB, c -2.0 dB"
+
+
+def test_failures_are_counted_under_the_words_of_the_rules(finished):
+    result = stored({"mine": [finished]})["mine"][0]
+    said = [sound["kind"] for example in result.examples() for sound in example["scores"][max(example["scores"])]]
+    text = failures({"mine": result})
+    assert f"counted in {len(said)} sounds" in text
+    counted = re.findall(r"^- \*\*(.+)\*\*: (.+)\. \*mine (\d+)\*$", text, re.MULTILINE)
+    assert counted == [(kind, rule, str(said.count(kind))) for kind, rule in KINDS.items()]

@@ -187,6 +187,8 @@ def test_a_result_gives_a_slider_over_its_tasks(reference):
     said = [f"SDR {s['sdr']:.1f}, SIR {s['sir']:.1f} dB: {s['kind']}" for s in scores]
     assert [take["remark"] for take in player.stems[2]["takes"]] == said
     assert said[0] in player.static_html() and said[1] in player.static_html()
+    silent = StemPlayer.from_result(reference, scores=False)
+    assert silent.names == player.names and "SDR" not in silent.static_html()
     assert StemPlayer.from_result(reference, after=1).step == 1
     assert StemPlayer.from_result(reference, example=1).steps == ["after task 2"]
     player.looping = False

@@ -13,7 +13,7 @@ def check_count(answer: object, config: Config) -> str:
     """Check how many numbers describe the mask of one source."""
     count, right = require_number(answer), config.separator_settings["mask_dim"]
     if count == right:
-        return f"{right} weights, one a mask feature; the {config.bins} x {config.frames} pixels come from the U-Net."
+        return f"{right} weights, one per mask feature; the {config.bins} x {config.frames} pixels come from the U-Net."
     if count == config.bins * config.frames:
         raise NotYet("that is the number of pixels of a mask. The U-Net has made maps of that size already.")
     if count == config.separator_settings["hidden"]:
