@@ -164,8 +164,8 @@ def similarity(models: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence
     numbers, first = np.unique(np.asarray(classes), return_index=True)
     middles = (first + np.append(first[1:], len(classes))) / 2
     many = len(numbers) > _MANY
-    side = min(3.0, 7.0 / len(models))  # inches of a panel: all rows fit on a screen
-    size = (side * len(pairs) + 1.6, side * len(models) + 0.9)
+    side = min(2.4, 7.0 / len(models))  # inches of a panel: all rows fit on a screen
+    size = (side * len(pairs) + 3.4, side * len(models) + 0.9)
     figure, axes = plt.subplots(len(models), len(pairs), figsize=size, layout="constrained", squeeze=False)
     drawn = [matrices[pair] for matrices in models.values() for pair in pairs]
     for ax, matrix in zip(axes.flat, drawn, strict=True):
