@@ -101,6 +101,8 @@ def _compare(answer: Function, right: Any, arguments: Arguments) -> None:
     is_tensor = isinstance(right, torch.Tensor)
     if is_tensor and not isinstance(given, torch.Tensor):
         raise NotYet(f"it gives a {type(given).__name__}, where a torch tensor is asked for.")
+    if _numbers(given).dtype.kind == "c":
+        raise NotYet("it gives complex numbers, where real ones are asked for.")
     if _numbers(given).dtype.kind not in _NUMBERS:
         raise NotYet(f"it gives a {type(given).__name__}, where real numbers are asked for.")
     if not _alike(given, right):

@@ -261,7 +261,7 @@ def misspelt(weights, maps):
     [
         (0.5, ["a function is asked for"]),
         (lambda w, m: None, ["gives nothing back"]),
-        (lambda w, m: w + 1j, ["real numbers"]),
+        (lambda w, m: w + 1j, ["complex"]),
         (lambda w: w, ["TypeError", "weights [2, 3, 5], maps [2, 5, 8, 4]"]),
         (misspelt, ["in line", "return weights @ mapps", "NameError"]),
         (endless, ["stopped in line", "does every loop end"]),

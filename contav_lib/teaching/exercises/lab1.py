@@ -14,7 +14,7 @@ from contav_lib.teaching.check import NotYet, exercise, require_number
 def check_rows(answer: object, window: int) -> str:
     """Check the distance in Hz of two neighbouring rows of a spectrum made with `window` samples."""
     hertz, right = require_number(answer), SAMPLE_RATE / window
-    if math.isclose(hertz, right, rel_tol=0.02):
+    if math.isclose(hertz, right, rel_tol=0.025):
         return f"{right:.1f} Hz: the window lasts {1000 / right:.0f} ms. A longer one tells finer pitches apart and blurs time."
     if math.isclose(hertz, right / 2, rel_tol=0.02):
         raise NotYet("half of the rate is the highest frequency, and it is shared by half as many rows as samples.")
@@ -163,7 +163,8 @@ coded(
         "in silence it divides 0 by 0.": lambda m, p: m**p / (m**p).sum(1, keepdim=True),
     },
     right="one formula from soft to hard: shares of magnitude, of power, and at last the loudest takes all.",
-    otherwise="one pixel with magnitudes 3 and 1: for p = 1 the shares are 3/4 and 1/4. What are they for p = 2?",
+    otherwise="one pixel with magnitudes 3 and 1: for p = 1 the shares are 3/4 and 1/4. What are they for p = 2? "
+    "Then make all magnitudes a million times smaller: no share may change.",
 )
 
 
