@@ -9,7 +9,7 @@ from contav_lib.continual.prototypes import Prototypes
 from contav_lib.datasets.prepare import look
 from contav_lib.encoders.encoder import make_encoder
 from contav_lib.experiments.setup import make_separator
-from contav_lib.inference.players import Windows, best_path, find_players, box_iou, share_of_movement, windows
+from contav_lib.inference.players import Windows, best_path, box_iou, find_players, share_of_movement, windows
 from contav_lib.inference.stems import SeparationResult, cut_out
 from contav_lib.media import read_audio, read_frames, write_video
 from contav_lib.minimusic.duets import SIZE, make_duet
