@@ -23,13 +23,18 @@ def write_leaderboard(source: Path, folder: Path) -> Path:
     Raises:
         ValueError: there is no finished result.
     """
-    found, left_out = find_results(source)
+    found, left_out = find_results(source, _has_scores)
     if not found:
         raise ValueError(f"There is no finished result in {source}. Make some, as with: contav compare --profile smoke")
     tests = {title: _test(as_rows(entries), folder / "audio") for title, entries in found.items()}
     page = PAGES.get_template("leaderboard.html").render(tests=tests, left_out=left_out)
     write_atomically(folder / "index.html", lambda part: part.write_text(page, encoding="utf-8"))
     return folder / "index.html"
+
+
+def _has_scores(result: Result) -> bool:
+    """Read what the page needs of a result: an error here leaves the result out, and only this one."""
+    return bool(result.mixture_scores().scores) and result.minutes >= 0
 
 
 def _test(rows: dict[str, list[Result]], audio: Path) -> dict[str, list[dict[str, Any]]]:

@@ -184,17 +184,21 @@ def _ask(answer: Function, arguments: Arguments) -> tuple[Any, Arguments]:
         Unanswered: the function is not written yet.
     """
     copies = {name: _copy(value) for name, value in arguments.items()}
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
     try:
         return answer(*copies.values()), copies
     except KeyboardInterrupt as stop:
         raise _Stopped(
             f"it did not come to an end and was stopped{_place(stop, answer)}: does every loop end?"
         ) from stop
-    except Exception as error:  # of the learner's code
+    except BaseException as error:  # of the learner's code; exit() raises one, too
         if isinstance(error, NotImplementedError) and not error.args:  # torch raises it too, and says why
             raise Unanswered("raise NotImplementedError()") from None
         said = f"{type(error).__name__}: {error}"
         raise NotYet(f"for {_shapes(arguments)} it stops{_place(error, answer)} with {said}") from error
+    finally:  # what the function may have changed for all that comes after it
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
 
 
 def _place(error: BaseException, answer: Function) -> str:
@@ -212,7 +216,7 @@ def _limited() -> Iterator[None]:
         return
     # A process that was started in the background ignores the stop button, and an endless loop would fill the memory.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(SECONDS, _thread.interrupt_main)
+    timer = threading.Timer(SECONDS, _interrupt)
     timer.daemon = True
     timer.start()
     try:
@@ -220,6 +224,14 @@ def _limited() -> Iterator[None]:
     finally:
         timer.cancel()
         signal.signal(signal.SIGINT, before)
+
+
+def _interrupt() -> None:
+    """Press the stop button of the main thread; a signal also wakes it where it sleeps."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:  # on Windows
+        _thread.interrupt_main()
 
 
 def _on_every_device(cases: list[Arguments]) -> list[Arguments]:
@@ -253,7 +265,10 @@ def _copy(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> np.ndarray:
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    try:
+        return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    except Exception as error:  # as a tensor without values
+        raise NotYet(f"it gives a {type(value).__name__} that holds no numbers.") from error
 
 
 def _has_nan(value: Any) -> bool:

@@ -64,6 +64,13 @@ def test_the_leaderboard_escapes_what_others_wrote_and_links_only_beside_itself(
     assert all((home / "page" / link).read_bytes()[:4] == b"fLaC" for link in links)
 
 
+def test_a_damaged_result_is_left_out_and_the_others_stay(stored, home):
+    stored("whole")
+    (stored("damaged", seed=1) / "mixtures.json").write_bytes(b"\x00\xff rubbish")
+    assert main(["leaderboard"]) == 0
+    assert "1 results are left out" in (home / "runs" / "leaderboard" / "index.html").read_text()
+
+
 def test_export_writes_what_a_paper_needs(finished, home, capsys):
     assert main(["export", str(home / "runs" / finished.name), "--folder", str(home / "paper")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -2,6 +2,7 @@
 
 import runpy
 import signal
+import time
 
 import nbformat
 import numpy as np
@@ -265,6 +266,9 @@ def misspelt(weights, maps):
         (lambda w: w, ["TypeError", "weights [2, 3, 5], maps [2, 5, 8, 4]"]),
         (misspelt, ["in line", "return weights @ mapps", "NameError"]),
         (endless, ["stopped in line", "does every loop end"]),
+        (lambda w, m: time.sleep(60), ["stopped in line"]),
+        (lambda w, m: exit(), ["SystemExit"]),
+        (lambda w, m: torch.empty(3, device="meta"), ["holds no numbers"]),
         (lambda w, m: "a mask", ["gives a str"]),
         (lambda w, m: CODED["mask head"].reference(w, m).detach().numpy(), ["gives a ndarray"]),
         (lambda w, m: CODED["mask head"].reference(w, m).double(), ["float64 for torch.float32"]),
@@ -287,6 +291,15 @@ def test_an_endless_loop_is_stopped_where_ctrl_c_is_ignored(monkeypatch):
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_a_function_sets_for_all_is_set_back():
+    def answer(weights, maps):
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+
+    check("mask head", answer)
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
 
 
 def test_a_notebook_goes_on_with_the_kits_function_until_ones_own_is_right():
