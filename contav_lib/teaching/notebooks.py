@@ -25,7 +25,7 @@ from contav_lib.utils.storage import process_errors
 from contav_lib.utils.workers import Workers
 
 NOTEBOOKS = paths.shipped("notebooks")
-VOILA_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")  # JupyterLab's others may fail in Voila
+NOT_IN_VOILA = ("@jupyter-notebook/lab-extension", "@jupyter/nbgrader")  # extensions of JupyterLab that fail there
 
 
 class NotebookFailed(RuntimeError):
@@ -210,7 +210,7 @@ def open_room(ip: str = "127.0.0.1", port: int = 8866) -> None:
         f"--Voila.ip={ip}",
         f"--port={port}",
         "--token",
-        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in VOILA_EXTENSIONS),
+        *(f"--VoilaConfiguration.extension_denylist={name}" for name in NOT_IN_VOILA),
         *["--no-browser"] * everybody,
     ]
     subprocess.run(  # noqa: S603 (what comes from outside was read as an address and a number)

@@ -23,7 +23,7 @@ import nbformat
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Browser, Page
 
-from contav_lib.teaching.notebooks import VOILA_EXTENSIONS
+from contav_lib.teaching.notebooks import NOT_IN_VOILA
 
 PATIENCE = 120  # seconds for a page or a cell on a busy machine
 # What a page says that is not about a widget: icons and optional files that are not there; Voila looks for a font on the web.
@@ -156,7 +156,7 @@ class JupyterServer:
                 "--port_retries=0",
                 f"--token={self.token}",
                 f"--Voila.connection_dir_root={self.runtime}",
-                *(f"--VoilaConfiguration.extension_allowlist={name}" for name in VOILA_EXTENSIONS),
+                *(f"--VoilaConfiguration.extension_denylist={name}" for name in NOT_IN_VOILA),
             ]
         return [
             "jupyterlab",

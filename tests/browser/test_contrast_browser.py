@@ -15,7 +15,7 @@ room._open_desk()
 matrix = [[18.0, None, None], [12.5, 6.0, None], [-4.0, 2.0, 9.0]]
 explored = ForgettingExplorer()
 explored._methods = [{"name": "mine", "tasks": [["a"], ["b"], ["c"]], "matrix": dict.fromkeys(explored._scores, matrix)}]
-rated = BlindTest({"a": [0.1, -0.1] * 6000, "b": [0.1, 0.0] * 6000}, "rate")
+rated = BlindTest({name: 0.1 * torch.sin(torch.arange(9000) * pitch) for name, pitch in (("a", 0.1), ("b", 0.2))}, "rate")
 display(room, explored, rated, explorer)
 """
 
