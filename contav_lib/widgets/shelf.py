@@ -1,6 +1,7 @@
 """Results in `runs/`, or else those of the kit, sorted for somebody who wants to listen: by the mixtures they separated."""
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 
 from contav_lib.experiments.examples import examples_are_whole
@@ -34,16 +35,19 @@ def _can_be_heard(result: Result) -> bool:
 
 
 def _in_order(entries: Entries) -> Shelf:
-    """By what tables call them, in their order; the seed is told where there are several, the separator where it is another."""
+    """By what tables call them, in their order, with as much of seed and settings as tells the results of this shelf apart."""
+    rows = as_rows(entries)
+    shared = set.intersection(*(set(name.split(", ")[1:]) for name in rows))
     several = len({config.seed for config, _ in entries}) > 1
     return {
-        _plain(name) + f", seed {result.config['seed']}" * several: result
-        for name, results in as_rows(entries).items()
+        _plain(name, shared) + f", seed {result.config['seed']}" * several: result
+        for name, results in rows.items()
         for result in results
     }
 
 
-def _plain(name: str) -> str:
-    """A row's name in words, where it has settings in code."""
+def _plain(name: str, shared: Collection[str]) -> str:
+    """A row's name in words, where it has settings in code, and without what all rows share."""
+    name = ", ".join(word for word in name.split(", ") if word not in shared)
     name = re.sub(r"separator=(\w+)", lambda found: f"with {separator_class(found[1]).__name__}", name)
     return name.replace("_", " ").replace("=", " ")

@@ -20,7 +20,7 @@ def app(voila, tiny, reference):
     home = reference.folder.parent.parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAV_HOME", str(home))
-        run(tiny(method="finetune"), progress=False)
+        run(tiny(method="finetune", exemplars=0), progress=False)
     notebook = nbformat.read(NOTEBOOKS / "listening_room.ipynb", 4)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     with voila.open([f"%env CONTAV_HOME={home}", *cells, EXPLORER], name="room") as screen:

@@ -63,11 +63,13 @@ def test_results_with_the_same_mixtures_stand_together(reference, home):
 
 
 def test_names_are_those_of_tables_and_hold_no_code(reference, home):
-    copy(reference, home, "one", method="contav", method_settings=dict(instance_weight=0.0, class_weight=0.0))
-    copy(reference, home, "two", separator="soundofpixels", separator_settings={})
-    names = [name for shelf in find_shelves()[0].values() for name in shelf]
-    assert "distillation only" in " ".join(names) and "with SoundOfPixels" in " ".join(names)
-    assert not [name for name in names if set(name) & set("_=")]
+    copy(reference, home, "one")
+    without = dict(reference.config["method_settings"], instance_weight=0.0, class_weight=0.0)
+    copy(reference, home, "two", method_settings=without)
+    copy(reference, home, "three", method="finetune", method_settings={}, exemplars=0)
+    copy(reference, home, "four", method="finetune", method_settings={}, exemplars=0, visual_noise=0.5)
+    (names,) = find_shelves()[0].values()
+    assert set(names) == {"ContAV-Sep", "distillation only", "fine-tuning", "fine-tuning, visual noise 0.5"}
 
 
 def test_what_cannot_be_heard_is_left_out_and_counted(reference, home):
