@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.result import Result
+from contav_lib.experiments.rows import all_rows
 from contav_lib.experiments.starter import starter
 from contav_lib.experiments.stored import Entries, as_rows, find_results
 from contav_lib.separators import separator_class
@@ -39,11 +40,14 @@ def _in_order(entries: Entries) -> Shelf:
     rows = as_rows(entries)
     shared = set.intersection(*(set(name.split(", ")[1:]) for name in rows))
     several = len({config.seed for config, _ in entries}) > 1
-    return {
+    named = {
         _plain(name, shared) + f", seed {result.config['seed']}" * several: result
         for name, results in rows.items()
         for result in results
     }
+    order = [row.name for row in all_rows()]
+    place = {name: order.index(start) for name in named if (start := name.split(", seed ")[0]) in order}
+    return dict(sorted(named.items(), key=lambda entry: place.get(entry[0], len(order))))
 
 
 def _plain(name: str, shared: Collection[str]) -> str:

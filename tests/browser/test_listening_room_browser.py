@@ -65,7 +65,7 @@ def test_the_menus_change_what_is_heard_and_keep_to_what_is_compared(app, player
     expect(player.get_by_role("button", name=f"Solo {stem}")).to_have_attribute("aria-pressed", "true")
     of_finetuning = heard(player)
     choose(app, "Method", "ContAV-Sep")
-    for _ in range(50):
+    for _ in range(300):
         if not np.array_equal(of_finetuning, heard(player)):
             break
         app.page.wait_for_timeout(100)
