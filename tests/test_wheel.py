@@ -42,7 +42,7 @@ def test_everything_is_inside(wheel):
     assert not set(tracked) - names
     assert {f"contav_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
     assert {"contav_lib/notebooks/solutions/01_data.py", "contav_lib/results/methods.csv"} <= names
-    assert not any("/labs/source/" in name or "crosssdc" in name for name in names), "solutions of the labs"
+    assert not any("/labs/source/" in name or "crosssdc" in name for name in names), "notebooks with the solutions"
     pack = [path.relative_to(ROOT / "data").as_posix() for path in (ROOT / "data/starter").rglob("*") if path.is_file()]
     assert {f"contav_lib/{name}" for name in pack} <= names
     assert {"contav_lib/py.typed", "contav_lib/encoders/tiny.safetensors"} <= names

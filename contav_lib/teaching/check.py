@@ -1,6 +1,8 @@
 """Checks of a learner's answers to the notebooks' exercises."""
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from html import escape
 
@@ -92,6 +94,25 @@ def check(name: str, answer: object, **given: object) -> Feedback:
         return Feedback("Not yet", str(wrong))
     except (TypeError, ValueError, AttributeError) as error:
         return Feedback("Not yet", f"this answer is of another kind than the question asks for ({error}).")
+
+
+def require(name: str, answer: object, **given: object) -> None:
+    """Demand a right answer to the exercise `name`, as a test that nbgrader counts; else the feedback's words are the error's.
+
+    Args:
+        name: the exercise's name.
+        answer: the learner's, as for `check`.
+        given: as for `check`; a `seed` draws other cases to try a function on.
+
+    Raises:
+        AssertionError: the answer is wrong, or there is none yet.
+        ValueError: there is no such exercise.
+    """
+    __tracebackhide__ = True  # the error shows the line of the test, and not this function
+    with redirect_stderr(sys.stdout):  # nbgrader takes a warning for an error
+        feedback = check(name, answer, **given)
+    if feedback.verdict != "Right":
+        raise AssertionError(f"{feedback.verdict}: {feedback.text}")
 
 
 def require_number(answer: object) -> float:

@@ -1,5 +1,7 @@
 """Settings of nbgrader for the course labs: run `nbgrader` in this folder, or copy the file into your course's folder."""
 
+from nbgrader.preprocessors import NbGraderPreprocessor
+
 c = get_config()  # noqa: F821 (nbgrader gives it)
 
 c.CourseDirectory.course_id = "contav"
@@ -10,3 +12,15 @@ c.Execute.interrupt_on_timeout = True
 
 # Cells tagged "slow" load data, train or play: no test needs what they do, and grading takes seconds instead of minutes.
 c.Execute.skip_cells_with_tag = "slow"
+
+
+class NoTags(NbGraderPreprocessor):
+    """Take the tags off marked cells: a test that is skipped would score all its points."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if "nbgrader" in cell.metadata:
+            cell.metadata.pop("tags", None)
+        return cell, resources
+
+
+c.Autograde.sanitize_preprocessors.prepend([NoTags])

@@ -10,8 +10,12 @@ MASK = '''def my_mask(magnitudes, mixture):
     return (magnitudes / (mixture + 1e-10)).clamp(0, 5)
     ### END SOLUTION
 '''
-MASK_TEST = """require("ratio mask", my_mask)
+MASK_TEST = """from contav_lib.teaching.check import require
+
+require("ratio mask", my_mask)
 ### BEGIN HIDDEN TESTS
+from contav_lib.teaching.check import require
+
 require("ratio mask", my_mask, seed=7)
 ### END HIDDEN TESTS"""
 DISTIL = '''def my_distance(masks, old, weights, is_memory):
@@ -21,8 +25,12 @@ DISTIL = '''def my_distance(masks, old, weights, is_memory):
     return (chosen.abs() * weights.expand_as(masks)[is_memory]).mean()
     ### END SOLUTION
 '''
-DISTIL_TEST = """require("mask distillation", my_distance)
+DISTIL_TEST = """from contav_lib.teaching.check import require
+
+require("mask distillation", my_distance)
 ### BEGIN HIDDEN TESTS
+from contav_lib.teaching.check import require
+
 require("mask distillation", my_distance, seed=11)
 ### END HIDDEN TESTS"""
 MODEL_ANSWER = "Waves cancel, so a part may well be louder than the whole mixture is."
@@ -32,12 +40,13 @@ def graded(name: str, points: float | None = None, solution: bool = False, cell_
     """Metadata of a cell; one that is graded and solution at once is marked by hand."""
     about = dict(grade=points is not None, solution=solution, locked=not solution, schema_version=3)
     about |= dict(grade_id=name, task=False, cell_type=cell_type)
-    return {"nbgrader": about | ({} if points is None else {"points": points})}
+    tags = {} if solution else {"tags": ["raises-exception"]}
+    return {"nbgrader": about | ({} if points is None else {"points": points})} | tags
 
 
 def make_lab() -> nbformat.NotebookNode:
     """The source of the sample lab: two exercises of 4 and 3 points, and an open question of 2."""
-    start = "import torch\n\nfrom contav_lib.teaching.check import check\nfrom contav_lib.teaching.labs.grading import require"
+    start = "import torch\n\nfrom contav_lib.teaching.check import check"
     cells = [
         new_markdown_cell("# A sample"),
         new_code_cell(start),

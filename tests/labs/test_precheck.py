@@ -106,6 +106,10 @@ def change_points(cells):
     cells[TEST_MASK].metadata.nbgrader.points = 400
 
 
+def tag_slow(cells):
+    cells[TEST_MASK].metadata.tags = ["slow"]
+
+
 def another_version(cells):
     cells[MASK].metadata.nbgrader.schema_version = 1
 
@@ -146,6 +150,7 @@ def cells_of_ones_own(cells):
         (write_anew, ["mask: the cell had lost its marks"]),
         (change_test, ["test-mask: the test was changed"]),
         (change_points, ["test-mask: the cell's marks or points were changed"]),
+        (tag_slow, ["test-mask: the cell's tags were changed"]),
         (another_version, ["mask: the cell's marks or points were changed"]),
         (mix_up, ["the cells were out of order"]),
         (leave, ["cell 4 ends the kernel"]),

@@ -34,6 +34,25 @@ def test_the_source_is_fit_for_release(source):
 
 
 @every_lab
+def test_a_test_takes_require_from_the_kit_and_not_from_the_student(source):
+    tests = [cell.source for cell in source.cells if release.marks(cell).get("locked")]
+    parts = [part.strip() for test in tests for part in test.split("### BEGIN HIDDEN TESTS")]
+    assert len(parts) == 2 * len(tests) > 0
+    assert all(part.startswith("from contav_lib.teaching.check import require\n") for part in parts)
+
+
+@every_lab
+def test_what_takes_long_is_tagged_slow_and_no_test_stops_a_run_of_all_cells(source):
+    slow_calls = ("second_task(", "starter(", "Setup.build(", "train(", "evaluate(", "separate_batch(")
+    for cell in source.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and "slow" not in tags:
+            assert not [call for call in slow_calls if call in cell.source], cell.source
+        if release.marks(cell).get("locked"):
+            assert tags == ["raises-exception"]
+
+
+@every_lab
 def test_nothing_of_a_solution_or_a_hidden_test_is_left(source):
     secrets = secrets_of(source)
     assert len(secrets) >= 5

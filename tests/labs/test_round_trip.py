@@ -98,6 +98,9 @@ def trouble(tmp_path_factory):
         "sound": course.source.cells[MASK].source,
     }.items():
         course.submit(student, course.answered(mask=source))
+    tagged = course.answered(mask=f"{head}return magnitudes")
+    tagged.cells[TEST_MASK].metadata.tags = ["slow"]
+    course.submit("tagged", tagged)
     for student in ("deleted", "disordered", "renamed"):
         notebook = course.answered()
         test = notebook.cells.pop(TEST_MASK)
@@ -126,6 +129,7 @@ def test_one_students_trouble_does_not_stop_the_others(trouble):
         ("none", "gives nothing back"),
         ("numpy", "where a torch tensor is asked for"),
         ("disordered", "NameError"),
+        ("tagged", "Not yet"),
     ],
 )
 def test_trouble_costs_one_exercise_and_is_told(trouble, student, said):

@@ -12,7 +12,7 @@ from torch.nn.functional import cosine_similarity, normalize, scaled_dot_product
 
 from contav_lib.teaching import behaviour
 from contav_lib.teaching.behaviour import CODED, own_or_kit
-from contav_lib.teaching.check import EXERCISES, check
+from contav_lib.teaching.check import EXERCISES, NotYet, check
 from contav_lib.teaching.notebooks import NOTEBOOKS
 from contav_lib.utils.registry import import_all
 
@@ -281,6 +281,14 @@ def test_whatever_else_goes_wrong_is_said_in_words(answer, words, monkeypatch):
     monkeypatch.setattr(behaviour, "SECONDS", 0.5)
     feedback = check("mask head", answer)
     assert feedback.verdict == "Not yet" and all(word in feedback.text for word in words), feedback
+
+
+def test_nan_is_blamed_only_where_the_right_answer_has_a_number():
+    given = dict(x=torch.tensor([float("nan"), 1.0]))
+    for answer, words in ((lambda x: x + 1, ""), (lambda x: x.log() / 0 * 0, "NaN")):
+        with pytest.raises(NotYet) as said:
+            behaviour._compare(answer, given["x"].clone(), given)
+        assert (words in str(said.value)) and bool(words) == bool(str(said.value))
 
 
 def test_an_endless_loop_is_stopped_where_ctrl_c_is_ignored(monkeypatch):

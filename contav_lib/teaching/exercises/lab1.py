@@ -60,7 +60,7 @@ coded(
             lambda x, w, h: short_time_spectrum(x, w, h).T
         ),
         "the upper half of the rows mirrors the lower one: rfft leaves it out.": (
-            lambda x, w, h: torch.fft.fft(x.unfold(0, w, h) * torch.hann_window(w)).abs().T
+            lambda x, w, h: torch.fft.fft(x.unfold(0, w, h) * torch.hann_window(w, device=x.device)).abs().T
         ),
     },
     right="pieces, a window over each, one Fourier transform for all, and the size of each complex number.",

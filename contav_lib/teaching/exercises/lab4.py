@@ -169,7 +169,7 @@ coded(
 
 
 def ends_of(positives: torch.Tensor) -> torch.Tensor:
-    """Two losses `[2]` of positives bool `[R, R]`: the lowest that any features can reach, and that of indifference."""
+    """Two losses `[2]` of positives bool `[R, R]`: a lower bound for all features, and that of indifference."""
     return _ends(positives.sum(1).float().log().mean(), positives)
 
 
@@ -202,7 +202,7 @@ coded(
             lambda p: -ends_of(p)
         ),
     },
-    right="an anchor's positives can get 1/|P| each at best, and all rows alike get 1/R: the loss lives between the two.",
+    right="an anchor's positives can get 1/|P| each at best, and all rows alike get 1/R: no loss is below the first.",
     otherwise="an anchor has 2 positives among 8 candidates. Which shares would be best? Which has a model that knows nothing?",
 )
 

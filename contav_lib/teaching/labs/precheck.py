@@ -9,6 +9,7 @@ where a cell is written anew. Each cell is therefore sought by its `grade_id`, i
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -145,13 +146,15 @@ class _Repair:
             self.found.append(f"{name}: the cell had lost its marks; they are back")
         elif _without_checksum(cell) != _without_checksum(wanted):
             self.found.append(f"{name}: the cell's marks or points were changed; they are as they were")
+        elif cell.metadata.get("tags") != wanted.metadata.get("tags"):
+            self.found.append(f"{name}: the cell's tags were changed; they are as they were")
         if cell.cell_type != wanted.cell_type:
             self.found.append(f"{name}: the cell was no {wanted.cell_type} cell any more; it is again")
             self.cells[self._index(cell)] = cell = from_dict({**wanted, "source": cell.source, "place": place})
         if marks(wanted).locked and cell.source != wanted.source:
             self.found.append(f"{name}: the test was changed; it is as it was handed out")
             cell.source = wanted.source
-        cell.metadata |= wanted.metadata
+        cell.metadata = deepcopy(wanted.metadata)
 
     def _one_of(self, own: list[NotebookNode], wanted: NotebookNode) -> NotebookNode:
         """Of several cells with the same marks keep one, or make one of them."""

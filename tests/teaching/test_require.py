@@ -4,8 +4,7 @@ import pytest
 
 from contav_lib.audio import ratio_masks
 from contav_lib.teaching.behaviour import CODED
-from contav_lib.teaching.check import check
-from contav_lib.teaching.labs.grading import require
+from contav_lib.teaching.check import check, require
 
 
 def unwritten(magnitudes, mixture):
