@@ -43,7 +43,13 @@ from contav_lib.utils.storage import (
 from contav_lib.utils.time_limit import Stopped, time_is_over
 
 
-def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (), progress: bool = True) -> Result:
+def run(
+    config: Config,
+    fresh: bool = False,
+    callbacks: Iterable[Callback] = (),
+    progress: bool = True,
+    runs: Path | None = None,
+) -> Result:
     """Run an experiment, or go on with one that was stopped, or return the stored result at once.
 
     With several `Config.processes`, it starts them, unless `torchrun` has started as many, each of which calls this.
@@ -53,6 +59,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         fresh: throw a stored result away and run again.
         callbacks: called with each record of the history, while training goes on; with `Config.processes` in the first one.
         progress: show a progress bar.
+        runs: the folder of results; by default `paths.runs()`.
 
     Raises:
         ValueError: settings and data don't fit together, or `torchrun` has started another number of processes.
@@ -63,15 +70,15 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
     """
     if not isinstance(config, Config):
         raise ValueError(f"config={config!r}: give settings, as Config.profile makes them.")
-    folder = paths.runs() / config.name
+    folder = (runs or paths.runs()) / config.name
     with group():
-        if agreed(is_finished(config) and not fresh):
+        if agreed(is_finished(config, runs) and not fresh):
             if Result(folder).config["data"] != config.data:  # the videos have moved
                 write_json(folder / "config.json", config.to_json())
             return Result(folder)
         check_machine(config)
         if config.processes > started() == 1:
-            launch(config.processes, run, config, fresh, callbacks, progress)
+            launch(config.processes, run, config, fresh, callbacks, progress, runs)
             stop_in_time(f"{config.name} is done")
             return Result(folder)
         if config.processes != started():
@@ -81,7 +88,7 @@ def run(config: Config, fresh: bool = False, callbacks: Iterable[Callback] = (),
         with experiment_lock(folder), cpu_threads(config.threads):
             if fresh and rank() == 0 and folder.exists():
                 shutil.rmtree(folder)
-            if agreed(is_finished(config)):  # by another process, while this one waited
+            if agreed(is_finished(config, runs)):  # by another process, while this one waited
                 return Result(folder)
             with first_process_first():  # it may have to make data, or to put damaged files aside
                 experiment = Experiment(config, folder, callbacks, progress and rank() == 0)
@@ -106,9 +113,9 @@ def experiment_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def is_finished(config: Config) -> bool:
-    """Return whether the result of these settings is stored, whole and readable."""
-    folder = paths.runs() / config.name
+def is_finished(config: Config, runs: Path | None = None) -> bool:
+    """Return whether the result of these settings is stored in the folder of results, whole and readable."""
+    folder = (runs or paths.runs()) / config.name
     page = folder / "config.json"
     try:
         scores = read_scores(folder / "matrix.json")

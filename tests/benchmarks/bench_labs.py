@@ -1,4 +1,4 @@
-"""What a lab takes of a shared machine: peak memory of its kernel with all its processes, and processor time.
+"""Load of a lab on a shared machine: peak memory of its kernel with all its processes, and processor time.
 
 It runs the solutions from a clean kernel. The last column is a digest of all text that was shown: two runs give the same one.
 

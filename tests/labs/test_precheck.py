@@ -110,6 +110,11 @@ def tag_slow(cells):
     cells[TEST_MASK].metadata.tags = ["slow"]
 
 
+def damage_marks(cells):
+    cells[TEST_MASK].metadata.nbgrader.grade_id = ["test-mask"]
+    cells.append(new_code_cell("1 + 1", id="odd", metadata={"nbgrader": {"grade_id": {}}}))
+
+
 def another_version(cells):
     cells[MASK].metadata.nbgrader.schema_version = 1
 
@@ -151,6 +156,7 @@ def cells_of_ones_own(cells):
         (change_test, ["test-mask: the test was changed"]),
         (change_points, ["test-mask: the cell's marks or points were changed"]),
         (tag_slow, ["test-mask: the cell's tags were changed"]),
+        (damage_marks, ["test-mask: the cell had lost its marks", "a cell: no cell of this lab"]),
         (another_version, ["mask: the cell's marks or points were changed"]),
         (mix_up, ["the cells were out of order"]),
         (leave, ["cell 4 ends the kernel"]),

@@ -4,7 +4,7 @@ import json
 
 import nbformat
 import pytest
-from sample import MODEL_ANSWER, NAME, make_lab
+from sample import MASK_TEST, MODEL_ANSWER, NAME, make_lab
 
 from contav_lib.cli import main
 from contav_lib.teaching.labs import release
@@ -83,8 +83,6 @@ def write_source(folder, notebook):
 
 def test_copies_are_written_by_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(release, "SOURCES", tmp_path / "source")
-    monkeypatch.setattr(make_copies, "__defaults__", (tmp_path / "source",))
-    monkeypatch.setattr(lab_names, "__defaults__", (tmp_path / "source",))
     write_source(tmp_path / "source", make_lab())
     assert main(["labs", "release", "--folder", str(tmp_path / "out")]) == 0
     handed_out = read_notebook(tmp_path / "out" / "release" / NAME / f"{NAME}.ipynb")
@@ -109,9 +107,14 @@ def spoil_region(cells):
     cells[3].metadata.nbgrader.solution = False
 
 
+def spoil_test(cells):
+    cells[3].source += MASK_TEST
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (spoil_test, "cell 4 has a region of a grade cell"),
         (spoil_twice, "2 cells have the grade_id 'mask'"),
         (spoil_points, "'test-mask' is graded, but has no points"),
         (spoil_outputs, "cell 5 has outputs"),
@@ -130,7 +133,7 @@ def test_a_faulty_source_is_refused_and_nothing_written(tmp_path, spoil, said):
 def test_where_there_are_no_sources_it_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="checkout"):
         make_copies(tmp_path / "out", tmp_path)
-    monkeypatch.setattr(release, "lab_names", lambda folder=tmp_path / "none": sorted(folder.glob("*/*.ipynb")))
+    monkeypatch.setattr(release, "SOURCES", tmp_path / "none")
     monkeypatch.setenv("CONTAV_HOME", str(tmp_path))
     with pytest.raises(ValueError, match=r"--release <folder>.*CONTAV_DATA"):
         release.find_release()

@@ -9,7 +9,7 @@ from contav_lib.teaching.behaviour import coded
 
 
 def lost(matrices: np.ndarray) -> np.ndarray:
-    """What was lost of each old task, `[S, T - 1]` in dB, from task matrices `[S, T, T]` of S runs."""
+    """Loss of each old task, `[S, T - 1]` in dB, from task matrices `[S, T, T]` of S runs."""
     return _best(matrices[:, :-1, :-1]) - matrices[:, -1, :-1]
 
 

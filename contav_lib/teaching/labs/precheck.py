@@ -190,8 +190,10 @@ class _Repair:
 
     def _forget_strangers(self) -> None:
         for cell in self.cells:
-            if marks(cell) and not ("place" in cell and marks(self.release.cells[cell.place])):
-                self.found.append(f"{marks(cell).get('grade_id')}: no cell of this lab has this mark; it was taken off")
+            if "nbgrader" in cell.metadata and not ("place" in cell and marks(self.release.cells[cell.place])):
+                self.found.append(
+                    f"{marks(cell).get('grade_id', 'a cell')}: no cell of this lab has this mark; it was taken off"
+                )
                 _unmark(cell)
 
     def _order(self) -> None:

@@ -18,17 +18,18 @@ SOURCES = paths.shipped("notebooks") / "labs" / "source"
 _MARKS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
 
-def lab_names(folder: Path = SOURCES) -> list[str]:
-    """Names of the labs in a folder that has them as `<lab>/<lab>.ipynb`."""
-    return sorted(path.stem for path in folder.glob("*/*.ipynb") if path.stem == path.parent.name)
+def lab_names(folder: Path | None = None) -> list[str]:
+    """Names of the labs in a folder that has them as `<lab>/<lab>.ipynb`; by default the sources."""
+    return sorted(path.stem for path in (folder or SOURCES).glob("*/*.ipynb") if path.stem == path.parent.name)
 
 
-def make_copies(folder: Path, sources: Path = SOURCES) -> list[Path]:
+def make_copies(folder: Path, sources: Path | None = None) -> list[Path]:
     """Write every lab as `release/<lab>/<lab>.ipynb` and `solution/<lab>/<lab>.ipynb` into a folder; return what was written.
 
     Raises:
         ValueError: there are no labs, or a source is not fit for release; what is wrong with each is told, nothing is written.
     """
+    sources = sources or SOURCES
     labs = lab_names(sources)
     if not labs:
         raise ValueError(f"There are no labs in {sources}: run this in a checkout of the kit, which has them.")
@@ -56,9 +57,9 @@ def faults(notebook: NotebookNode) -> list[str]:
     for number, cell in enumerate(notebook.cells, 1):
         if cell.get("outputs"):
             found.append(f"cell {number} has outputs, which may hold a solution: make format")
-        role = "solution" if "SOLUTION" in "".join(mark for mark in _MARKS if mark in cell.source) else "grade"
-        if any(mark in cell.source for mark in _MARKS) and not marks(cell).get(role):
-            found.append(f"cell {number} has a region of a {role} cell, but is none by its metadata")
+        for role, region in (("solution", _MARKS[:2]), ("grade", _MARKS[2:])):
+            if any(mark in cell.source for mark in region) and not marks(cell).get(role):
+                found.append(f"cell {number} has a region of a {role} cell, but is none by its metadata")
     return found
 
 
@@ -107,9 +108,10 @@ def find_release(given: Path | None = None) -> dict[str, NotebookNode]:
 
 
 def marks(cell: NotebookNode) -> NotebookNode:
-    """What nbgrader's metadata say of a cell; empty where it has none."""
+    """nbgrader's metadata of a cell; empty where it has none, or one that can name no cell."""
     found = cell.metadata.get("nbgrader")
-    return found if isinstance(found, NotebookNode) else NotebookNode()
+    is_sound = isinstance(found, NotebookNode) and isinstance(found.get("grade_id", ""), str)
+    return found if is_sound else NotebookNode()
 
 
 def read_notebook(path: Path) -> NotebookNode:

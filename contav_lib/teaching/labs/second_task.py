@@ -26,6 +26,7 @@ SMALL: dict[str, Any] = dict(
 def second_task(fresh: bool = False, **settings: Any) -> Result:
     """Learn task 2 from a separator that has learned task 1, in `SMALL` settings, or return the stored result.
 
+    Results lie in `runs/labs/`, apart from those of `run`: their names don't say that task 1 was learned by other settings.
     The state is of one seed: another `seed` has other exemplars, other batches and other first weights of the new queries.
 
     Args:
@@ -37,7 +38,8 @@ def second_task(fresh: bool = False, **settings: Any) -> Result:
         StorageError: the starter pack is missing or damaged.
     """
     config = Config.profile(PROFILE, **SMALL | settings)
-    folder = paths.runs() / config.name
+    runs = paths.runs() / "labs"
+    folder = runs / config.name
     learned = checkpoint_file(folder, 0)
     with experiment_lock(folder):
         if fresh:
@@ -45,4 +47,4 @@ def second_task(fresh: bool = False, **settings: Any) -> Result:
         if not learned.exists():
             state = checkpoint_file(starter([STATE])[STATE].folder, 0).read_bytes()
             write_atomically(learned, lambda part: part.write_bytes(state))
-    return run(config, progress=False)
+    return run(config, progress=False, runs=runs)

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer.
+    """A wrong answer; all points of the exercise's test are lost.
 
     Attributes:
         exercise: the `grade_id` of the solution cell that it replaces.
         source: what stands in the cell then.
-        loses: the points that are lost, by the `grade_id` of test cells.
         hint: words that the feedback holds.
     """
 
     exercise: str
     source: str
-    loses: dict[str, float]
     hint: str

@@ -10,7 +10,6 @@ def short_time_spectrum(waveform, window, hop):
     pieces = waveform.unfold(0, window, hop)
     return torch.fft.rfft(pieces).abs().T
 """,
-        {"test-short_time_spectrum": 3},
         "multiply each by the Hann window first",
     ),
     Wrong(
@@ -21,7 +20,6 @@ def warp(magnitude, bins):
     place = (21 ** (torch.arange(bins) / (bins - 1)) - 1) / 20 * last
     return magnitude[place.round().long().clamp(max=last)]
 """,
-        {"test-warp": 3},
         "takes the nearest whole",
     ),
     Wrong(
@@ -31,7 +29,6 @@ def soft_masks(magnitudes, exponent):
     power = magnitudes**exponent
     return power / (power.sum(1, keepdim=True) + 1e-10)
 """,
-        {"test-soft_masks": 4},
         "divide by the loudest source first",
     ),
     Wrong(
@@ -44,7 +41,6 @@ def si_sdr(references, estimates):
     target = scale * references
     return 20 * (target.square().sum(-1) / (estimates - target).square().sum(-1)).log10()
 """,
-        {"test-si_sdr": 3},
         "these are energies",
     ),
     Wrong(
@@ -56,7 +52,6 @@ def template_masks(power, labels, wanted):
     chosen = means[wanted]
     return chosen / chosen.sum(1, keepdim=True).clamp(min=1e-30)
 """,
-        {"test-template_masks": 4},
         "a loud crop counts more than a soft one",
     ),
     Wrong(
@@ -72,7 +67,6 @@ def template_masks(power, labels, wanted):
     chosen = means[wanted]
     return chosen / chosen.sum(1, keepdims=True).clip(1e-30)
 """,
-        {"test-template_masks": 4},
         "where a torch tensor is asked for",
     ),
 ]

@@ -12,7 +12,6 @@ def attend(queries, tokens, heads):
     shares = (asked @ said.mT / queries.shape[2] ** 0.5).softmax(3)
     return (shares @ said).transpose(1, 2).flatten(2)
 """,
-        {"test-attend": 4},
         "a head sees D / H values",
     ),
     Wrong(
@@ -25,7 +24,6 @@ def attend(queries, tokens, heads):
         answers.append(torch.cat([(q @ t.T / q.shape[1] ** 0.5).softmax(1) @ t for q, t in pieces], 1))
     return torch.stack(answers)
 """,
-        {"test-attend": 4},
         "is there a loop over samples?",
     ),
     Wrong(
@@ -35,7 +33,6 @@ def ask(queries, looks, classes):
     question = queries[classes.clamp(min=0)] + looks
     return question / (question.square().mean(-1, keepdim=True) + 1e-6).sqrt()
 """,
-        {"test-ask": 4},
         "The *last* row stands for 'not told'",
     ),
     Wrong(
@@ -44,7 +41,6 @@ def ask(queries, looks, classes):
 def sharing_masks(weights, maps):
     return torch.einsum("bnc,bcft->bnft", weights, maps).sigmoid()
 """,
-        {"test-sharing_masks": 4},
         "Nothing stops two masks from claiming the same pixel",
     ),
     Wrong(
@@ -54,7 +50,6 @@ def sharing_masks(weights, maps):
     shares = torch.einsum("bnc,bcft->bnft", weights, maps).exp()
     return shares / (1 + shares.sum(1, keepdim=True))
 """,
-        {"test-sharing_masks": 4},
         "infinity over infinity is NaN",
     ),
     Wrong(
@@ -66,7 +61,6 @@ def other_pictures(features, classes, same):
     fits = (classes[None, :] == classes[:, None]) == same
     return features[after.masked_fill(~fits, len(rows)).argmin(1)]
 """,
-        {"test-other_pictures": 4},
         "but no other's",
     ),
 ]

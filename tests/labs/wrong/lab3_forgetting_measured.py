@@ -8,7 +8,6 @@ WRONG = [
         """def lost(matrices):
     return matrices[:, :-1, :-1].max(axis=1) - matrices[:, -1, :-1]
 """,
-        {"test-lost": 4},
         "it gives NaN",
     ),
     Wrong(
@@ -16,7 +15,6 @@ WRONG = [
         """def lost(matrices):
     return np.diagonal(matrices, axis1=1, axis2=2)[:, :-1] - matrices[:, -1, :-1]
 """,
-        {"test-lost": 4},
         "it starts from the diagonal",
     ),
     Wrong(
@@ -30,7 +28,6 @@ WRONG = [
         changes.append((now - before).mean(axis=1))
     return np.stack(changes, axis=1)
 """,
-        {"test-age": 4},
         "since the task before",
     ),
     Wrong(
@@ -39,7 +36,6 @@ WRONG = [
     learned = np.diagonal(matrices, axis1=1, axis2=2)
     return (matrices[:, -1] / np.maximum(learned, 1))[:, :-1]
 """,
-        {"test-kept": 4},
         "take the floor away first",
     ),
     Wrong(
@@ -47,7 +43,6 @@ WRONG = [
         """def unlearned(matrices, joint):
     return (joint[:, -1] - matrices[:, -1])[:, 1:].mean(axis=1)
 """,
-        {"test-unlearned": 2},
         "you compare the last rows",
     ),
     Wrong(
@@ -58,7 +53,6 @@ WRONG = [
     of_memory = torch.full((memory,), draws * share / (new + memory))
     return torch.cat([of_new, of_memory])
 """,
-        {"test-heard": 3},
         "divide both by the number of all clips",
     ),
 ]
