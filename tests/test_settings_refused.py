@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from contav_lib import Config, run, run_all
-from contav_lib.experiments import executors, setup
+from contav_lib.experiments import setup
 
 MANY = 10**7
 
@@ -116,8 +116,7 @@ def test_on_this_machine(settings, message, tmp_path, monkeypatch):
     monkeypatch.setenv("CONTAV_HOME", str(tmp_path))
     monkeypatch.setattr(setup, "memory_of", lambda device: 2**30)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for module in (setup, executors):
-        monkeypatch.setattr(module, "load_data", worked)
+    monkeypatch.setattr(setup, "load_data", worked)
     config = Config.profile("lab", **{"device": "cpu", **settings})
     for work in (lambda: run(config, progress=False), lambda: run_all([config, replace(config, seed=1)])):
         with pytest.raises(ValueError, match=message):

@@ -77,7 +77,9 @@ def test_the_menus_change_what_is_heard_and_keep_to_what_is_compared(app, player
 
 def test_the_blind_test_opens_in_sight_on_a_small_screen(app):
     app.page.set_viewport_size({"width": 1024, "height": 768})
+    choose(app, "Method", "fine-tuning")
     turn_to(app, "Vote")
+    choose(app, "The other", "ContAV-Sep")
     app.page.get_by_role("button", name="Start the blind test").click()
     box = app.page.locator(".contav-blind-test").bounding_box()
     assert app.page.evaluate("scrollY") == 0 and box["y"] + box["height"] < 768

@@ -1,7 +1,9 @@
 """A course folder, graded by nbgrader as a teacher does it."""
 
+import os
 import re
 import shutil
+import sys
 from copy import deepcopy
 from html import unescape
 from pathlib import Path
@@ -13,6 +15,9 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from contav_lib.teaching.labs.release import SOURCES, marks
+
+# nbgrader calls `alembic` by name, which is beside this Python whether its environment is activated or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 class Course:
