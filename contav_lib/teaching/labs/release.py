@@ -108,7 +108,7 @@ def find_release(given: Path | None = None) -> dict[str, NotebookNode]:
 
 
 def marks(cell: NotebookNode) -> NotebookNode:
-    """nbgrader's metadata of a cell; empty where it has none, or one that can name no cell."""
+    """Nbgrader's metadata of a cell; empty where it has none, or one that can name no cell."""
     found = cell.metadata.get("nbgrader")
     is_sound = isinstance(found, NotebookNode) and isinstance(found.get("grade_id", ""), str)
     return found if is_sound else NotebookNode()
