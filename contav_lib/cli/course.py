@@ -35,7 +35,7 @@ def labs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     handed_out = (
         "of check: the notebooks as handed out, <lab>/<lab>.ipynb (default: those of this checkout, or of CONTAV_DATA)"
     )
-    parser.add_argument("--release", type=Path, metavar="FOLDER", help=handed_out)
+    parser.add_argument("--handed-out", type=Path, metavar="FOLDER", help=handed_out)
     parser.add_argument(
         "--repair", action="store_true", help="of check: in place; the old file becomes <name>.before.ipynb"
     )
@@ -48,7 +48,7 @@ def labs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     if chosen.what == "release":
         print(*make_copies(chosen.folder), sep="\n")
         return
-    found = check_files(chosen.notebooks, find_release(chosen.release), chosen.repair)
+    found = check_files(chosen.notebooks, find_release(chosen.handed_out), chosen.repair)
     for path, lines in found.items():
         print(*(f"{path}: {line}" for line in lines or ["nothing to repair"]), sep="\n")
     if left := sum(any(line.startswith("not repaired") for line in lines) for lines in found.values()):

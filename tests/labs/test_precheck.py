@@ -217,7 +217,7 @@ def submitted(tmp_path, done):
 
 
 def run(tmp_path, files, *options):
-    return main(["labs", "check", *map(str, files), "--release", str(tmp_path / "release"), *options])
+    return main(["labs", "check", *map(str, files), "--handed-out", str(tmp_path / "release"), *options])
 
 
 def test_the_command_writes_beside(tmp_path, submitted, capsys):

@@ -135,5 +135,5 @@ def test_where_there_are_no_sources_it_says_what_to_do(tmp_path, monkeypatch):
         make_copies(tmp_path / "out", tmp_path)
     monkeypatch.setattr(release, "SOURCES", tmp_path / "none")
     monkeypatch.setenv("CONTAV_HOME", str(tmp_path))
-    with pytest.raises(ValueError, match=r"--release <folder>.*CONTAV_DATA"):
+    with pytest.raises(ValueError, match=r"--handed-out <folder>.*CONTAV_DATA"):
         release.find_release()

@@ -103,12 +103,12 @@ def find_release(given: Path | None = None) -> dict[str, NotebookNode]:
         return {lab: read_notebook(folder / lab / f"{lab}.ipynb") for lab in labs}
     raise ValueError(
         f"{folder} has no labs, <lab>/<lab>.ipynb. Name the folder of the notebooks as they were handed out, "
-        "--release <folder>, or let CONTAV_DATA name a folder with labs/ in it."
+        "--handed-out <folder>, or let CONTAV_DATA name a folder with labs/ in it."
     )
 
 
 def marks(cell: NotebookNode) -> NotebookNode:
-    """Nbgrader's metadata of a cell; empty where it has none, or one that can name no cell."""
+    """Marks of a cell, its nbgrader metadata; empty where it has none, or one that can name no cell."""
     found = cell.metadata.get("nbgrader")
     is_sound = isinstance(found, NotebookNode) and isinstance(found.get("grade_id", ""), str)
     return found if is_sound else NotebookNode()
