@@ -39,7 +39,7 @@ def labs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--repair", action="store_true", help="of check: in place; the old file becomes <name>.before.ipynb"
     )
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_intermixed_args(arguments)
     if (chosen.what == "check") != bool(chosen.notebooks):
         parser.error("`contav labs check` needs notebooks, `contav labs release` none.")
     from contav_lib.teaching.labs.precheck import check_files

@@ -7,7 +7,8 @@ c = get_config()  # noqa: F821 (nbgrader gives it)
 c.CourseDirectory.course_id = "contav"
 
 # A cell that takes longer is stopped and scores nothing; the cells after it are run all the same.
-c.Execute.timeout = 60
+c.Execute.timeout = 180  # on a busy machine the imports alone may take a minute
+c.Execute.iopub_timeout = 60
 c.Execute.interrupt_on_timeout = True
 
 # Cells tagged "slow" load data, train or play: no test needs what they do, and grading takes seconds instead of minutes.

@@ -125,7 +125,8 @@ def mix_up(cells):
 
 
 def leave(cells):
-    cells.insert(MASK, new_code_cell("if True:\n    exit()", id="leave"))
+    code = 'said = """\nexit()\n"""\nif said:\n    exit(\n        0,\n    )  # ä\nä = 1; quit()'
+    cells.insert(MASK, new_code_cell(code, id="leave"))
 
 
 def strangers(cells):
@@ -248,3 +249,17 @@ def test_what_is_no_notebook_is_said_and_the_others_are_looked_over(tmp_path, su
     assert run(tmp_path, [*submitted, tmp_path / "latin.ipynb", tmp_path / "gone.ipynb"]) == 1
     out, err = capsys.readouterr()
     assert out.count("not repaired") == 4 and "split into 2" in out and "4 of 5" in err
+
+
+@pytest.mark.parametrize("damage", [{"metadata": None}, {"source": 5}, {"cell_type": "poem"}], ids=str)
+def test_a_damaged_cell_stops_no_other_notebook(damage, tmp_path, submitted, capsys):
+    notebook = json.loads(submitted[0].read_text())
+    notebook["cells"][MASK] |= damage
+    submitted[0].write_text(json.dumps(notebook))
+    assert run(tmp_path, submitted, "--repair") == 1
+    out, err = capsys.readouterr()
+    assert out.count("not repaired") == 2 and "split into 2" in out and "2 of 3" in err
+
+
+def test_options_may_come_first(tmp_path, submitted):
+    assert main(["labs", "check", "--repair", "--handed-out", str(tmp_path / "release"), str(submitted[1])]) == 0

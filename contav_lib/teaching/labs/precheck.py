@@ -6,6 +6,7 @@ nbgrader knows a cell by the `grade_id` in its metadata. JupyterLab copies that 
 where a cell is written anew. Each cell is therefore sought by its `grade_id`, its id, its text and the function it defines.
 """
 
+import ast
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ from pathlib import Path
 from nbformat import NotebookNode, from_dict
 
 from contav_lib.teaching.labs.release import marks, read_notebook, write_notebook
-from contav_lib.utils.storage import StorageError, write_atomically
+from contav_lib.utils.storage import StorageError, file_errors, write_atomically
 
-_EXIT = re.compile(r"^(\s*)((?:exit|quit|os\._exit)\(.*)$", re.MULTILINE)
+_EXITS = {"exit", "quit", "os._exit", "sys.exit"}
 REPAIRED, BEFORE = ".repaired.ipynb", ".before.ipynb"
 
 
@@ -38,12 +39,18 @@ def check_files(
         if path.name.endswith((REPAIRED, BEFORE)):
             continue
         try:
-            found[path], repaired = check_one(read_notebook(path), path.stem, releases)
+            with file_errors(
+                path, "Open it in JupyterLab, or take an older copy."
+            ):  # of whatever kind: the others are looked over all the same
+                found[path] = _check_file(path, releases, in_place)
         except StorageError as error:
             found[path] = [f"not repaired: {error}"]
-            continue
-        if not repaired:
-            continue
+    return found
+
+
+def _check_file(path: Path, releases: Mapping[str, NotebookNode], in_place: bool) -> list[str]:
+    found, repaired = check_one(read_notebook(path), path.stem, releases)
+    if repaired:
         before = path.with_suffix(BEFORE)
         if in_place and not before.exists():  # the oldest is what was handed in
             write_atomically(before, partial(shutil.copyfile, path))
@@ -129,11 +136,12 @@ class _Repair:
             (texts, lambda cell: {cell.source.strip()}),
             (functions, lambda cell: _defined(cell.source)),
         ):
+            taken = {cell.get("place") for cell in self.cells}
             for cell in self.cells:
-                places = {known[key] for key in keys_of(cell) - {""} if key in known}
-                places -= {other.get("place") for other in self.cells}
+                places = {known[key] for key in keys_of(cell) - {""} if key in known} - taken
                 if "place" not in cell and len(places) == 1:
                     cell.place = places.pop()
+                    taken.add(cell.place)
 
     def _mend(self, place: int, wanted: NotebookNode) -> None:
         """Leave just one cell of those that come from a marked cell of the release, marked and, if locked, as it was."""
@@ -224,11 +232,9 @@ class _Repair:
     def _keep_running(self) -> None:
         """Take out what ends the kernel: nothing after it could be graded."""
         for number, cell in enumerate(self.cells, 1):
-            if cell.cell_type == "code" and _EXIT.search(cell.source):
-                self.found.append(
-                    f"cell {number} ends the kernel, so that nothing is graded; its exit() is a comment now"
-                )
-                cell.source = _EXIT.sub(r"\1pass  # \2", cell.source)
+            if cell.cell_type == "code" and (source := _without_exits(cell.source)) != cell.source:
+                self.found.append(f"cell {number} ends the kernel, so that nothing is graded; its exit() is taken out")
+                cell.source = source
 
     def _index(self, cell: NotebookNode) -> int:
         return next(number for number, other in enumerate(self.cells) if other is cell)
@@ -238,6 +244,21 @@ def _unmark(cell: NotebookNode) -> None:
     cell.pop("place", None)
     for key in ("nbgrader", "deletable", "editable"):
         cell.metadata.pop(key, None)
+
+
+def _without_exits(source: str) -> str:
+    """The source of a cell with `pass` in place of each statement that ends the kernel; as it is where it is no Python."""
+    try:
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
+    except (SyntaxError, ValueError):
+        return source
+    lines = [line.encode() for line in source.split("\n")]  # columns count bytes
+    for node in sorted(nodes, key=lambda node: (-node.lineno, -node.col_offset)):
+        asked = node.value.func if isinstance(node.value, ast.Call) else node.value
+        if ast.unparse(asked) in _EXITS and node.end_lineno and node.end_col_offset:
+            last = lines[node.end_lineno - 1][node.end_col_offset :]
+            lines[node.lineno - 1 : node.end_lineno] = [lines[node.lineno - 1][: node.col_offset] + b"pass" + last]
+    return b"\n".join(lines).decode()
 
 
 def _defined(source: str) -> set[str]:
