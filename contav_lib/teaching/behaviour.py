@@ -228,8 +228,9 @@ def _limited() -> Iterator[None]:
 
 def _interrupt() -> None:
     """Press the stop button of the main thread; a signal also wakes it where it sleeps."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    main = threading.main_thread().ident
+    if main and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
     else:  # on Windows
         _thread.interrupt_main()
 
