@@ -90,7 +90,7 @@ def test_notebooks_are_copied_and_never_over_others(tmp_path, capsys):
     assert main(["notebooks", str(folder)]) == 0
     names = {path.name for path in reproduce.NOTEBOOKS.glob("*.ipynb")}
     assert {path.name for path in folder.iterdir()} == names | {"solutions"} and len(names) == 9
-    assert len(list((folder / "solutions").glob("*.py"))) == 5
+    assert len(list((folder / "solutions").glob("*.py"))) == 6
     (folder / "01_data.ipynb").write_text("my own work")
     assert main(["notebooks", str(folder)]) == 1
     assert "01_data.ipynb" in capsys.readouterr().err
