@@ -1,7 +1,8 @@
 """A look over notebooks that students hand in: what would break grading is found, said in words, and repaired.
 
-The command is `contav labs check`. nbgrader knows a cell by the `grade_id` in its metadata. JupyterLab copies that when a cell is split or copied, and loses it
-where a cell is written anew. Each cell is therefore sought by its `grade_id`, its id, its text and the function it defines.
+The command is `contav labs check`. nbgrader knows a cell by the `grade_id` in its metadata. JupyterLab copies that when a
+cell is split or copied, and loses it where a cell is written anew. Each cell is therefore sought by its `grade_id`, its id, its
+text and the function it defines.
 """
 
 import ast
