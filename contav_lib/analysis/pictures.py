@@ -25,25 +25,28 @@ def pictures_in(video: Path, start: float = 0.0, end: float = float("inf")) -> l
     return list(islice(each_picture(video, 1.0, _SIDE), int(start), int(min(end, start + LONGEST))))
 
 
-@lru_cache(maxsize=64)
 def pictures_of(data: str, clips_per_class: tuple[int, int, int], clip: str) -> Sequence[np.ndarray]:
     """Small pictures of a data set's clip, as `pictures_in`; none where its video is not there.
 
-    The players of MiniMUSIC are drawn once more, in a tenth of a second: its videos need not be made for that.
+    Those that the kit draws itself are drawn once more, in a tenth of a second: videos need not be made for that.
 
     Args:
         data, clips_per_class: as for `open_dataset`.
         clip: its id.
     """
     try:
-        if open_dataset(data, clips_per_class).name == "mini":
-            from contav_lib.minimusic.generate import FRAME_RATE, clip_pictures
-
-            return list(clip_pictures(clip)[:: round(FRAME_RATE)])
-        video = _videos(data, clips_per_class)[clip]
-        return pictures_in(video.path, *(video.span or ()))
+        return _pictures(data, clips_per_class, clip)
     except (ImportError, KeyError, ValueError, OSError):  # prepared elsewhere
         return []
+
+
+@lru_cache(maxsize=64)
+def _pictures(data: str, clips_per_class: tuple[int, int, int], clip: str) -> Sequence[np.ndarray]:
+    drawn = open_dataset(data, clips_per_class).drawn_pictures(clip)
+    if drawn is not None:
+        return drawn
+    video = _videos(data, clips_per_class)[clip]
+    return pictures_in(video.path, *(video.span or ()))
 
 
 @lru_cache(maxsize=4)

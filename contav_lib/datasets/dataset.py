@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from contav_lib.datasets.clip import Clip
 from contav_lib.utils import paths
 from contav_lib.utils.registry import CLIPS_PER_CLASS
@@ -63,6 +65,17 @@ class Dataset(ABC):
         Raises:
             ValueError: there are no videos, or they are not laid out as they should be.
         """
+
+    def drawn_pictures(self, clip: str) -> list[np.ndarray] | None:
+        """Draw a clip's pictures without its video, one a second, uint8 `[height, width, 3]`; None: only the video has them.
+
+        Args:
+            clip: its id.
+
+        Raises:
+            ValueError: there is no such clip.
+        """
+        return None
 
     def digest(self) -> str:
         """A short hash of what it holds, for data that can change; "" for data that never do.

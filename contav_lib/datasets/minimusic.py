@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from contav_lib.datasets.clip import Clip, find_clips
 from contav_lib.datasets.dataset import Dataset
 from contav_lib.utils import paths
@@ -39,3 +41,8 @@ class MiniMusic(Dataset):
 
         make_mini(self.videos, self.clips_per_class)
         return find_clips(self.videos, self.classes, without)
+
+    def drawn_pictures(self, clip: str) -> list[np.ndarray] | None:
+        from contav_lib.minimusic.generate import FRAME_RATE, clip_pictures
+
+        return list(clip_pictures(clip)[:: round(FRAME_RATE)])

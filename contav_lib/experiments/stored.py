@@ -75,14 +75,19 @@ def as_rows(entries: Entries) -> dict[str, list[Result]]:
 
 
 def _name(config: Config) -> str:
-    """The row's title, then the settings that it does not tell."""
+    row, own = row_and_settings(config)
+    return ", ".join([row, *(f"{name}={value}" for name, value in own.items())])
+
+
+def row_and_settings(config: Config) -> tuple[str, dict[str, Any]]:
+    """The title of the row that settings belong to, and those of them, by name, that it does not tell."""
     own = changes(config)
     own.pop("exemplars", None)
     variant = variant_of(config.to_json())
     told = dict(variant.settings) if variant else {name: own[name] for name in own if name in config.method_settings}
     row = Row(config.method, config.exemplars, as_pairs(told))
-    words = [f"{name}={value}" for name, value in own.items() if name not in told]
-    return ", ".join([row_in(config.name_of_profile, row, separator=config.separator).name, *words])
+    title = row_in(config.name_of_profile, row, separator=config.separator).name
+    return title, {name: value for name, value in own.items() if name not in told}
 
 
 def _title(config: Config, result: Result) -> str:

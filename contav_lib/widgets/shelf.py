@@ -1,14 +1,13 @@
 """Results in `runs/`, or else those of the kit, sorted for somebody who wants to listen: by the mixtures they separated."""
 
-import re
-from collections.abc import Collection
 from contextlib import suppress
+from typing import Any
 
 from contav_lib.experiments.examples import examples_are_whole
 from contav_lib.experiments.result import Result
 from contav_lib.experiments.rows import all_rows
 from contav_lib.experiments.starter import starter
-from contav_lib.experiments.stored import Entries, as_rows, find_results
+from contav_lib.experiments.stored import Entries, find_results, row_and_settings
 from contav_lib.separators import separator_class
 from contav_lib.utils import paths
 from contav_lib.utils.storage import StorageError
@@ -37,21 +36,19 @@ def _can_be_heard(result: Result) -> bool:
 
 def _in_order(entries: Entries) -> Shelf:
     """By what tables call them, in their order, with as much of seed and settings as tells the results of this shelf apart."""
-    rows = as_rows(entries)
-    shared = set.intersection(*(set(name.split(", ")[1:]) for name in rows))
-    several = len({config.seed for config, _ in entries}) > 1
-    named = {
-        _plain(name, shared) + f", seed {result.config['seed']}" * several: result
-        for name, results in rows.items()
-        for result in results
-    }
+    rows = [row_and_settings(config) for config, _ in entries]
+    shared = set.intersection(*({(name, str(value)) for name, value in own.items()} for _, own in rows))
+    seeds = [config.seed for config, _ in entries]
     order = [row.name for row in all_rows()]
-    place = {name: order.index(start) for name in named if (start := name.split(", seed ")[0]) in order}
-    return dict(sorted(named.items(), key=lambda entry: place.get(entry[0], len(order))))
+    found = []
+    for (row, own), seed, (_, result) in zip(rows, seeds, entries, strict=True):
+        words = [_words(name, value) for name, value in own.items() if (name, str(value)) not in shared]
+        place = order.index(row) if row in order and not words else len(order)
+        name = ", ".join([row, *words, *[f"seed {seed}"] * (len(set(seeds)) > 1)])
+        found.append(((place, seed), name, result))
+    return {name: result for _, name, result in sorted(found, key=lambda entry: entry[:2])}
 
 
-def _plain(name: str, shared: Collection[str]) -> str:
-    """A row's name in words, where it has settings in code, and without what all rows share."""
-    name = ", ".join(word for word in name.split(", ") if word not in shared)
-    name = re.sub(r"separator=(\w+)", lambda found: f"with {separator_class(found[1]).__name__}", name)
-    return name.replace("_", " ").replace("=", " ")
+def _words(name: str, value: Any) -> str:
+    """A setting as a reader would say it."""
+    return f"with {separator_class(value).__name__}" if name == "separator" else f"{name} {value}".replace("_", " ")

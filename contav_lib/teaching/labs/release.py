@@ -123,9 +123,7 @@ def read_notebook(path: Path) -> NotebookNode:
     with file_errors(path, "Is it a notebook, and was all of it saved? Open it in JupyterLab, or take an older copy."):
         text = path.read_text(encoding="utf-8-sig")
         try:
-            _, notebook = normalize(
-                nbformat.reads(text, as_version=4)
-            )  # of two cells with the same id one gets another
+            _, notebook = normalize(nbformat.reads(text, as_version=4))  # two cells with one id: one gets another
             nbformat.validate(notebook)
         except nbformat.ValidationError as error:
             raise ValueError(f"not as a notebook is: {error.message}"[:300]) from error
