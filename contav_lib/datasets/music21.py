@@ -39,6 +39,11 @@ class Music21(ListedVideos):
         listed = [one for path in lists for one in _read(path)]
         return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
 
+    def duets(self) -> list[tuple[tuple[str, ...], Path]]:
+        """The duets that are there: labels of the players, and the file. They are for `separate`, not for training."""
+        found = [(one, self.locate(one)) for one in self.annotations() if " " in one.label]
+        return [(tuple(one.label.split()), path) for one, path in found if path]
+
 
 def _read(path: Path) -> list[Annotation]:
     videos = read_pickled_lists(path) if path.suffix == ".npy" else read_videos(path)

@@ -134,6 +134,7 @@ def test_duets_are_for_separation_not_for_training(tmp_path):
     data = music(tmp_path, videos, there, **{"MUSIC_duet_videos.json": listing(duets)})
     with pytest.warns(UserWarning):
         assert len(data.clips()) == 20
+    assert data.duets() == [(("flute", "violin"), tmp_path / "duets/duet_______.mp4")]
     assert "- flute violin, left out, a duet, no clip of one class: duet_______ gone_______" in data.report()
 
 
