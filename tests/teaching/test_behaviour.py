@@ -301,6 +301,18 @@ def test_an_endless_loop_is_stopped_where_ctrl_c_is_ignored(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
+def test_speed_is_measured_in_one_thread_as_waiting_threads_burn_time_on_a_busy_machine():
+    threads, seen = torch.get_num_threads(), set()
+
+    def answer(weights, maps):
+        if len(weights) > 5:  # the call that is timed has more samples than any other
+            seen.add(torch.get_num_threads())
+        return CODED["mask head"].reference(weights, maps)
+
+    assert check("mask head", answer).verdict == "Right"
+    assert seen == {1} and torch.get_num_threads() == threads
+
+
 def test_what_a_function_sets_for_all_is_set_back():
     def answer(weights, maps):
         torch.set_default_dtype(torch.float64)
