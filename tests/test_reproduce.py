@@ -107,3 +107,8 @@ def test_the_room_is_served_on_this_machine_only(home, monkeypatch):
     assert command[1:4] == ["-m", "voila", str(reproduce.NOTEBOOKS / "listening_room.ipynb")]
     assert "--Voila.ip=127.0.0.1" in command and "--token" in command
     assert options["env"]["CONTAV_HOME"] == str(home)
+
+
+def test_the_room_wants_a_port_that_there_is(home, capsys):
+    assert main(["room", "--port", "99999"]) == 1
+    assert "--port 99999" in capsys.readouterr().err

@@ -233,7 +233,7 @@ def _of_kind(name: str, value: Any, kind: Any) -> Any:
         value = which_seeds(value) if name == "SEEDS" and type(value) is int else [value]
     if several and kind == tuple[int, ...]:
         value = [literal(each, each) if isinstance(each, str) else each for each in value]
-    if name == "OVERRIDES" and not isinstance(value, Mapping):
+    if name == "OVERRIDES" and not (isinstance(value, Mapping) and all(isinstance(key, str) for key in value)):
         raise ValueError(f'{name}={value!r}: give settings by name, as in {{"steps": 600}}.')
     return of_kind(name, value, kind)
 

@@ -199,11 +199,13 @@ def open_room(ip: str = "127.0.0.1", port: int = 8866) -> None:
 
     Raises:
         MissingExtra: voila is not installed.
-        ValueError: `ip` is none.
+        ValueError: `ip` or `port` is none.
     """
+    if not 0 < port < 2**16:
+        raise ValueError(f"--port {port}: a port is a number from 1 to 65535, such as 8866.")
+    everybody = not ip_address(ip).is_loopback
     with extras():
         import voila  # noqa: F401
-    everybody = not ip_address(ip).is_loopback
     if everybody:
         print("Whoever knows the token can run code on this machine: give it to nobody but the class.", flush=True)
     options = [

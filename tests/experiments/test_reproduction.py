@@ -28,6 +28,7 @@ COUNTS = dict(tasks=2, steps=2, batch_size=2, test_mixtures=1, validation_mixtur
         ({"SEEDS": "six"}, "SEEDS=.'six'.: SEEDS is a list, even of one, of whole numbers"),
         ({"SEEDS": "[6, 7.5]"}, "SEEDS=.6, 7.5."),
         ({"SEEDS": True}, "SEEDS=.True."),
+        ({"OVERRIDES": {5: 1}}, "OVERRIDES={5: 1}: give settings by name"),
         ({"SEEDS": "[6, 6]"}, "each only once"),
         ({"METHODS": "repaly"}, "did you mean 'replay'"),
         ({"SEPARATORS": '["iqury"]'}, "did you mean 'iquery'"),
