@@ -11,12 +11,13 @@ from contav_lib.minimusic.composition import compose
 from contav_lib.minimusic.drawing import PLAYERS, draw
 
 COLUMNS, WIDTH, HEIGHT, CAPTION = 5, 160, 120, 18
+BACKGROUND = "#333333"  # of names in white, for a light page as for a dark one
 
 
 def contact_sheet(seed: int = 0) -> Image.Image:
     """Draw one picture of each class with its name beneath, 5 in a row; another seed shows other clips."""
     rows = -(-len(PLAYERS) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), "white")
+    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * (HEIGHT + CAPTION)), BACKGROUND)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for place, label in enumerate(sorted(PLAYERS)):
         rng = np.random.default_rng([seed, place])
@@ -26,5 +27,5 @@ def contact_sheet(seed: int = 0) -> Image.Image:
         shown = min(math.ceil(loudest.start * 8), len(pictures) - 1)
         left, top = place % COLUMNS * WIDTH, place // COLUMNS * (HEIGHT + CAPTION)
         sheet.paste(Image.fromarray(pictures[shown]), (left, top))
-        pen.text((left + WIDTH / 2, top + HEIGHT + CAPTION / 2), label.replace("_", " "), "black", font, "mm")
+        pen.text((left + WIDTH / 2, top + HEIGHT + CAPTION / 2), label.replace("_", " "), "white", font, "mm")
     return sheet
