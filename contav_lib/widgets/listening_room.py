@@ -266,4 +266,5 @@ def _describe(example: dict[str, Any]) -> str:
 def _left_out(count: int) -> str:
     if not count:
         return ""
-    return f"<p>Left out: {count} in the same folder, unfinished, damaged or of another version of the kit.</p>"
+    why = "unfinished, damaged, of another version of the kit, or by a separator that only a notebook knows"
+    return f"<p>Left out: {count} in the same folder, {why}.</p>"
