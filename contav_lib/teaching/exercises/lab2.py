@@ -1,4 +1,4 @@
-"""Checkers of lab 2, a separator that sees: attention in heads, the question, masks that share, pictures of others."""
+"""Checkers of lab 2, a separator that sees: attention, queries of sources, masks that share, pictures of others."""
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -20,22 +20,22 @@ def check_alike(answer: object) -> str:
     raise NotYet("it gets the same mixture and the same question twice. Which of the two sounds could it mean?")
 
 
-def attend(queries: torch.Tensor, tokens: torch.Tensor, heads: int) -> torch.Tensor:
+def multi_head_attention(queries: torch.Tensor, tokens: torch.Tensor, heads: int) -> torch.Tensor:
     """Attention in `heads` heads, without learned projections: queries `[R, Q, D]`, tokens `[R, S, D]` -> `[R, Q, D]`."""
-    asked, said = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (queries, tokens))
-    return scaled_dot_product_attention(asked, said, said).transpose(1, 2).flatten(2)
+    queries, keys = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (queries, tokens))
+    return scaled_dot_product_attention(queries, keys, keys).transpose(1, 2).flatten(2)  # the keys are the values, too
 
 
-def _attend(queries, tokens, heads, width=None, over=3, turns=False):
+def _attention(queries, tokens, heads, width=None, over=3, turns=False):
     size = queries.shape[2] // heads
     pieces = (x.unflatten(2, (size, heads)).mT if turns else x.unflatten(2, (heads, size)) for x in (queries, tokens))
-    asked, said = (piece.transpose(1, 2) for piece in pieces)  # [R, H, ., D / H]
-    shares = (asked @ said.mT / (width or size) ** 0.5).softmax(over)
-    heard = (shares @ said).transpose(1, 2)
-    return (heard.mT if turns else heard).flatten(2)
+    queries, keys = (piece.transpose(1, 2) for piece in pieces)  # [R, H, ., D / H]
+    weights = (queries @ keys.mT / (width or size) ** 0.5).softmax(over)
+    answers = (weights @ keys).transpose(1, 2)
+    return (answers.mT if turns else answers).flatten(2)
 
 
-def _asked(random, rows, queries, tokens, width, heads):
+def _queries_and_tokens(random, rows, queries, tokens, width, heads):
     return dict(
         queries=torch.randn(rows, queries, width, generator=random, requires_grad=True),
         tokens=torch.randn(rows, tokens, width, generator=random, requires_grad=True),
@@ -44,29 +44,31 @@ def _asked(random, rows, queries, tokens, width, heads):
 
 
 coded(
-    "lab 2: attention in heads",
-    reference=attend,
-    cases=lambda random: (_asked(random, *sizes) for sizes in ((2, 3, 5, 8, 2), (3, 2, 4, 12, 4), (1, 6, 6, 6, 1))),
-    many=lambda random: _asked(random, 400, 2, 4, 8, 2),
+    "lab 2: multi-head attention",
+    reference=multi_head_attention,
+    cases=lambda random: (
+        _queries_and_tokens(random, *sizes) for sizes in ((2, 3, 5, 8, 2), (3, 2, 4, 12, 4), (1, 6, 6, 6, 1))
+    ),
+    many=lambda random: _queries_and_tokens(random, 400, 2, 4, 8, 2),
     mistakes={
         "one head only: each head should have scores of its own, from its own piece of the values.": (
-            lambda q, t, h: _attend(q, t, 1)
+            lambda q, t, h: _attention(q, t, 1)
         ),
         "scaled by the root of D: a head sees D / H values, and their number counts.": (
-            lambda q, t, h: _attend(q, t, h, width=q.shape[2])
+            lambda q, t, h: _attention(q, t, h, width=q.shape[2])
         ),
-        "the scores are not scaled.": lambda q, t, h: _attend(q, t, h, width=1),
+        "the scores are not scaled.": lambda q, t, h: _attention(q, t, h, width=1),
         "scaled, but by the width of a head, not by its root.": (
-            lambda q, t, h: _attend(q, t, h, width=(q.shape[2] // h) ** 2)
+            lambda q, t, h: _attention(q, t, h, width=(q.shape[2] // h) ** 2)
         ),
         "the softmax runs over the queries: the shares of all tokens should sum to 1 for each query.": (
-            lambda q, t, h: _attend(q, t, h, over=2)
+            lambda q, t, h: _attention(q, t, h, over=2)
         ),
         "the softmax runs over the heads: the shares of all tokens should sum to 1 for each query.": (
-            lambda q, t, h: _attend(q, t, h, over=1)
+            lambda q, t, h: _attention(q, t, h, over=1)
         ),
         "each head takes every H-th value. The first head has the first D / H values, one beside the other.": (
-            lambda q, t, h: _attend(q, t, h, turns=True)
+            lambda q, t, h: _attention(q, t, h, turns=True)
         ),
     },
     right="each head asks with its piece, hears with its piece, and the pieces stand side by side again.",
@@ -74,36 +76,36 @@ coded(
 )
 
 
-def ask(queries: torch.Tensor, looks: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Questions `[B, N, D]` of rms 1: the row of `queries [K + 1, D]` for the class `[B, N]` (-1: the last), plus the look."""
-    return _of_size_one(queries[classes] + looks)
+def source_queries(class_queries: torch.Tensor, object_features: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Queries `[B, N, D]` of rms 1: the class's row of `class_queries [K + 1, D]` (-1: the last), plus the object feature."""
+    return _of_size_one(class_queries[classes] + object_features)
 
 
 def _of_size_one(x, axis=-1):
     return x / (x.square().mean(axis, keepdim=True) + 1e-6).sqrt()
 
 
-def _question(random, mixtures, sources, classes, width):
+def _sources(random, mixtures, sources, classes, width):
     told = torch.randint(0, classes, (mixtures, sources), generator=random)
     return dict(
-        queries=torch.randn(classes + 1, width, generator=random, requires_grad=True),
-        looks=torch.randn(mixtures, sources, width, generator=random, requires_grad=True),
+        class_queries=torch.randn(classes + 1, width, generator=random, requires_grad=True),
+        object_features=torch.randn(mixtures, sources, width, generator=random, requires_grad=True),
         classes=told.where(torch.arange(mixtures)[:, None] % 3 > 0, -1),
     )
 
 
 coded(
-    "lab 2: the question",
-    reference=ask,
-    cases=lambda random: (_question(random, *sizes) for sizes in ((6, 2, 4, 5), (4, 3, 2, 8), (5, 5, 5, 5))),
-    many=lambda random: _question(random, 4000, 2, 5, 8),
+    "lab 2: source queries",
+    reference=source_queries,
+    cases=lambda random: (_sources(random, *sizes) for sizes in ((6, 2, 4, 5), (4, 3, 2, 8), (5, 5, 5, 5))),
+    many=lambda random: _sources(random, 4000, 2, 5, 8),
     mistakes={
-        "the picture is not used: add the look.": lambda q, x, k: _of_size_one(q[k]),
+        "the picture is not used: add the object feature.": lambda q, x, k: _of_size_one(q[k]),
         "the class is not used.": lambda q, x, k: _of_size_one(x),
-        "a question without a class gets the row of class 0. The *last* row stands for 'not told'.": (
+        "a source without a class gets the row of class 0. The *last* row stands for 'not told'.": (
             lambda q, x, k: _of_size_one(q[k.clamp(min=0)] + x)
         ),
-        "where no class is told, only the look is left. The last row of `queries` belongs there.": (
+        "where no class is told, only the object feature is left. The last row of `class_queries` belongs there.": (
             lambda q, x, k: _of_size_one(q[k] * (k >= 0)[..., None] + x)
         ),
         "the right sum; now divide by its root mean square.": lambda q, x, k: q[k] + x,
@@ -114,17 +116,17 @@ coded(
         "divided by the mean square, without the root.": (
             lambda q, x, k: (s := q[k] + x) / (s.square().mean(-1, keepdim=True) + 1e-6)
         ),
-        "the mean is taken over the sources: each question is scaled for itself, along D.": (
+        "the mean is taken over the sources: each query is scaled for itself, along D.": (
             lambda q, x, k: _of_size_one(q[k] + x, 1)
         ),
-        "the look is multiplied where it should be added.": lambda q, x, k: _of_size_one(q[k] * x),
+        "the object feature is multiplied where it should be added.": lambda q, x, k: _of_size_one(q[k] * x),
     },
     right="what is told and what is seen, in one vector whose size says nothing.",
-    otherwise="one source: one row of `queries`, one look, their sum, and the sum over its root mean square.",
+    otherwise="one source: one row of `class_queries`, one object feature, their sum, and the sum over its root mean square.",
 )
 
 
-def sharing_masks(weights: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+def softmax_masks(weights: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """Masks `[B, N, F, T]` that share each pixel with a rest: `exp(z_n) / (1 + sum exp(z_m))`, z the weighted sums of maps."""
     sums = _sums(weights, maps)
     return torch.cat([sums, torch.zeros_like(sums[:, :1])], 1).softmax(1)[:, :-1]
@@ -154,7 +156,7 @@ def _maps_of_all_sizes(random):
 
 coded(
     "lab 2: masks that share",
-    reference=sharing_masks,
+    reference=softmax_masks,
     cases=_maps_of_all_sizes,
     many=lambda random: _maps(random, 4000, 2, 4, 4, 2),
     mistakes={
@@ -170,9 +172,9 @@ coded(
         "every source brings a rest of its own: there is one 1 below, not N.": (
             lambda w, m: torch.cat([_sums(w, m), torch.zeros_like(_sums(w, m))], 1).softmax(1)[:, : w.shape[1]]
         ),
-        "the sign is wrong: a large sum should open the mask.": lambda w, m: sharing_masks(-w, m),
-        "the weights are taken as they are; they need not sum to 1.": lambda w, m: sharing_masks(w.softmax(2), m),
-        "a mean is not a sum: the number of maps should not matter.": lambda w, m: sharing_masks(w / w.shape[2], m),
+        "the sign is wrong: a large sum should open the mask.": lambda w, m: softmax_masks(-w, m),
+        "the weights are taken as they are; they need not sum to 1.": lambda w, m: softmax_masks(w.softmax(2), m),
+        "a mean is not a sum: the number of maps should not matter.": lambda w, m: softmax_masks(w / w.shape[2], m),
         "the shares run along the frequencies: at each pixel the sources share.": (
             lambda w, m: torch.cat([s := _sums(w, m), torch.zeros_like(s[:, :, :1])], 2).softmax(2)[:, :, :-1]
         ),
@@ -182,7 +184,7 @@ coded(
 )
 
 
-def other_pictures(features: torch.Tensor, classes: torch.Tensor, same: bool) -> torch.Tensor:
+def mismatched_features(features: torch.Tensor, classes: torch.Tensor, same: bool) -> torch.Tensor:
     """For each row of `features [R, ...]` those of the next row, round in a circle, of the same class or of another one."""
     return features[_nearest(classes, same)]
 
@@ -204,7 +206,7 @@ def _clips(random):
 
 coded(
     "lab 2: pictures of others",
-    reference=other_pictures,
+    reference=mismatched_features,
     cases=_clips,
     many=lambda random: dict(features=torch.randn(600, 4, generator=random), classes=torch.arange(600) % 5, same=False),
     mistakes={
@@ -214,9 +216,9 @@ coded(
         "where the class should be the same, each row gets its own picture: it is as alike as can be, but no other's.": (
             lambda x, k, s: x[_nearest(k, s, least=0)]
         ),
-        "same and other are exchanged.": lambda x, k, s: other_pictures(x, k, not s),
-        "`same` is not used: always another class.": lambda x, k, s: other_pictures(x, k, False),
-        "`same` is not used: always the same class.": lambda x, k, s: other_pictures(x, k, True),
+        "same and other are exchanged.": lambda x, k, s: mismatched_features(x, k, not s),
+        "`same` is not used: always another class.": lambda x, k, s: mismatched_features(x, k, False),
+        "`same` is not used: always the same class.": lambda x, k, s: mismatched_features(x, k, True),
         "that is the nearest row *before*; the next one after is asked for, and after the last comes the first.": (
             lambda x, k, s: x[_nearest(k, s, step=-1)]
         ),

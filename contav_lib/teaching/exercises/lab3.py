@@ -1,4 +1,4 @@
-"""Checkers of lab 3: what was lost of each task, what time does, what is kept above doing nothing, who is heard how often."""
+"""Checkers of lab 3: forgetting, backward transfer, what is retained above doing nothing, intransigence, draws of clips."""
 
 from warnings import catch_warnings, simplefilter
 
@@ -8,8 +8,8 @@ import torch
 from contav_lib.teaching.behaviour import coded
 
 
-def lost(matrices: np.ndarray) -> np.ndarray:
-    """Loss of each old task, `[S, T - 1]` in dB, from task matrices `[S, T, T]` of S runs."""
+def forgetting_per_task(matrices: np.ndarray) -> np.ndarray:
+    """Forgetting of each old task, `[S, T - 1]` in dB, from matrices `[S, T, T]` of S runs (Chaudhry et al. 2018, eq. 3)."""
     return _best(matrices[:, :-1, :-1]) - matrices[:, -1, :-1]
 
 
@@ -31,15 +31,15 @@ def _matrices(random, runs, tasks):
 SIZES = (3, 4), (1, 2), (4, 4), (2, 6)
 
 coded(
-    "lab 3: lost of each task",
-    reference=lost,
+    "lab 3: forgetting per task",
+    reference=forgetting_per_task,
     cases=lambda random: (dict(matrices=_matrices(random, *size)) for size in SIZES),
     many=lambda random: dict(matrices=_matrices(random, 3000, 4)),
     mistakes={
         "it gives NaN: what was never measured is NaN. Which NumPy functions leave it out?": (
             lambda r: r[:, :-1, :-1].max(1) - r[:, -1, :-1]
         ),
-        "the sign is turned round: what was lost counts as positive.": lambda r: -lost(r),
+        "the sign is turned round: what was lost counts as positive.": lambda r: -forgetting_per_task(r),
         "it starts from the diagonal. A task may have been better later than just after it was learned.": (
             lambda r: _diagonal(r)[:, :-1] - r[:, -1, :-1]
         ),
@@ -53,7 +53,7 @@ coded(
             lambda r: np.nanmax(r[:, :-1, :-1], axis=2) - r[:, -1, :-1]
         ),
         "you have averaged over the tasks; here each old task keeps a number of its own.": (
-            lambda r: lost(r).mean(1, keepdims=True)
+            lambda r: forgetting_per_task(r).mean(1, keepdims=True)
         ),
     },
     right="best before the end minus the end, for each old task of each run; nothing is averaged yet.",
@@ -61,7 +61,7 @@ coded(
 )
 
 
-def by_age(matrices: np.ndarray) -> np.ndarray:
+def backward_transfer_by_age(matrices: np.ndarray) -> np.ndarray:
     """Mean change `[S, T - 1]` in dB of tasks 1, 2, ... T - 1 tasks after they were learned, from matrices `[S, T, T]`."""
     ages = range(1, matrices.shape[1])
     return np.stack([(_diagonal(matrices, age) - _diagonal(matrices)[:, :-age]).mean(1) for age in ages], axis=1)
@@ -72,12 +72,12 @@ def _ages(matrices, change):
 
 
 coded(
-    "lab 3: change by age",
-    reference=by_age,
+    "lab 3: backward transfer by age",
+    reference=backward_transfer_by_age,
     cases=lambda random: (dict(matrices=_matrices(random, *size)) for size in SIZES),
     many=lambda random: dict(matrices=_matrices(random, 3000, 4)),
     mistakes={
-        "the sign is turned round: a loss is a negative change.": lambda r: -by_age(r),
+        "the sign is turned round: a loss is a negative change.": lambda r: -backward_transfer_by_age(r),
         "that is the change since the task before. It should be the change since each task was learned.": (
             lambda r: _ages(r, lambda m, k: (_diagonal(m, k) - _diagonal(m, k - 1)[:, : m.shape[1] - k]).mean(1))
         ),
@@ -105,7 +105,7 @@ coded(
 )
 
 
-def kept(matrices: np.ndarray, floor: np.ndarray) -> np.ndarray:
+def retained_fraction(matrices: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """Share `[S, T - 1]` of each old task's skill that is left at the end; `floor [T]` in dB is what doing nothing scores.
 
     Skill is what lies above the floor, as it was just after learning, and counts as 1 dB at least.
@@ -124,8 +124,8 @@ def _with_floor(random, runs, tasks):
 
 
 coded(
-    "lab 3: share that is kept",
-    reference=kept,
+    "lab 3: retained fraction",
+    reference=retained_fraction,
     cases=lambda random: (_with_floor(random, *size) for size in SIZES),
     many=lambda random: _with_floor(random, 3000, 4),
     mistakes={
@@ -144,9 +144,9 @@ coded(
         "1 dB is added to the skill; it should be the least that a skill counts as.": (
             lambda r, f: _share(r, f, lambda skill: skill + 1)
         ),
-        "that is the share that was lost.": lambda r, f: 1 - kept(r, f),
+        "that is the share that was lost.": lambda r, f: 1 - retained_fraction(r, f),
         "shares below 0 are cut off. Worse than doing nothing is possible, and should be seen.": (
-            lambda r, f: np.maximum(kept(r, f), 0)
+            lambda r, f: np.maximum(retained_fraction(r, f), 0)
         ),
         "the newest task has had no later one: leave its column out.": (
             lambda r, f: (r[:, -1] - f) / np.maximum(_diagonal(r) - f, 1)
@@ -160,8 +160,8 @@ coded(
 )
 
 
-def unlearned(matrices: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    """Intransigence `[S]` in dB: how far R[j, j] stays below the upper bound's, both `[S, T, T]`, mean over tasks 2 to T."""
+def intransigence(matrices: np.ndarray, joint: np.ndarray) -> np.ndarray:
+    """How far R[j, j] stays below the upper bound's, `[S]` in dB, mean over tasks j from 2 to T (Chaudhry et al. 2018)."""
     return (_diagonal(joint) - _diagonal(matrices))[:, 1:].mean(1)
 
 
@@ -171,12 +171,12 @@ def _with_joint(random, runs, tasks):
 
 coded(
     "lab 3: intransigence",
-    reference=unlearned,
+    reference=intransigence,
     cases=lambda random: (_with_joint(random, *size) for size in SIZES),
     many=lambda random: _with_joint(random, 3000, 4),
     mistakes={
         "the sign is turned round: it is positive where the method learned less than the upper bound.": (
-            lambda r, j: -unlearned(r, j)
+            lambda r, j: -intransigence(r, j)
         ),
         "task 1 is counted, too. All methods learn it alike, with nothing to hold on to.": (
             lambda r, j: (_diagonal(j) - _diagonal(r)).mean(1)
@@ -197,7 +197,7 @@ coded(
 )
 
 
-def times_heard(new: int, memory: int, share: float, draws: int) -> torch.Tensor:
+def expected_draws(new: int, memory: int, share: float, draws: int) -> torch.Tensor:
     """Expected times `[new + memory]` that each clip is drawn, the new ones first; `share` of the draws are of the memory."""
     return _each(new, memory, share, lambda s: draws * (1 - s) / new, lambda s: draws * s / memory)
 
@@ -216,8 +216,8 @@ def _draws(random):
 
 
 coded(
-    "lab 3: times heard",
-    reference=times_heard,
+    "lab 3: expected draws",
+    reference=expected_draws,
     cases=_draws,
     mistakes={
         "without a memory it divides by 0, or draws too little: then all draws are of new clips.": (
@@ -233,7 +233,7 @@ coded(
             lambda n, m, s, d: _each(n, m, s, lambda s: d * (1 - s) / (n + m), lambda s: d * s / (n + m))
         ),
         "these are chances that sum to 1; the times sum to the number of draws.": (
-            lambda n, m, s, d: times_heard(n, m, s, 1)
+            lambda n, m, s, d: expected_draws(n, m, s, 1)
         ),
         "these are the draws of a whole part, given to each of its clips: they share them.": (
             lambda n, m, s, d: _each(n, m, s, lambda s: d * (1 - s), lambda s: d * s)

@@ -1,4 +1,4 @@
-"""Checkers of lab 4: CrossSDC from its rows to its two terms, between which ends it lies, and a paired interval."""
+"""Checkers of lab 4: CrossSDC from its rows to its two terms, between which bounds it lies, and a paired interval."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from contav_lib.teaching.behaviour import coded
 _MODALITIES = "audio", "object", "motion", "a fourth"
 
 
-def rows_of(new: torch.Tensor, old: torch.Tensor, is_old: torch.Tensor) -> torch.Tensor:
+def cross_task_features(new: torch.Tensor, old: torch.Tensor, is_old: torch.Tensor) -> torch.Tensor:
     """Rows `[B * N + K, D]`: the new model's `[B, N, D]`, then the old model's of the K sources where `is_old [B, N]`."""
     return torch.cat([new.flatten(0, 1), old[is_old]])
 
@@ -30,7 +30,7 @@ def _features(random, mixtures, sources, width):
 
 coded(
     "lab 4: rows of both models",
-    reference=rows_of,
+    reference=cross_task_features,
     cases=lambda random: (_features(random, *size) for size in ((4, 2, 3), (3, 3, 3), (1, 2, 5), (6, 2, 2))),
     many=lambda random: _features(random, 4000, 2, 4),
     mistakes={
@@ -54,8 +54,8 @@ coded(
 )
 
 
-def positives_of(numbers: torch.Tensor, is_old: torch.Tensor) -> torch.Tensor:
-    """Positives, bool `[R, R]`: rows of the same number; `numbers [B, N]` are of videos or classes, rows as in `rows_of`."""
+def positive_mask(numbers: torch.Tensor, is_old: torch.Tensor) -> torch.Tensor:
+    """Bool `[R, R]`, true for rows of one number; `numbers [B, N]` are of videos or classes, rows as `cross_task_features`."""
     return _pairs(numbers, numbers[is_old])
 
 
@@ -75,17 +75,17 @@ def _numbers(random, mixtures, sources):
 
 coded(
     "lab 4: positives",
-    reference=positives_of,
+    reference=positive_mask,
     cases=lambda random: (_numbers(random, *size) for size in ((5, 2), (3, 3), (1, 2), (6, 2))),
     many=lambda random: _numbers(random, 300, 2),
     mistakes={
         "a row is a positive of itself, too: its sound should match its own picture.": (
-            lambda n, k: _apart(positives_of(n, k))
+            lambda n, k: _apart(positive_mask(n, k))
         ),
         "remembered sources have a second row, which is missing here.": lambda n, k: _pairs(n, n[:0, 0]),
         "all sources have a second row here; only the remembered ones should.": lambda n, k: _pairs(n, n.flatten()),
         "these are the second rows of the new sources.": lambda n, k: _pairs(n, n[~k]),
-        "true and false are exchanged.": lambda n, k: ~positives_of(n, k),
+        "true and false are exchanged.": lambda n, k: ~positive_mask(n, k),
         "only the diagonal: rows of the same number are positives, too.": (
             lambda n, k: torch.eye(n.numel() + int(k.sum()), dtype=torch.bool, device=n.device)
         ),
@@ -98,14 +98,14 @@ coded(
 )
 
 
-def contrast(features: torch.Tensor, positives: torch.Tensor, temperature: float = 0.05) -> torch.Tensor:
+def cross_modal_loss(features: torch.Tensor, positives: torch.Tensor, temperature: float = 0.05) -> torch.Tensor:
     """Contrastive loss of `[M, R, D]` over all pairs of modalities, both ways; `positives` bool `[R, R]` (eq. 8, 10)."""
     names = _MODALITIES[: len(features)]
     pairs = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
     return cross_modal_similarity(dict(zip(names, features, strict=True)), positives, pairs, temperature)
 
 
-def _contrast(features, positives, temperature, pick=None, unit=True, shares=None):
+def _all_pairs(features, positives, temperature, pick=None, unit=True, shares=None):
     unit_rows = normalize(features, dim=2) if unit else features
     logits = torch.einsum("ard,bsd->abrs", unit_rows, unit_rows) / temperature
     of_pairs = (shares or _mean_at)(logits, positives)  # [M, M, R]
@@ -128,39 +128,39 @@ def _modal(random, modalities, rows, width, temperature):
 
 
 coded(
-    "lab 4: contrast of all pairs",
-    reference=contrast,
+    "lab 4: cross-modal loss",
+    reference=cross_modal_loss,
     cases=lambda random: (_modal(random, *size) for size in ((3, 7, 4, 0.1), (2, 5, 3, 0.5), (3, 6, 6, 0.05))),
     many=lambda random: _modal(random, 3, 120, 4, 0.05),
     mistakes={
         "each modality is compared with itself, too. A row is always most like itself, so nothing is learned there.": (
-            lambda f, p, t: _contrast(f, p, t, lambda others: torch.ones_like(others))
+            lambda f, p, t: _all_pairs(f, p, t, lambda others: torch.ones_like(others))
         ),
         "each pair goes one way only. The softmax over the other side's rows is missing.": (
-            lambda f, p, t: _contrast(f, p, t, lambda others: others.triu())
+            lambda f, p, t: _all_pairs(f, p, t, lambda others: others.triu())
         ),
         "these are products of features as they are. A cosine does not know how long they are.": (
-            lambda f, p, t: _contrast(f, p, t, unit=False)
+            lambda f, p, t: _all_pairs(f, p, t, unit=False)
         ),
         "the features have length 1 over the wrong axis: which axis holds the D values of a row?": (
-            lambda f, p, t: _contrast(normalize(f, dim=1), p, t, unit=False)
+            lambda f, p, t: _all_pairs(normalize(f, dim=1), p, t, unit=False)
         ),
-        "the temperature is not used.": lambda f, p, t: contrast(f, p, 1),
+        "the temperature is not used.": lambda f, p, t: cross_modal_loss(f, p, 1),
         "it multiplies by the temperature: which makes differences larger, a small or a large one?": (
-            lambda f, p, t: contrast(f, p, 1 / t)
+            lambda f, p, t: cross_modal_loss(f, p, 1 / t)
         ),
         "each anchor's positives are summed: divide by how many it has.": (
-            lambda f, p, t: _contrast(f, p, t, shares=lambda x, p: -(x.log_softmax(-1) * p).sum(-1))
+            lambda f, p, t: _all_pairs(f, p, t, shares=lambda x, p: -(x.log_softmax(-1) * p).sum(-1))
         ),
         "you divide an anchor's sum by R; eq. 7 divides by the number of its positives.": (
-            lambda f, p, t: _contrast(f, p, t, shares=lambda x, p: -(x.log_softmax(-1) * p).mean(-1))
+            lambda f, p, t: _all_pairs(f, p, t, shares=lambda x, p: -(x.log_softmax(-1) * p).mean(-1))
         ),
         "the logarithm of a mean is not the mean of logarithms: the logarithm comes first.": (
-            lambda f, p, t: _contrast(f, p, t, shares=lambda x, p: -((x.softmax(-1) * p).sum(-1) / p.sum(1)).log())
+            lambda f, p, t: _all_pairs(f, p, t, shares=lambda x, p: -((x.softmax(-1) * p).sum(-1) / p.sum(1)).log())
         ),
-        "the sign is wrong: a loss is small when the positives are likely.": lambda f, p, t: -contrast(f, p, t),
+        "the sign is wrong: a loss is small when the positives are likely.": lambda f, p, t: -cross_modal_loss(f, p, t),
         "that is a sum over the pairs, where eq. 8 takes the mean.": (
-            lambda f, p, t: contrast(f, p, t) * (len(f) * (len(f) - 1))
+            lambda f, p, t: cross_modal_loss(f, p, t) * (len(f) * (len(f) - 1))
         ),
     },
     right="all cosines of all pairs at once, a log-softmax over the candidates, and minus its mean at the positives.",
@@ -168,12 +168,12 @@ coded(
 )
 
 
-def ends_of(positives: torch.Tensor) -> torch.Tensor:
+def loss_bounds(positives: torch.Tensor) -> torch.Tensor:
     """Two losses `[2]` of positives bool `[R, R]`: a lower bound for all features, and that of indifference."""
-    return _ends(positives.sum(1).float().log().mean(), positives)
+    return _bounds(positives.sum(1).float().log().mean(), positives)
 
 
-def _ends(lowest, positives, indifferent=None):
+def _bounds(lowest, positives, indifferent=None):
     indifferent = torch.tensor(float(len(positives))).log() if indifferent is None else indifferent
     return torch.stack([torch.as_tensor(lowest).float().to("cpu"), indifferent.float().to("cpu")]).to(positives.device)
 
@@ -184,22 +184,22 @@ def _counts(positives):
 
 coded(
     "lab 4: lowest and indifferent loss",
-    reference=ends_of,
+    reference=loss_bounds,
     cases=lambda random: (dict(positives=_modal(random, 1, rows, 2, 1.0)["positives"]) for rows in (6, 9, 4, 12)),
     mistakes={
         "0 can't be reached where an anchor has several positives: they share the softmax, and each gets a part of 1.": (
-            lambda p: _ends(0.0, p)
+            lambda p: _bounds(0.0, p)
         ),
         "the logarithm of the mean number is not the mean of the logarithms: take it anchor by anchor.": (
-            lambda p: _ends(_counts(p).mean().log(), p)
+            lambda p: _bounds(_counts(p).mean().log(), p)
         ),
-        "the order is turned round: first the lowest, then that of indifference.": lambda p: ends_of(p).flip(0),
+        "the order is turned round: first the lowest, then that of indifference.": lambda p: loss_bounds(p).flip(0),
         "an anchor's own row is a candidate, too: there are R of them.": (
-            lambda p: _ends(_counts(p).log().mean(), p, torch.tensor(len(p) - 1.0).log())
+            lambda p: _bounds(_counts(p).log().mean(), p, torch.tensor(len(p) - 1.0).log())
         ),
-        "these are logarithms to base 2; the loss has natural ones.": lambda p: ends_of(p) / np.log(2),
+        "these are logarithms to base 2; the loss has natural ones.": lambda p: loss_bounds(p) / np.log(2),
         "the signs are wrong: a share below 1 has a negative logarithm, and the loss is minus that.": (
-            lambda p: -ends_of(p)
+            lambda p: -loss_bounds(p)
         ),
     },
     right="an anchor's positives can get 1/|P| each at best, and all rows alike get 1/R: no loss is below the first.",
@@ -207,7 +207,7 @@ coded(
 )
 
 
-def terms_of(
+def crosssdc_terms(
     new: torch.Tensor,
     old: torch.Tensor,
     is_old: torch.Tensor,
@@ -222,7 +222,7 @@ def terms_of(
     features = dict(zip(names, new, strict=True))
     rows, same_video, same_class = cross_task_rows(features, classes, videos, places, old_rows)
     stacked = torch.stack([rows[name] for name in names])
-    return torch.stack([contrast(stacked, same, temperature) for same in (same_video, same_class)])
+    return torch.stack([cross_modal_loss(stacked, same, temperature) for same in (same_video, same_class)])
 
 
 def _batch(random, mixtures, sources, width):
@@ -240,28 +240,28 @@ def _batch(random, mixtures, sources, width):
 
 coded(
     "lab 4: two terms",
-    reference=terms_of,
+    reference=crosssdc_terms,
     cases=lambda random: (_batch(random, *size) for size in ((5, 2, 4), (4, 3, 3), (1, 4, 5))),
     mistakes={
-        "the order is turned round: first same video, then same class.": lambda *given: terms_of(*given).flip(0),
+        "the order is turned round: first same video, then same class.": lambda *given: crosssdc_terms(*given).flip(0),
         "both terms have the same positives: one is of videos, the other of classes.": (
-            lambda n, o, k, c, v, t: terms_of(n, o, k, v, v, t)
+            lambda n, o, k, c, v, t: crosssdc_terms(n, o, k, v, v, t)
         ),
         "both terms have the positives of classes; the first one is of videos.": (
-            lambda n, o, k, c, v, t: terms_of(n, o, k, c, c, t)
+            lambda n, o, k, c, v, t: crosssdc_terms(n, o, k, c, c, t)
         ),
         "the old model's rows are missing: without them, nothing ties the new model to the old one.": (
-            lambda n, o, k, c, v, t: terms_of(n, o, k & False, c, v, t)
+            lambda n, o, k, c, v, t: crosssdc_terms(n, o, k & False, c, v, t)
         ),
-        "the temperature that is given is not passed on.": lambda n, o, k, c, v, t: terms_of(n, o, k, c, v, 0.05),
-        "the old rows are the new model's once more.": lambda n, o, k, c, v, t: terms_of(n, n, k, c, v, t),
+        "the temperature that is given is not passed on.": lambda n, o, k, c, v, t: crosssdc_terms(n, o, k, c, v, 0.05),
+        "the old rows are the new model's once more.": lambda n, o, k, c, v, t: crosssdc_terms(n, n, k, c, v, t),
     },
-    right="the same rows and the same contrast, twice, with two notions of who is alike.",
-    otherwise="rows for each modality, stacked to [M, R, D]; positives by videos and by classes; contrast of each.",
+    right="the same rows and the same loss, twice, with two notions of who is alike.",
+    otherwise="rows for each modality, stacked to [M, R, D]; positives by videos and by classes; the loss of each.",
 )
 
 
-def paired(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
+def paired_interval(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Lower and upper end `[2]` of the 95 % interval of the mean difference of two methods, a number a seed `[S]` of each."""
     found = interval(mine - other)
     return np.array([found.mean - found.half, found.mean + found.half])
@@ -287,7 +287,7 @@ def _seeds(random):
 
 coded(
     "lab 4: paired interval",
-    reference=paired,
+    reference=paired_interval,
     cases=_seeds,
     mistakes={
         "the seeds are not paired: take the difference of each seed first. What both share then falls out.": (
@@ -308,8 +308,8 @@ coded(
         "5 % are left out on one side; the interval leaves 2.5 % out on either.": (
             lambda a, b: _around(a - b, _t(len(a), level=0.95) * _error(a - b))
         ),
-        "it is the other minus yours.": lambda a, b: paired(b, a),
-        "the upper end comes first.": lambda a, b: paired(a, b)[::-1],
+        "it is the other minus yours.": lambda a, b: paired_interval(b, a),
+        "the upper end comes first.": lambda a, b: paired_interval(a, b)[::-1],
     },
     right="difference seed by seed, its mean, and Student's t times its standard error to either side.",
     otherwise="differences 0.1, 0.3 and 0.5 have the mean 0.3 and the standard error 0.115; t is 4.30, so 0.3 ± 0.5.",

@@ -4,20 +4,21 @@ from wrong import Wrong
 
 WRONG = [
     Wrong(
-        "attend",
+        "multi_head_attention",
         """
-def attend(queries, tokens, heads):
-    asked = queries.unflatten(2, (heads, -1)).transpose(1, 2)
-    said = tokens.unflatten(2, (heads, -1)).transpose(1, 2)
-    shares = (asked @ said.mT / queries.shape[2] ** 0.5).softmax(3)
-    return (shares @ said).transpose(1, 2).flatten(2)
+def multi_head_attention(queries, tokens, heads):
+    width = queries.shape[2]
+    queries = queries.unflatten(2, (heads, -1)).transpose(1, 2)
+    keys = tokens.unflatten(2, (heads, -1)).transpose(1, 2)
+    weights = (queries @ keys.mT / width**0.5).softmax(3)
+    return (weights @ keys).transpose(1, 2).flatten(2)
 """,
         "a head sees D / H values",
     ),
     Wrong(
-        "attend",
+        "multi_head_attention",
         """
-def attend(queries, tokens, heads):
+def multi_head_attention(queries, tokens, heads):
     answers = []
     for query, token in zip(queries, tokens):
         pieces = zip(query.chunk(heads, 1), token.chunk(heads, 1))
@@ -27,35 +28,35 @@ def attend(queries, tokens, heads):
         "is there a loop over samples?",
     ),
     Wrong(
-        "ask",
+        "source_queries",
         """
-def ask(queries, looks, classes):
-    question = queries[classes.clamp(min=0)] + looks
-    return question / (question.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+def source_queries(class_queries, object_features, classes):
+    queries = class_queries[classes.clamp(min=0)] + object_features
+    return queries / (queries.square().mean(-1, keepdim=True) + 1e-6).sqrt()
 """,
         "The *last* row stands for 'not told'",
     ),
     Wrong(
-        "sharing_masks",
+        "softmax_masks",
         """
-def sharing_masks(weights, maps):
+def softmax_masks(weights, maps):
     return torch.einsum("bnc,bcft->bnft", weights, maps).sigmoid()
 """,
         "Nothing stops two masks from claiming the same pixel",
     ),
     Wrong(
-        "sharing_masks",
+        "softmax_masks",
         """
-def sharing_masks(weights, maps):
+def softmax_masks(weights, maps):
     shares = torch.einsum("bnc,bcft->bnft", weights, maps).exp()
     return shares / (1 + shares.sum(1, keepdim=True))
 """,
         "infinity over infinity is NaN",
     ),
     Wrong(
-        "other_pictures",
+        "mismatched_features",
         """
-def other_pictures(features, classes, same):
+def mismatched_features(features, classes, same):
     rows = torch.arange(len(classes))
     after = (rows[None, :] - rows[:, None]) % len(rows)
     fits = (classes[None, :] == classes[:, None]) == same

@@ -4,22 +4,22 @@ from wrong import Wrong
 
 WRONG = [
     Wrong(
-        "lost",
-        """def lost(matrices):
+        "forgetting_per_task",
+        """def forgetting_per_task(matrices):
     return matrices[:, :-1, :-1].max(axis=1) - matrices[:, -1, :-1]
 """,
         "it gives NaN",
     ),
     Wrong(
-        "lost",
-        """def lost(matrices):
+        "forgetting_per_task",
+        """def forgetting_per_task(matrices):
     return np.diagonal(matrices, axis1=1, axis2=2)[:, :-1] - matrices[:, -1, :-1]
 """,
         "it starts from the diagonal",
     ),
     Wrong(
-        "age",
-        """def by_age(matrices):
+        "backward_transfer_by_age",
+        """def backward_transfer_by_age(matrices):
     T = matrices.shape[1]
     changes = []
     for k in range(1, T):
@@ -31,23 +31,23 @@ WRONG = [
         "since the task before",
     ),
     Wrong(
-        "kept",
-        """def kept(matrices, floor):
+        "retained_fraction",
+        """def retained_fraction(matrices, floor):
     learned = np.diagonal(matrices, axis1=1, axis2=2)
     return (matrices[:, -1] / np.maximum(learned, 1))[:, :-1]
 """,
         "take the floor away first",
     ),
     Wrong(
-        "unlearned",
-        """def unlearned(matrices, joint):
+        "intransigence",
+        """def intransigence(matrices, joint):
     return (joint[:, -1] - matrices[:, -1])[:, 1:].mean(axis=1)
 """,
         "you compare the last rows",
     ),
     Wrong(
-        "heard",
-        """def times_heard(new, memory, share, draws):
+        "expected_draws",
+        """def expected_draws(new, memory, share, draws):
     share = share if memory else 0
     of_new = torch.full((new,), draws * (1 - share) / (new + memory))
     of_memory = torch.full((memory,), draws * share / (new + memory))

@@ -4,48 +4,48 @@ from wrong import Wrong
 
 WRONG = [
     Wrong(
-        "rows",
-        """def rows_of(new, old, is_old):
+        "cross_task_features",
+        """def cross_task_features(new, old, is_old):
     return torch.cat([new.flatten(0, 1), old.flatten(0, 1)])
 """,
         "It knows nothing of new classes",
     ),
     Wrong(
-        "positives",
-        """def positives_of(numbers, is_old):
+        "positive_mask",
+        """def positive_mask(numbers, is_old):
     numbers = numbers.flatten()
     return numbers[:, None] == numbers[None, :]
 """,
         "have a second row, which is missing",
     ),
     Wrong(
-        "contrast",
-        """def contrast(features, positives, temperature=0.05):
+        "cross_modal_loss",
+        """def cross_modal_loss(features, positives, temperature=0.05):
     unit = normalize(features, dim=2)
-    log_shares = (torch.einsum("ard,bsd->abrs", unit, unit) / temperature).log_softmax(-1)
-    return (-(log_shares * positives).sum(-1) / positives.sum(1)).mean()
+    log_probabilities = (torch.einsum("ard,bsd->abrs", unit, unit) / temperature).log_softmax(-1)
+    return (-(log_probabilities * positives).sum(-1) / positives.sum(1)).mean()
 """,
         "each modality is compared with itself",
     ),
     Wrong(
-        "ends",
-        """def ends_of(positives):
+        "loss_bounds",
+        """def loss_bounds(positives):
     return torch.tensor([0.0, np.log(len(positives))], dtype=torch.float32)
 """,
         "0 can't be reached",
     ),
     Wrong(
-        "terms",
-        """def terms_of(new, old, is_old, classes, videos, temperature=0.05):
+        "crosssdc_terms",
+        """def crosssdc_terms(new, old, is_old, classes, videos, temperature=0.05):
     rows = torch.stack([rows_kit(*pair, is_old) for pair in zip(new, old)])
     alike = positives_kit(videos, is_old), positives_kit(classes, is_old)
-    return torch.stack([contrast_kit(rows, each) for each in alike])
+    return torch.stack([loss_kit(rows, each) for each in alike])
 """,
         "is not passed on",
     ),
     Wrong(
-        "interval",
-        """def paired(mine, other):
+        "paired_interval",
+        """def paired_interval(mine, other):
     difference = mine - other
     half = 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
     return np.array([difference.mean() - half, difference.mean() + half])
