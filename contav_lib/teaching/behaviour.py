@@ -123,6 +123,8 @@ def _compare(answer: Function, right: Any, arguments: Arguments) -> None:
         raise NotYet(f"right, but it changes what it is given ({', '.join(changed)}), which others may still need.")
     if is_tensor and right.is_floating_point() and given.dtype != right.dtype:
         raise NotYet(f"right, but it gives {given.dtype} for {right.dtype}: where does another kind of number come in?")
+    if is_tensor and right.dtype == torch.bool and given.dtype != torch.bool:
+        raise NotYet(f"right, but it gives {given.dtype}, where torch.bool is asked for: what does a comparison give?")
     _require_gradient(arguments, given, right)
 
 

@@ -62,6 +62,7 @@ def test_nothing_of_a_solution_or_a_hidden_test_is_left(source):
     ]
     assert not left
     assert not any("### " in line and "BEGIN" in line for line in text.splitlines())
+    assert "teaching/exercises" not in text, "there the kit's own functions stand"
     assert not any(cell.get("outputs") for cell in released(source).cells)
 
 

@@ -283,6 +283,11 @@ def test_whatever_else_goes_wrong_is_said_in_words(answer, words, monkeypatch):
     assert feedback.verdict == "Not yet" and all(word in feedback.text for word in words), feedback
 
 
+def test_a_mask_of_ones_and_zeros_is_no_bool():
+    feedback = check("lab 4: positives", lambda *given: CODED["lab 4: positives"].reference(*given).float())
+    assert feedback.verdict == "Not yet" and "torch.float32, where torch.bool is asked for" in feedback.text, feedback
+
+
 def test_nan_is_blamed_only_where_the_right_answer_has_a_number():
     given = dict(x=torch.tensor([float("nan"), 1.0]))
     for answer, words in ((lambda x: x + 1, ""), (lambda x: x.log() / 0 * 0, "NaN")):
