@@ -48,6 +48,17 @@ def setting(text: str) -> tuple[str, Any]:
     return name, literal(value, value)
 
 
+def folder(text: str) -> Path:
+    """Read a folder's name; an empty one, which would be the current folder, is refused (a `type` for argparse).
+
+    Raises:
+        ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("the folder's name is empty: is a variable not set?")
+    return Path(text)
+
+
 def data_given(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that `--data`, `--dataset` and `--encoder` stand for, as far as they are given."""
     data = ":".join(filter(None, (chosen.dataset, chosen.data)))

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sample import NAME, make_lab
 
 from contav_lib.cli import main
@@ -152,13 +152,13 @@ def cells_of_ones_own(cells):
         (copy_untouched, ["mask: there were 1 copies"]),
         (copy_with_changes, ["mask: 2 copies of the cell differ"]),
         (change_type, ["mask: the cell was no code cell"]),
-        (lose_marks, ["mask: the cell had lost its marks"]),
-        (write_anew, ["mask: the cell had lost its marks"]),
+        (lose_marks, ["mask: the cell's marks, points or tags were lost"]),
+        (write_anew, ["mask: the cell's marks, points or tags were lost"]),
         (change_test, ["test-mask: the test was changed"]),
-        (change_points, ["test-mask: the cell's marks or points were changed"]),
-        (tag_slow, ["test-mask: the cell's tags were changed"]),
-        (damage_marks, ["test-mask: the cell had lost its marks", "a cell: no cell of this lab"]),
-        (another_version, ["mask: the cell's marks or points were changed"]),
+        (change_points, ["test-mask: the cell's marks, points or tags were lost or changed"]),
+        (tag_slow, ["test-mask: the cell's marks, points or tags were lost or changed"]),
+        (damage_marks, ["a cell: no cell of this lab", "test-mask: the cell's marks, points or tags were lost"]),
+        (another_version, ["mask: the cell's marks, points or tags were lost or changed"]),
         (mix_up, ["the cells were out of order"]),
         (leave, ["cell 4 ends the kernel"]),
         (strangers, ["test-mask-other: no cell of this lab"]),
@@ -168,7 +168,7 @@ def test_found_said_and_repaired(done, spoil, said):
     spoil(done.cells)
     handed_in = deepcopy(done)
     found, repaired = check_one(done, NAME, RELEASES)
-    assert [line.startswith(start) for line, start in zip(found, said, strict=True)] == [True] * len(said), found
+    assert [line.text.startswith(start) for line, start in zip(found, said, strict=True)] == [True] * len(said), found
     assert done == handed_in, "the notebook given is left alone"
     if not said:
         assert repaired is None
@@ -194,11 +194,62 @@ def test_what_a_student_wrote_is_kept(done):
 
 def test_what_only_a_person_can_mend_is_said(done):
     [said], repaired = check_one(done, OTHER, RELEASES)
-    assert f"this is {NAME} under the name of {OTHER}" in said and repaired is None
+    assert f"this is {NAME} under the name of {OTHER}" in said.text and said.needs_person and repaired is None
     [said], repaired = check_one(new_notebook(), NAME, RELEASES)
-    assert "none of the cells" in said and repaired is None
+    assert "none of the cells" in said.text and said.needs_person and repaired is None
     [said], repaired = check_one(done, f"{NAME} (1)", RELEASES)
-    assert f"only under the name {NAME}.ipynb" in said and repaired is None
+    assert f"only under the name {NAME}.ipynb" in said.text and said.needs_person and repaired is None
+
+
+HEAD = "def my_mask(magnitudes, mixture):\n"
+LOOK = "needs a person: mask: the cell uses the kit's own answer"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            f"{HEAD}    return (magnitudes / mixture",
+            "mask: Python can't read the cell, so it scores nothing: '(' was never",
+        ),
+        (f"%matplotlib inline\n!ls\n{HEAD}    return magnitudes / mixture\nmy_mask?", None),
+        ('my_mask = CODED["ratio mask"].reference', LOOK),
+        ('my_mask = own_or_kit("ratio mask", None)', LOOK),
+        ("from contav_lib.teaching.exercises.masks import my_mask", LOOK),
+        ("from contav_lib.teaching import exercises", LOOK),
+    ],
+)
+def test_what_is_no_trouble_for_grading_is_told_and_left(done, source, said):
+    done.cells[MASK].source = source
+    found, repaired = check_one(done, NAME, RELEASES)
+    assert repaired is None
+    assert [str(finding).startswith(said) for finding in found] == ([True] if said else [])
+
+
+def test_what_was_handed_out_is_no_answer_of_the_kit_but_a_helper_cell_is(done):
+    releases = deepcopy(RELEASES)
+    line = 'kit = own_or_kit("ratio mask", my_mask)\n'
+    releases[NAME].cells[MASK].source = line
+    done.cells[MASK].source = line + SOLVED
+    done.cells.append(new_code_cell(line, id="own"))
+    assert check_one(done, NAME, releases) == ([], None)
+    done.cells[-1].source = 'help_me = CODED["ratio mask"].reference'
+    [said], repaired = check_one(done, NAME, releases)
+    assert (
+        said.needs_person and said.text.startswith("cell 12: the cell uses the kit's own answer") and repaired is None
+    )
+
+
+def test_what_a_student_edited_or_ran_stays_but_what_grading_goes_by_does_not(done):
+    done.cells[IMPORTS].source += "\nSEED = 5"
+    assert check_one(done, NAME, RELEASES) == ([], None)
+    done.cells[IMPORTS].outputs = [new_output("stream", text="hello")]
+    done.cells[IMPORTS].metadata.tags = ["slow"]
+    picture = {"image.png": {"image/png": "aGVsbG8="}}
+    done.cells[WHY] |= {"attachments": picture, "metadata": {}}
+    _, repaired = check_one(done, NAME, RELEASES)
+    assert repaired.cells[IMPORTS] == {**done.cells[IMPORTS], "metadata": {}}
+    assert repaired.cells[WHY].attachments == picture and repaired.cells[WHY].source == "Because waves cancel."
 
 
 @pytest.fixture
@@ -226,7 +277,7 @@ def test_the_command_writes_beside(tmp_path, submitted, capsys):
     assert run(tmp_path, submitted) == 1
     said = capsys.readouterr()
     assert [line.split(": ", 1)[0] for line in said.out.splitlines()] == [str(path) for path in submitted]
-    assert "nothing to repair" in said.out and "split into 2" in said.out and "not repaired" in said.out
+    assert "nothing to repair" in said.out and "split into 2" in said.out and "needs a person: " in said.out
     assert "1 of 3 notebooks need a person" in said.err
     assert [path.read_bytes() for path in submitted] == before
     [repaired] = tmp_path.rglob("*.repaired.ipynb")
@@ -243,12 +294,37 @@ def test_the_command_repairs_in_place_and_keeps_what_was_handed_in(tmp_path, sub
     assert len(list(tmp_path.glob("*/*/*.ipynb"))) == 4 + len(RELEASES)
 
 
+def test_a_later_repair_keeps_what_it_replaces_too(tmp_path, submitted):
+    kept = []
+    for spoil in (nothing, delete_test, change_test):
+        notebook = read_notebook(submitted[1])
+        spoil(notebook.cells)
+        nbformat.write(notebook, submitted[1])
+        kept.append(submitted[1].read_bytes())
+        assert run(tmp_path, submitted[1:2], "--repair") == 0
+    copies = [submitted[1].with_suffix(f".before{number}.ipynb") for number in ("", "-2", "-3")]
+    assert [path.read_bytes() for path in copies] == kept
+    before = sorted(tmp_path.rglob("*"))
+    assert run(tmp_path, [submitted[1], *copies], "--repair") == 0
+    assert sorted(tmp_path.rglob("*")) == before, "nothing to repair, and no copy is looked over"
+
+
+@pytest.mark.filterwarnings("error")
+def test_cells_without_an_id_of_their_own_are_no_news(submitted):
+    notebook = json.loads(submitted[0].read_text())
+    notebook["cells"][MASK]["id"] = notebook["cells"][DISTIL]["id"]
+    del notebook["cells"][WHY]["id"]
+    submitted[0].write_text(json.dumps(notebook))
+    ids = [cell.id for cell in read_notebook(submitted[0]).cells]
+    assert len(set(ids)) == len(ids)
+
+
 def test_what_is_no_notebook_is_said_and_the_others_are_looked_over(tmp_path, submitted, capsys):
     submitted[0].write_text(json.dumps(["no", "notebook"]))
     (tmp_path / "latin.ipynb").write_bytes(b"\xe4\xff")
     assert run(tmp_path, [*submitted, tmp_path / "latin.ipynb", tmp_path / "gone.ipynb"]) == 1
     out, err = capsys.readouterr()
-    assert out.count("not repaired") == 4 and "split into 2" in out and "4 of 5" in err
+    assert out.count("needs a person: ") == 4 and "split into 2" in out and "4 of 5" in err
 
 
 @pytest.mark.parametrize("damage", [{"metadata": None}, {"source": 5}, {"cell_type": "poem"}], ids=str)
@@ -258,7 +334,7 @@ def test_a_damaged_cell_stops_no_other_notebook(damage, tmp_path, submitted, cap
     submitted[0].write_text(json.dumps(notebook))
     assert run(tmp_path, submitted, "--repair") == 1
     out, err = capsys.readouterr()
-    assert out.count("not repaired") == 2 and "split into 2" in out and "2 of 3" in err
+    assert out.count("needs a person: ") == 2 and "split into 2" in out and "2 of 3" in err
 
 
 def test_options_may_come_first(tmp_path, submitted):

@@ -92,6 +92,14 @@ def test_copies_are_written_by_the_command(tmp_path, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_an_empty_folder_name_is_not_the_current_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["labs", "release", "--folder", ""])
+    assert "the folder's name is empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def spoil_twice(cells):
     cells[7].metadata.nbgrader.grade_id = "mask"
 

@@ -3,12 +3,14 @@
 contav labs release
 """
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.validator import normalize
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
 
 from contav_lib.utils import paths
 from contav_lib.utils.extras import extras
@@ -123,7 +125,9 @@ def read_notebook(path: Path) -> NotebookNode:
     with file_errors(path, "Is it a notebook, and was all of it saved? Open it in JupyterLab, or take an older copy."):
         text = path.read_text(encoding="utf-8-sig")
         try:
-            _, notebook = normalize(nbformat.reads(text, as_version=4))  # two cells with one id: one gets another
+            with warnings.catch_warnings(category=DuplicateCellId, action="ignore"):
+                warnings.simplefilter("ignore", MissingIDFieldWarning)
+                _, notebook = normalize(nbformat.reads(text, as_version=4))  # each cell gets an id of its own
             nbformat.validate(notebook)
         except nbformat.ValidationError as error:
             raise ValueError(f"not as a notebook is: {error.message}"[:300]) from error
