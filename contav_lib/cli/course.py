@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from contav_lib.cli.options import folder
+from contav_lib.cli.options import named_folder
 
 
 def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -20,7 +20,7 @@ def room(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def notebooks(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Copy the notebooks into a folder, to work on them there."""
-    parser.add_argument("folder", type=folder, help="where they go; made if need be")
+    parser.add_argument("folder", type=named_folder, help="where they go; made if need be")
     parser.add_argument("--overwrite", action="store_true", help="replace notebooks of the same name that are there")
     chosen = parser.parse_args(arguments)
     from contav_lib.teaching.notebooks import copy_notebooks
@@ -33,11 +33,13 @@ def labs(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Make the course labs' copies for students and teachers, or look over notebooks before they are graded."""
     parser.add_argument("what", choices=["release", "check"], help="make the copies, or look over notebooks")
     parser.add_argument("notebooks", nargs="*", type=Path, help="of check: as handed in, submitted/*/*/*.ipynb")
-    parser.add_argument("--folder", type=folder, default=Path("build/labs"), help="of release (default build/labs/)")
+    parser.add_argument(
+        "--folder", type=named_folder, default=Path("build/labs"), help="of release (default build/labs/)"
+    )
     handed_out = (
         "of check: the notebooks as handed out, <lab>/<lab>.ipynb (default: those of this checkout, or of CONTAV_DATA)"
     )
-    parser.add_argument("--handed-out", type=folder, metavar="FOLDER", help=handed_out)
+    parser.add_argument("--handed-out", type=named_folder, metavar="FOLDER", help=handed_out)
     parser.add_argument(
         "--repair", action="store_true", help="of check: in place; the old file is kept as <name>.before.ipynb"
     )

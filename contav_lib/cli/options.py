@@ -48,7 +48,7 @@ def setting(text: str) -> tuple[str, Any]:
     return name, literal(value, value)
 
 
-def folder(text: str) -> Path:
+def named_folder(text: str) -> Path:
     """Read a folder's name; an empty one, which would be the current folder, is refused (a `type` for argparse).
 
     Raises:

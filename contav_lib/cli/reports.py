@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from contav_lib.cli.options import add_options, folder, in_runs, seeds_given, setting
+from contav_lib.cli.options import add_options, in_runs, named_folder, seeds_given, setting
 
 
 def reproduce(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -36,7 +36,9 @@ def report(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 def export(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Write what a paper needs of stored results: LaTeX tables, PDF figures, CSV."""
     parser.add_argument("results", type=Path, help="a result's folder or its name, or a folder such as runs/")
-    parser.add_argument("--folder", type=folder, default=Path("export"), help="where the files go (default export/)")
+    parser.add_argument(
+        "--folder", type=named_folder, default=Path("export"), help="where the files go (default export/)"
+    )
     chosen = parser.parse_args(arguments)
     from contav_lib.plots.export import export as write_files
 
@@ -45,7 +47,9 @@ def export(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def leaderboard(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Render all stored rows to one static HTML page that plays examples."""
-    parser.add_argument("--folder", type=folder, help="where the page and its sounds go (default runs/leaderboard/)")
+    parser.add_argument(
+        "--folder", type=named_folder, help="where the page and its sounds go (default runs/leaderboard/)"
+    )
     chosen = parser.parse_args(arguments)
     from contav_lib.experiments.leaderboard import write_leaderboard
     from contav_lib.utils import paths

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contav_lib.cli.options import add_options, data_given, in_runs
+from contav_lib.cli.options import add_options, data_given, in_runs, named_folder
 
 if TYPE_CHECKING:
     from contav_lib.config import Config
@@ -25,7 +25,9 @@ def data(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     )
     parser.add_argument("folder", nargs="?", help=where)
     if way == "export":
-        parser.add_argument("new", type=Path, help="the folder to write; files are links where the disk can do that")
+        parser.add_argument(
+            "new", type=named_folder, help="the folder to write; files are links where the disk can do that"
+        )
     parser.add_argument("--yt-dlp", action="store_true", help="only print commands that would fetch what is missing")
     unusable = "leave such clips out (the default), or stop there"
     parser.add_argument("--on-unusable", choices=["skip", "raise"], default="skip", help=unusable)
@@ -114,7 +116,9 @@ def separate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument("--players", type=int, help="how many there are in one video (default: as many as are found)")
     sound = "a recording to separate in place of the videos' sound"
     parser.add_argument("--sound", type=Path, metavar="FILE", help=sound)
-    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the sounds as FLAC, and a video a player")
+    parser.add_argument(
+        "--save", type=named_folder, metavar="FOLDER", help="write the sounds as FLAC, and a video a player"
+    )
     parser.add_argument("--boxes", action="store_true", help="with --save: whole pictures, boxes round the players")
     chosen = parser.parse_args(arguments)
     if chosen.boxes and not chosen.save:

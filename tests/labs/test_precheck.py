@@ -192,6 +192,29 @@ def test_what_a_student_wrote_is_kept(done):
     assert {"def help_me(): ...", "Notes"} <= set(texts)
 
 
+def test_of_copies_the_last_counts_though_its_text_stands_earlier_too(done):
+    copy_with_changes(done.cells)
+    done.cells.insert(MASK, copy_of(done.cells[MASK + 1]))
+    done.cells[MASK].id = "first"
+    done.cells[MASK + 2] = new_markdown_cell(SOLVED, id="last", metadata=done.cells[MASK + 2].metadata)
+    found, repaired = check_one(done, NAME, RELEASES)
+    assert [cell.source for cell in repaired.cells if "my_mask(magnitudes" in cell.source] == [
+        SOLVED.replace("5", "4"),
+        SOLVED,
+    ]
+    assert len({cell.id for cell in repaired.cells}) == len(repaired.cells)
+    assert len(found) == 3, found
+
+
+def test_pictures_of_all_parts_are_kept(done):
+    split_words(done.cells)
+    for name, cell in {"a.png": done.cells[WHY], "b.png": done.cells[-1]}.items():
+        cell.attachments = {name: {"image/png": "aGVsbG8="}}
+    _, repaired = check_one(done, NAME, RELEASES)
+    nbformat.validate(repaired)
+    assert repaired.cells[-1].attachments.keys() == {"a.png", "b.png"}
+
+
 def test_what_only_a_person_can_mend_is_said(done):
     [said], repaired = check_one(done, OTHER, RELEASES)
     assert f"this is {NAME} under the name of {OTHER}" in said.text and said.needs_person and repaired is None

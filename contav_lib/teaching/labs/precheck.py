@@ -8,6 +8,7 @@ text and the function it defines.
 import ast
 import re
 import shutil
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -169,7 +170,8 @@ def _fill(wanted: NotebookNode, own: list[NotebookNode], said: list[str]) -> lis
         return [from_dict(wanted)]
     stub, is_locked = wanted.source.strip(), marks(wanted).get("locked")
     texts = {cell.source.strip(): cell for cell in own}  # of equal ones the last
-    parts = [cell for text, cell in texts.items() if text not in ("", stub)] or own[-1:]
+    different = [cell for cell in own if texts[cell.source.strip()] is cell]
+    parts = [cell for cell in different if cell.source.strip() not in ("", stub)] or own[-1:]
     if is_locked:
         parts = [texts.get(stub, own[-1])]
     if len(own) > len(parts):
@@ -177,7 +179,7 @@ def _fill(wanted: NotebookNode, own: list[NotebookNode], said: list[str]) -> lis
     last, copies = parts[-1], []
     source = last.source
     if is_locked:
-        copies = [cell for text, cell in texts.items() if text not in stub and cell is not last]
+        copies = [cell for cell in different if cell.source.strip() not in stub and cell is not last]
         source = wanted.source
         if last.source != source:
             said.append(f"{name}: the test was changed; it is as it was handed out")
@@ -193,10 +195,13 @@ def _fill(wanted: NotebookNode, own: list[NotebookNode], said: list[str]) -> lis
         said.append(f"{name}: the cell's marks, points or tags were lost or changed; they are as they were")
     if last.cell_type != wanted.cell_type:
         said.append(f"{name}: the cell was no {wanted.cell_type} cell any more; it is again")
-        last = wanted
+        last = from_dict({**wanted, "id": last.id})
     for cell in copies:
         _unmark(cell)
-    return [*copies, from_dict({**last, "source": source, "metadata": wanted.metadata})]  # with outputs and pictures
+    filled = from_dict({**last, "source": source, "metadata": wanted.metadata})  # with outputs
+    if wanted.cell_type != "code" and (pictures := [cell.attachments for cell in parts if "attachments" in cell]):
+        filled.attachments = dict(ChainMap(*pictures))
+    return [*copies, filled]
 
 
 def _about(cell: NotebookNode) -> tuple[dict, list]:
@@ -239,9 +244,11 @@ def _remarks(notebook: NotebookNode, release: NotebookNode) -> list[Finding]:
         if cell.cell_type != "code":
             continue
         name = marks(cell).get("grade_id") or f"cell {number}"
-        calls = cell.source.count("own_or_kit(") - stubs.get(name, cell.source).count("own_or_kit(")
-        if calls > 0 or _KITS_ANSWERS.search(cell.source):
-            found.append(Finding(f"{name}: the cell uses the kit's own answer; look at it", needs_person=True))
+        used = _KITS_ANSWERS.findall(cell.source)
+        if cell.source.count("own_or_kit(") > stubs.get(name, cell.source).count("own_or_kit("):
+            used.append("own_or_kit")
+        if used:
+            found.append(Finding(f"{name}: the cell uses the kit's own answer ({used[0]})", needs_person=True))
         if name in stubs:
             try:
                 ast.parse(TransformerManager().transform_cell(cell.source), filename=name)
