@@ -67,6 +67,6 @@ def test_a_list_as_long_as_the_real_one_takes_seconds(tmp_path):
         f'{k:011d},{k % 300},"{labels[k % 300]}",{"test" if k % 13 == 0 else "train"}\n' for k in range(300_000)
     )
     data = open_dataset(f"vggsound:{make_folder(tmp_path, {'vggsound.csv': text})}")
-    start = time.process_time()
+    start = time.thread_time()
     assert "0 of 300,000 listed clips can be used; missing: 300,000." in data.report(1)
-    assert time.process_time() - start < 20
+    assert time.thread_time() - start < 20
