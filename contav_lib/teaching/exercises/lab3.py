@@ -28,7 +28,7 @@ def _matrices(random, runs, tasks):
     return np.where(np.tri(tasks, dtype=bool), matrices, np.nan)
 
 
-SIZES = (3, 4), (1, 2), (4, 4), (2, 6)
+SIZES = (5, 4), (1, 2), (4, 4), (2, 6)  # more runs than tasks first: then the shape tells one axis from another
 
 coded(
     "lab 3: forgetting per task",
@@ -99,6 +99,9 @@ coded(
         "that is the last row by age. All tasks that were ever so old count, not only those at the end.": (
             lambda r: (r[:, -1] - _diagonal(r))[:, -2::-1]
         ),
+        "these places lie above the diagonal, where nothing was measured yet: which offset goes below it?": (
+            lambda r: _ages(r, lambda m, k: (_diagonal(m, -k) - _diagonal(m)[:, :-k]).mean(1))
+        ),
     },
     right="the k-th diagonal below the main one, minus the scores just after learning, averaged over T - k tasks.",
     otherwise="for age 1, go down one row from each place of the diagonal. How many such steps are there, and what changes?",
@@ -148,6 +151,15 @@ coded(
         "shares below 0 are cut off. Worse than doing nothing is possible, and should be seen.": (
             lambda r, f: np.maximum(retained_fraction(r, f), 0)
         ),
+        "shares below 0 and above 1 are cut off. Both are possible, and should be seen.": (
+            lambda r, f: np.clip(retained_fraction(r, f), 0, 1)
+        ),
+        "the 1 dB counts from the floor up: take the floor away first.": (
+            lambda r, f: ((r[:, -1] - f) / (np.maximum(_diagonal(r), 1) - f))[:, :-1]
+        ),
+        "that is the last column, of the newest task. What is left of all tasks at the end is the last row.": (
+            lambda r, f: ((r[:, :, -1] - f) / np.maximum(_diagonal(r) - f, 1))[:, :-1]
+        ),
         "the newest task has had no later one: leave its column out.": (
             lambda r, f: (r[:, -1] - f) / np.maximum(_diagonal(r) - f, 1)
         ),
@@ -180,6 +192,9 @@ coded(
         ),
         "task 1 is counted, too. All methods learn it alike, with nothing to hold on to.": (
             lambda r, j: (_diagonal(j) - _diagonal(r)).mean(1)
+        ),
+        "the newest task is left out. Here it counts, for it was new once; which one had nothing to hold on to?": (
+            lambda r, j: (_diagonal(j) - _diagonal(r))[:, :-1].mean(1)
         ),
         "you compare the last rows, which mix what was not learned with what was forgotten. When is a task just learned?": (
             lambda r, j: (j[:, -1] - r[:, -1])[:, 1:].mean(1)
@@ -225,6 +240,9 @@ coded(
         ),
         "the shares are exchanged: `share` is what the memory gets.": (
             lambda n, m, s, d: _each(n, m, s, lambda s: d * (s if m else 1) / n, lambda s: d * (1 - s) / m)
+        ),
+        "the memory's clips come first; they should follow the new ones.": (
+            lambda n, m, s, d: expected_draws(n, m, s, d).roll(m)
         ),
         "all clips are drawn alike. Then a few clips among many new ones would hardly be heard.": (
             lambda n, m, s, d: torch.full((n + m,), d / (n + m))

@@ -77,7 +77,7 @@ coded(
     "lab 4: positives",
     reference=positive_mask,
     cases=lambda random: (_numbers(random, *size) for size in ((5, 2), (3, 3), (1, 2), (6, 2))),
-    many=lambda random: _numbers(random, 300, 2),
+    many=lambda random: _numbers(random, 200, 2),
     mistakes={
         "a row is a positive of itself, too: its sound should match its own picture.": (
             lambda n, k: _apart(positive_mask(n, k))
@@ -161,6 +161,12 @@ coded(
         "the sign is wrong: a loss is small when the positives are likely.": lambda f, p, t: -cross_modal_loss(f, p, t),
         "that is a sum over the pairs, where eq. 8 takes the mean.": (
             lambda f, p, t: cross_modal_loss(f, p, t) * (len(f) * (len(f) - 1))
+        ),
+        "that is a sum over pairs and rows, where eq. 7 and 8 take means.": (
+            lambda f, p, t: cross_modal_loss(f, p, t) * (len(f) * (len(f) - 1) * len(p))
+        ),
+        "all positive pairs count alike. Average over each row's positives first, then over the rows.": (
+            lambda f, p, t: _all_pairs(f, p, t, shares=lambda x, p: -x.log_softmax(-1)[..., p])
         ),
     },
     right="all cosines of all pairs at once, a log-softmax over the candidates, and minus its mean at the positives.",

@@ -21,6 +21,26 @@ WRONG = [
         "backward_transfer_by_age",
         """def backward_transfer_by_age(matrices):
     T = matrices.shape[1]
+    learned = np.diagonal(matrices, axis1=1, axis2=2)
+    ages = [(np.diagonal(matrices, -k, 1, 2) - learned[:, : T - k]).mean(1) for k in range(1, T)]
+    return np.stack(ages)
+""",
+        "it gives the shape [3, 5], where [5, 3] is asked for",
+    ),
+    Wrong(
+        "backward_transfer_by_age",
+        """def backward_transfer_by_age(matrices):
+    T = matrices.shape[1]
+    learned = np.diagonal(matrices, axis1=1, axis2=2)
+    ages = [(np.diagonal(matrices, k, 1, 2) - learned[:, : T - k]).mean(1) for k in range(1, T)]
+    return np.stack(ages, axis=1)
+""",
+        "lie above the diagonal",
+    ),
+    Wrong(
+        "backward_transfer_by_age",
+        """def backward_transfer_by_age(matrices):
+    T = matrices.shape[1]
     changes = []
     for k in range(1, T):
         now = np.diagonal(matrices, offset=-k, axis1=1, axis2=2)
@@ -39,11 +59,27 @@ WRONG = [
         "take the floor away first",
     ),
     Wrong(
+        "retained_fraction",
+        """def retained_fraction(matrices, floor):
+    skill = np.diagonal(matrices, axis1=1, axis2=2) - floor
+    return np.clip((matrices[:, -1] - floor) / np.maximum(skill, 1), 0, 1)[:, :-1]
+""",
+        "are cut off",
+    ),
+    Wrong(
         "intransigence",
         """def intransigence(matrices, joint):
     return (joint[:, -1] - matrices[:, -1])[:, 1:].mean(axis=1)
 """,
         "you compare the last rows",
+    ),
+    Wrong(
+        "intransigence",
+        """def intransigence(matrices, joint):
+    behind = np.diagonal(joint - matrices, axis1=1, axis2=2)
+    return behind[:, :-1].mean(axis=1)
+""",
+        "the newest task is left out",
     ),
     Wrong(
         "expected_draws",

@@ -19,6 +19,18 @@ WRONG = [
         "have a second row, which is missing",
     ),
     Wrong(
+        "positive_mask",
+        """def positive_mask(numbers, is_old):
+    of_rows = torch.cat([numbers.flatten(), numbers[is_old]])
+    alike = torch.zeros(len(of_rows), len(of_rows), dtype=torch.bool)
+    for row in range(len(of_rows)):
+        for column in range(len(of_rows)):
+            alike[row, column] = of_rows[row] == of_rows[column]
+    return alike
+""",
+        "loop",
+    ),
+    Wrong(
         "cross_modal_loss",
         """def cross_modal_loss(features, positives, temperature=0.05):
     unit = normalize(features, dim=2)
@@ -26,6 +38,16 @@ WRONG = [
     return (-(log_probabilities * positives).sum(-1) / positives.sum(1)).mean()
 """,
         "each modality is compared with itself",
+    ),
+    Wrong(
+        "cross_modal_loss",
+        """def cross_modal_loss(features, positives, temperature=0.05):
+    unit = normalize(features, dim=2)
+    log_probabilities = (torch.einsum("ard,bsd->abrs", unit, unit) / temperature).log_softmax(-1)
+    others = ~torch.eye(len(features), dtype=torch.bool)
+    return -log_probabilities[others][:, positives].mean()
+""",
+        "all positive pairs count alike",
     ),
     Wrong(
         "loss_bounds",
