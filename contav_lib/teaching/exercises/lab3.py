@@ -226,7 +226,7 @@ def _each(new, memory, share, of_new, of_memory):
 def _draws(random):
     for memory, draws in ((5, 1440), (1, 60), (0, 240), (9, 1000)):
         new = int(torch.randint(20, 200, (1,), generator=random))
-        share = float(torch.rand(1, generator=random)) * 0.8 + 0.1
+        share = round(float(torch.rand(1, generator=random)) * 0.8 + 0.1, 2)
         yield dict(new=new, memory=memory, share=share, draws=draws)
 
 
