@@ -254,7 +254,8 @@ def _on_every_device(cases: list[Arguments]) -> list[Arguments]:
 
 def _seconds(function: Function, arguments: Arguments) -> float:
     """Processor time of a call, in one thread: on a busy machine torch's threads burn time while they wait for each other."""
-    threads, times = torch.get_num_threads(), []
+    threads = torch.get_num_threads()
+    times: list[float] = []
     torch.set_num_threads(1)
     try:
         while len(times) < 3 and sum(times) < 1:  # what takes a second has been timed well enough
