@@ -34,10 +34,10 @@ def test_the_release_is_what_contav_labs_release_makes(graded):
     assert graded[0].released == released(graded[0].source)
 
 
-def test_a_lab_has_20_points_and_six_wrong_answers(graded):
+def test_a_lab_has_20_points_and_at_least_six_wrong_answers(graded):
     course, _ = graded
     assert sum(course.points().values()) == 20
-    assert len(import_module(f"wrong.{course.lab}").WRONG) == 6
+    assert len(import_module(f"wrong.{course.lab}").WRONG) >= 6
 
 
 def test_the_solution_scores_all_that_a_computer_gives(graded):
