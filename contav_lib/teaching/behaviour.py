@@ -153,8 +153,8 @@ def _require_speed(answer: Function, reference: Function, many: Arguments) -> No
     kits, own = _seconds(reference, many), _seconds(answer, many)
     if own > max(SLOWER * kits, 0.003):
         raise NotYet(
-            f"right, but on {_shapes(many)} it takes {own / max(kits, 1e-6):.0f} times as long as it needs to: is there a "
-            "loop over samples? One operation on whole tensors does the same."
+            f"right, but on {_shapes(many)} it takes {own / max(kits, 1e-6):.0f} times as long as it needs to: is "
+            "there a Python loop in it? One operation on whole tensors does the same."
         )
 
 
@@ -224,6 +224,8 @@ def _limited() -> Iterator[None]:
     timer.start()
     try:
         yield
+    except KeyboardInterrupt as stop:  # between two calls of the function
+        raise _Stopped(f"all its calls together took more than {SECONDS:.0f} seconds: is there a loop in it?") from stop
     finally:
         timer.cancel()
         signal.signal(signal.SIGINT, before)
@@ -262,6 +264,8 @@ def _seconds(function: Function, arguments: Arguments) -> float:
             start = time.thread_time()
             _ask(function, arguments)
             times.append(time.thread_time() - start)
+            if times[-1] > 0.1:  # so slow that another look changes nothing
+                break
     finally:
         torch.set_num_threads(threads)
     return min(times)

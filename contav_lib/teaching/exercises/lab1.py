@@ -50,7 +50,7 @@ coded(
         "the real part alone depends on where the wave stands: take the magnitude of the complex number.": (
             lambda x, w, h: _spectrum(x, w, h).real
         ),
-        "a Hann window that ends with a 0 as it begins with one: torch.hann_window(window) as it is does not.": (
+        "your window ends with a 0, as it begins with one (np.hanning does so). Take torch.hann_window(window) as it is.": (
             lambda x, w, h: _spectrum(x, w, h, lambda n, device: torch.hann_window(n, False, device=device)).abs()
         ),
         "the window is applied twice.": (
@@ -155,6 +155,11 @@ coded(
         "the shares are taken along the frequencies: at each pixel the sources share.": (
             lambda m, p: m**p / (m**p).sum(2, keepdim=True).clamp(min=1e-30)
         ),
+        "the shares are taken along the mixtures: the sources are the second axis.": (
+            lambda m, p: soft_masks(m.transpose(0, 1), p).transpose(0, 1)
+        ),
+        "right but in soft passages: divided by the loudest pixel of all, a soft one is still small. Each pixel has a loudest "
+        "source of its own.": lambda m, p: _shares((m / m.max()) ** p),
         "a softmax is a share of exponentials; here powers are shared.": lambda m, p: (p * m).softmax(1),
         "what you add below is larger than the powers of soft sounds: there the masks fade away. Only lengths matter: "
         "divide by the loudest source first.": lambda m, p: m**p / ((m**p).sum(1, keepdim=True) + 1e-10),

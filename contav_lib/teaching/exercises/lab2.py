@@ -35,6 +35,12 @@ def _attention(queries, tokens, heads, width=None, over=3, turns=False):
     return (answers.mT if turns else answers).flatten(2)
 
 
+def _cut_across(queries, tokens, heads):
+    """Attention where the whole row is cut into heads at once, so that a piece has values of several queries."""
+    cut = [x.reshape(len(x), heads, x.shape[1], -1) for x in (queries, tokens)]
+    return scaled_dot_product_attention(*cut, cut[1]).reshape(queries.shape)
+
+
 def _queries_and_tokens(random, rows, queries, tokens, width, heads):
     return dict(
         queries=torch.randn(rows, queries, width, generator=random, requires_grad=True),
@@ -70,9 +76,16 @@ coded(
         "each head takes every H-th value. The first head has the first D / H values, one beside the other.": (
             lambda q, t, h: _attention(q, t, h, turns=True)
         ),
+        "cut straight to [R, H, Q, D / H], a piece mixes several queries: cut the last axis alone, then move the heads.": (
+            _cut_across
+        ),
+        "the pieces are joined in a wrong order: each query's own H pieces must stand side by side before that.": (
+            lambda q, t, h: _attention(q, t, h).unflatten(2, (h, -1)).transpose(1, 2).reshape(q.shape)
+        ),
     },
     right="each head asks with its piece, hears with its piece, and the pieces stand side by side again.",
-    otherwise="one row, one query, one head: S scores, S shares that sum to 1, a mean of S pieces. Print each.",
+    otherwise="one row, one query, one head: S scores, S shares that sum to 1, a mean of S pieces. Print each. "
+    "With two heads: which values does the first see?",
 )
 
 
@@ -119,6 +132,12 @@ coded(
         "the mean is taken over the sources: each query is scaled for itself, along D.": (
             lambda q, x, k: _of_size_one(q[k] + x, 1)
         ),
+        "one mean for all: each query is scaled for itself, along D.": lambda q, x, k: _of_size_one(
+            q[k] + x, (0, 1, 2)
+        ),
+        "the mean is squared: take the squares first, then their mean.": (
+            lambda q, x, k: (s := q[k] + x) / (s.mean(-1, keepdim=True).square() + 1e-6).sqrt()
+        ),
         "the object feature is multiplied where it should be added.": lambda q, x, k: _of_size_one(q[k] * x),
     },
     right="what is told and what is seen, in one vector whose size says nothing.",
@@ -136,8 +155,8 @@ def _sums(weights, maps):
     return torch.einsum("bnc,bcft->bnft", weights, maps)
 
 
-def _as_written(sums, rest=1):
-    return sums.exp() / (rest + sums.exp().sum(1, keepdim=True))
+def _as_written(sums):
+    return sums.exp() / (1 + sums.exp().sum(1, keepdim=True))
 
 
 def _maps(random, mixtures, sources, channels, bins, frames, size=1.0):
@@ -171,6 +190,12 @@ coded(
         "over the sums and one 0 more is the same formula, and safe.": lambda w, m: _as_written(_sums(w, m)),
         "every source brings a rest of its own: there is one 1 below, not N.": (
             lambda w, m: torch.cat([_sums(w, m), torch.zeros_like(_sums(w, m))], 1).softmax(1)[:, : w.shape[1]]
+        ),
+        "the sum of the rest is 1 here; its *exponential* should be 1.": (
+            lambda w, m: torch.cat([s := _sums(w, m), torch.ones_like(s[:, :1])], 1).softmax(1)[:, :-1]
+        ),
+        "the largest sum is taken away from every source, but not from the rest, whose sum is 0.": (
+            lambda w, m: _as_written((s := _sums(w, m)) - s.amax(1, keepdim=True))
         ),
         "the sign is wrong: a large sum should open the mask.": lambda w, m: softmax_masks(-w, m),
         "the weights are taken as they are; they need not sum to 1.": lambda w, m: softmax_masks(w.softmax(2), m),

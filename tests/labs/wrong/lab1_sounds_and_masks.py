@@ -1,4 +1,4 @@
-"""Six typical wrong answers to lab 1."""
+"""Seven typical wrong answers to lab 1."""
 
 from wrong import Wrong
 
@@ -30,6 +30,15 @@ def soft_masks(magnitudes, exponent):
     return power / (power.sum(1, keepdim=True) + 1e-10)
 """,
         "divide by the loudest source first",
+    ),
+    Wrong(
+        "soft_masks",
+        """
+def soft_masks(magnitudes, exponent):
+    power = (magnitudes / magnitudes.max()) ** exponent
+    return power / power.sum(1, keepdim=True).clamp(min=1e-30)
+""",
+        "Each pixel has a loudest source of its own",
     ),
     Wrong(
         "si_sdr",

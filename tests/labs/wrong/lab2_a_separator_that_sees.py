@@ -1,4 +1,4 @@
-"""Six typical wrong answers to lab 2."""
+"""Ten typical wrong answers to lab 2."""
 
 from wrong import Wrong
 
@@ -25,7 +25,40 @@ def multi_head_attention(queries, tokens, heads):
         answers.append(torch.cat([(q @ t.T / q.shape[1] ** 0.5).softmax(1) @ t for q, t in pieces], 1))
     return torch.stack(answers)
 """,
-        "is there a loop over samples?",
+        "is there a Python loop in it?",
+    ),
+    Wrong(
+        "multi_head_attention",
+        """
+def multi_head_attention(queries, tokens, heads):
+    rows, count, width = queries.shape
+    queries = queries.reshape(rows, heads, count, width // heads)
+    keys = tokens.reshape(rows, heads, -1, width // heads)
+    weights = (queries @ keys.mT / queries.shape[3] ** 0.5).softmax(3)
+    return (weights @ keys).reshape(rows, count, width)
+""",
+        "cut the last axis alone",
+    ),
+    Wrong(
+        "multi_head_attention",
+        """
+def multi_head_attention(queries, tokens, heads):
+    shape = queries.shape
+    queries = queries.unflatten(2, (heads, -1)).transpose(1, 2)
+    keys = tokens.unflatten(2, (heads, -1)).transpose(1, 2)
+    weights = (queries @ keys.mT / queries.shape[3] ** 0.5).softmax(3)
+    return (weights @ keys).reshape(shape)
+""",
+        "joined in a wrong order",
+    ),
+    Wrong(
+        "source_queries",
+        """
+def source_queries(class_queries, object_features, classes):
+    queries = class_queries[classes] + object_features
+    return queries / (queries.square().mean() + 1e-6).sqrt()
+""",
+        "one mean for all",
     ),
     Wrong(
         "source_queries",
@@ -52,6 +85,15 @@ def softmax_masks(weights, maps):
     return shares / (1 + shares.sum(1, keepdim=True))
 """,
         "infinity over infinity is NaN",
+    ),
+    Wrong(
+        "softmax_masks",
+        """
+def softmax_masks(weights, maps):
+    sums = torch.einsum("bnc,bcft->bnft", weights, maps)
+    return torch.cat([sums, torch.ones_like(sums[:, :1])], 1).softmax(1)[:, :-1]
+""",
+        "its *exponential* should be 1",
     ),
     Wrong(
         "mismatched_features",
