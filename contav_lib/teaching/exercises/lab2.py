@@ -214,9 +214,10 @@ def mismatched_features(features: torch.Tensor, classes: torch.Tensor, same: boo
     return features[_nearest(classes, same)]
 
 
-def _nearest(classes, same, step=1, least=1, first=False):
+def _nearest(classes, same, step=1, least=1, first=False, circle=True):
     rows = torch.arange(len(classes), device=classes.device)
-    after = (step * (rows[None, :] - rows[:, None])) % len(rows)  # how many rows j comes after i
+    after = step * (rows[None, :] - rows[:, None])  # how many rows j comes after i
+    after = after % len(rows) if circle else after
     fits = ((classes[None, :] == classes[:, None]) == same) & (after >= least)
     return (rows.expand_as(after) if first else after).masked_fill(~fits, len(rows)).argmin(1)
 
@@ -233,7 +234,7 @@ coded(
     "lab 2: pictures of others",
     reference=mismatched_features,
     cases=_clips,
-    many=lambda random: dict(features=torch.randn(600, 4, generator=random), classes=torch.arange(600) % 5, same=False),
+    many=lambda random: dict(features=torch.randn(600, 4, generator=random), classes=torch.arange(600) % 60, same=True),
     mistakes={
         "each row gets its neighbour, whatever its class.": lambda x, k, s: x.roll(-1, 0),
         "each row gets its neighbour on the other side, whatever its class.": lambda x, k, s: x.roll(1, 0),
@@ -249,6 +250,9 @@ coded(
         ),
         "that is the first row that fits, counted from the top; the next one after the row itself is asked for.": (
             lambda x, k, s: x[_nearest(k, s, first=True)]
+        ),
+        "rows near the end find nobody after them: after the last row comes the first, so count with % R.": (
+            lambda x, k, s: x[_nearest(k, s, circle=False)]
         ),
     },
     right="the nearest row that fits, and never its own. Now a picture can be wrong in one thing at a time.",

@@ -1,4 +1,4 @@
-"""Ten typical wrong answers to lab 2."""
+"""Twelve typical wrong answers to lab 2."""
 
 from wrong import Wrong
 
@@ -94,6 +94,29 @@ def softmax_masks(weights, maps):
     return torch.cat([sums, torch.ones_like(sums[:, :1])], 1).softmax(1)[:, :-1]
 """,
         "its *exponential* should be 1",
+    ),
+    Wrong(
+        "mismatched_features",
+        """
+def mismatched_features(features, classes, same):
+    found = torch.empty_like(features)
+    for i in range(len(classes)):
+        after = [(i + step) % len(classes) for step in range(1, len(classes))]
+        found[i] = features[next(j for j in after if (classes[j] == classes[i]) == same)]
+    return found
+""",
+        "is there a Python loop in it?",
+    ),
+    Wrong(
+        "mismatched_features",
+        """
+def mismatched_features(features, classes, same):
+    rows = torch.arange(len(classes))
+    after = rows[None, :] - rows[:, None]
+    fits = ((classes[None, :] == classes[:, None]) == same) & (after > 0)
+    return features[after.masked_fill(~fits, len(classes)).argmin(1)]
+""",
+        "after the last row comes the first",
     ),
     Wrong(
         "mismatched_features",
