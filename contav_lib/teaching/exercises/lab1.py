@@ -158,12 +158,12 @@ coded(
         "the shares are taken along the mixtures: the sources are the second axis.": (
             lambda m, p: soft_masks(m.transpose(0, 1), p).transpose(0, 1)
         ),
-        "right but in soft passages: divided by the loudest pixel of all, a soft one is still small. Each pixel has a loudest "
-        "source of its own.": lambda m, p: _shares((m / m.max()) ** p),
+        "right except in soft passages: divided by the loudest pixel of all, a soft one is still small. Each pixel has a "
+        "loudest source of its own.": lambda m, p: _shares((m / m.max()) ** p),
         "a softmax is a share of exponentials; here powers are shared.": lambda m, p: (p * m).softmax(1),
         "what you add below is larger than the powers of soft sounds: there the masks fade away. Only lengths matter: "
         "divide by the loudest source first.": lambda m, p: m**p / ((m**p).sum(1, keepdim=True) + 1e-10),
-        "right but in soft passages: a small number to a high power is 0 to the computer. Divide by the loudest source of "
+        "right except in soft passages: a small number to a high power is 0 to the computer. Divide by the loudest source of "
         "the pixel first, which changes no share.": lambda m, p: _shares(m**p),
         "in silence it divides 0 by 0.": lambda m, p: m**p / (m**p).sum(1, keepdim=True),
     },
@@ -221,7 +221,7 @@ coded(
         "a constant offset is no sound: take the mean away from both first.": _without_mean,
         "a louder copy would get another score: scale the reference before you compare.": _of_reference,
         "a divides by the energy of the estimate. It is the reference that is scaled: its energy stands below.": _of_estimate,
-        "the error is what is left of the estimate when the *scaled* reference is taken away.": _wrong_error,
+        "the error is what is left of the estimate when the scaled reference is taken away.": _wrong_error,
         "20 log10 is for amplitudes; these are energies.": lambda s, e: 2 * si_sdr(s, e),
         "that is the natural logarithm; decibels have log10.": lambda s, e: si_sdr(s, e) * math.log(10),
         "upside down: less error should score higher.": lambda s, e: -si_sdr(s, e),

@@ -115,14 +115,14 @@ coded(
     mistakes={
         "the picture is not used: add the object feature.": lambda q, x, k: _of_size_one(q[k]),
         "the class is not used.": lambda q, x, k: _of_size_one(x),
-        "a source without a class gets the row of class 0. The *last* row stands for 'not told'.": (
+        "a source without a class gets the row of class 0. The last row stands for 'not told'.": (
             lambda q, x, k: _of_size_one(q[k.clamp(min=0)] + x)
         ),
         "where no class is told, only the object feature is left. The last row of `class_queries` belongs there.": (
             lambda q, x, k: _of_size_one(q[k] * (k >= 0)[..., None] + x)
         ),
         "the right sum; now divide by its root mean square.": lambda q, x, k: q[k] + x,
-        "the length is 1, but the *mean* of the squares should be.": (
+        "the length is 1, but the mean of the squares should be.": (
             lambda q, x, k: torch.nn.functional.normalize(q[k] + x, dim=-1)
         ),
         "only the class's row is scaled: first the sum, then the scale.": lambda q, x, k: _of_size_one(q[k]) + x,
@@ -191,7 +191,7 @@ coded(
         "every source brings a rest of its own: there is one 1 below, not N.": (
             lambda w, m: torch.cat([_sums(w, m), torch.zeros_like(_sums(w, m))], 1).softmax(1)[:, : w.shape[1]]
         ),
-        "the sum of the rest is 1 here; its *exponential* should be 1.": (
+        "the sum of the rest is 1 here; its exponential should be 1.": (
             lambda w, m: torch.cat([s := _sums(w, m), torch.ones_like(s[:, :1])], 1).softmax(1)[:, :-1]
         ),
         "the largest sum is taken away from every source, but not from the rest, whose sum is 0.": (
@@ -245,7 +245,7 @@ coded(
         "same and other are exchanged.": lambda x, k, s: mismatched_features(x, k, not s),
         "`same` is not used: always another class.": lambda x, k, s: mismatched_features(x, k, False),
         "`same` is not used: always the same class.": lambda x, k, s: mismatched_features(x, k, True),
-        "that is the nearest row *before*; the next one after is asked for, and after the last comes the first.": (
+        "that is the nearest row before; the next one after is asked for, and after the last comes the first.": (
             lambda x, k, s: x[_nearest(k, s, step=-1)]
         ),
         "that is the first row that fits, counted from the top; the next one after the row itself is asked for.": (

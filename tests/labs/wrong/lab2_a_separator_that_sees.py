@@ -67,7 +67,7 @@ def source_queries(class_queries, object_features, classes):
     queries = class_queries[classes.clamp(min=0)] + object_features
     return queries / (queries.square().mean(-1, keepdim=True) + 1e-6).sqrt()
 """,
-        "The *last* row stands for 'not told'",
+        "The last row stands for 'not told'",
     ),
     Wrong(
         "softmax_masks",
@@ -93,7 +93,7 @@ def softmax_masks(weights, maps):
     sums = torch.einsum("bnc,bcft->bnft", weights, maps)
     return torch.cat([sums, torch.ones_like(sums[:, :1])], 1).softmax(1)[:, :-1]
 """,
-        "its *exponential* should be 1",
+        "its exponential should be 1",
     ),
     Wrong(
         "mismatched_features",
