@@ -360,3 +360,9 @@ def test_every_coded_exercise_is_in_a_notebook():
     of_lessons = {name for name in CODED if not name.startswith("lab ")}
     assert sorted(name for book in BOOKS for name in asked_in(book)) == sorted(of_lessons)
     assert CODED.keys() <= EXERCISES.keys()
+
+
+def test_time_that_runs_out_between_two_calls_is_told_too(monkeypatch):
+    monkeypatch.setattr(behaviour, "SECONDS", 0.05)
+    with pytest.raises(NotYet, match="took more than"), behaviour._limited():
+        time.sleep(5)

@@ -161,7 +161,7 @@ coded(
         "right except in soft passages: divided by the loudest pixel of all, a soft one is still small. Each pixel has a "
         "loudest source of its own.": lambda m, p: _shares((m / m.max()) ** p),
         "a softmax is a share of exponentials; here powers are shared.": lambda m, p: (p * m).softmax(1),
-        "what you add below is larger than the powers of soft sounds: there the masks fade away. Only lengths matter: "
+        "what you add below is larger than the powers of soft sounds: there the masks fade away. Only ratios matter: "
         "divide by the loudest source first.": lambda m, p: m**p / ((m**p).sum(1, keepdim=True) + 1e-10),
         "right except in soft passages: a small number to a high power is 0 to the computer. Divide by the loudest source of "
         "the pixel first, which changes no share.": lambda m, p: _shares(m**p),
