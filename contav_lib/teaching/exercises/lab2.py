@@ -37,8 +37,8 @@ def _attention(queries, tokens, heads, width=None, over=3, turns=False):
 
 def _cut_across(queries, tokens, heads):
     """Attention where the whole row is cut into heads at once, so that a piece has values of several queries."""
-    cut = [x.reshape(len(x), heads, x.shape[1], -1) for x in (queries, tokens)]
-    return scaled_dot_product_attention(*cut, cut[1]).reshape(queries.shape)
+    pieces, keys = (x.reshape(len(x), heads, x.shape[1], -1) for x in (queries, tokens))
+    return scaled_dot_product_attention(pieces, keys, keys).reshape(queries.shape)
 
 
 def _queries_and_tokens(random, rows, queries, tokens, width, heads):
