@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -89,6 +90,7 @@ def show_on_pages() -> None:
     except ModuleNotFoundError:
         return
     if (shell := get_ipython()) and (formatter := shell.display_formatter):
+        plt.draw_if_interactive()  # loads the kernel's backend; loaded later, it would undo what follows
         formatter.formatters["text/html"].for_type(Figure, as_html)
         formatter.formatters["image/png"].for_type(Figure, lambda figure: None)  # once is enough
 

@@ -100,11 +100,11 @@ def _compare(answer: Function, right: Any, arguments: Arguments) -> None:
         raise NotYet("it gives nothing back: does every way through it end with return?")
     is_tensor = isinstance(right, torch.Tensor)
     if is_tensor and not isinstance(given, torch.Tensor):
-        raise NotYet(f"it gives a {type(given).__name__}, where a torch tensor is asked for.")
+        raise NotYet(f"it gives {_kind(given)}, where a torch tensor is asked for.")
     if _numbers(given).dtype.kind == "c":
         raise NotYet("it gives complex numbers, where real ones are asked for.")
     if _numbers(given).dtype.kind not in _NUMBERS:
-        raise NotYet(f"it gives a {type(given).__name__}, where real numbers are asked for.")
+        raise NotYet(f"it gives {_kind(given)}, where real numbers are asked for.")
     if not _alike(given, right):
         shape, wanted = list(np.shape(_numbers(given))), list(np.shape(_numbers(right)))
         if shape != wanted:
@@ -192,7 +192,7 @@ def _ask(answer: Function, arguments: Arguments) -> tuple[Any, Arguments]:
     except KeyboardInterrupt as stop:
         raise _Stopped(
             f"it did not come to an end and was stopped{_place(stop, answer)}: does every loop end? "
-            "Does one go through the samples one by one?"
+            "Does one go through rows one by one?"
         ) from stop
     except BaseException as error:  # of the learner's code; exit() raises one, too
         if isinstance(error, NotImplementedError) and not error.args:  # torch raises it too, and says why
@@ -281,7 +281,11 @@ def _numbers(value: Any) -> np.ndarray:
     try:
         return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
     except Exception as error:  # as a tensor without values
-        raise NotYet(f"it gives a {type(value).__name__} that holds no numbers.") from error
+        raise NotYet(f"it gives {_kind(value)} that holds no numbers.") from error
+
+
+def _kind(value: Any) -> str:
+    return "a NumPy array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
 def _has_nan(value: Any) -> bool:

@@ -6,6 +6,9 @@ import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from contav_lib import plots
@@ -63,3 +66,12 @@ def test_the_description_is_safe_in_a_page():
     figure = drawing()
     figure.axes[0].set_title('"><script>alert(1)</script>')
     assert "<script>" not in as_html(figure)
+
+
+@pytest.mark.slow
+def test_a_kernels_first_figure_is_for_the_pages_theme_whoever_draws_it():
+    drawing = "import matplotlib.pyplot as plt\nfrom contav_lib import plots", "plt.subplots();"
+    notebook = new_notebook(cells=[new_code_cell(source) for source in drawing])
+    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    [output] = notebook.cells[1].outputs
+    assert "contav-on-dark" in output.data["text/html"] and "image/png" not in output.data

@@ -270,7 +270,7 @@ def misspelt(weights, maps):
         (lambda w, m: exit(), ["SystemExit"]),
         (lambda w, m: torch.empty(3, device="meta"), ["holds no numbers"]),
         (lambda w, m: "a mask", ["gives a str"]),
-        (lambda w, m: CODED["mask head"].reference(w, m).detach().numpy(), ["gives a ndarray"]),
+        (lambda w, m: CODED["mask head"].reference(w, m).detach().numpy(), ["gives a NumPy array"]),
         (lambda w, m: CODED["mask head"].reference(w, m).double(), ["float64 for torch.float32"]),
         (lambda w, m: CODED["mask head"].reference(w, m).log().log(), ["NaN or infinity"]),
         (lambda w, m: torch.rand(len(w), w.shape[1], *m.shape[2:]), ["left to chance"]),
