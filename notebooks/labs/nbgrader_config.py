@@ -1,4 +1,4 @@
-"""Settings of nbgrader for the course labs: run `nbgrader` in this folder, or copy the file into your course's folder."""
+"""Settings of nbgrader for the course labs: copied into the teacher's `~/.jupyter`, where *Formgrader* finds them, too."""
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
