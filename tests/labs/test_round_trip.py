@@ -1,11 +1,13 @@
 """Every lab through nbgrader: the solution scores all, the untouched release nothing, a wrong answer loses what it should."""
 
+from copy import deepcopy
 from importlib import import_module
 
 import pytest
 from course import Course
 from sample import NAME, make_lab
 
+from contav_lib.teaching.labs.precheck import check_one
 from contav_lib.teaching.labs.release import SOURCES, lab_names, read_notebook, released
 
 pytestmark = pytest.mark.slow
@@ -91,6 +93,11 @@ def trouble(tmp_path_factory):
         if student == "disordered":
             notebook.cells.insert(0, test)
         course.submit(student, notebook)
+    twice = course.answered()
+    twice.cells.insert(MASK, deepcopy(twice.cells[MASK]))
+    twice.cells[MASK] |= {"id": "copy", "source": "exit()"}
+    del twice.cells[TEST_MASK + 1]
+    course.submit("checked", check_one(twice, NAME, {NAME: course.released})[1])
     broken = course.folder / "submitted" / "renamed" / NAME / f"{NAME}.ipynb"
     broken.write_text(broken.read_text()[:-50])
     return course, course.grade()
@@ -124,6 +131,10 @@ def test_trouble_costs_one_exercise_and_is_told(trouble, student, said):
 
 def test_a_deleted_test_is_left_to_a_person(trouble):
     assert trouble[0].scores("deleted") == FULL | {"test-mask": None}
+
+
+def test_what_the_check_repairs_is_graded(trouble):
+    assert trouble[0].scores("checked") == FULL
 
 
 def test_a_warning_costs_nothing(trouble):
