@@ -84,7 +84,7 @@ def _sound(store: ClipStore, spec: MixtureSpec, place: int) -> torch.Tensor:
 
 
 def _picture(config: Config, store: ClipStore, spec: MixtureSpec, place: int) -> np.ndarray | None:
-    """The picture nearest to the middle of a source's crop, half a second off at most; None where there is no video."""
+    """The picture nearest to the middle of a source's crop, of one a second; None where there is no video."""
     pictures = pictures_of(config.data, config.clips_per_class, store.ids[spec.clips.flatten()[place]])
     middle = spec.starts.flatten()[place].item() / SAMPLE_RATE + store.spectrogram.seconds / 2
     return pictures[min(round(middle), len(pictures) - 1)] if len(pictures) else None

@@ -40,7 +40,7 @@ class Music21(ListedVideos):
         return by_split(listed, {split: _read(path) for split, path in shared_out.items()})
 
     def duets(self) -> list[tuple[tuple[str, ...], Path]]:
-        """The duets that are there: labels of the players, and the file. They are for `separate`, not for training."""
+        """List the duets whose files are there: labels of the players, and the path. For `separate`, not for training."""
         found = [(one, self.locate(one)) for one in self.annotations() if " " in one.label]
         return [(tuple(one.label.split()), path) for one, path in found if path]
 

@@ -199,7 +199,7 @@ def open_room(ip: str = "127.0.0.1", port: int = 8866) -> None:
 
     Raises:
         MissingExtra: voila is not installed.
-        ValueError: `ip` or `port` is none.
+        ValueError: `ip` is no address, or `port` not from 1 to 65535.
     """
     if not 0 < port < 2**16:
         raise ValueError(f"--port {port}: a port is a number from 1 to 65535, such as 8866.")

@@ -307,15 +307,19 @@ def test_an_endless_loop_is_stopped_where_ctrl_c_is_ignored(monkeypatch):
 
 
 def test_speed_is_measured_in_one_thread_as_waiting_threads_burn_time_on_a_busy_machine():
-    threads, seen = torch.get_num_threads(), set()
+    before, seen = torch.get_num_threads(), set()
 
     def answer(weights, maps):
         if len(weights) > 5:  # the call that is timed has more samples than any other
             seen.add(torch.get_num_threads())
         return CODED["mask head"].reference(weights, maps)
 
-    assert check("mask head", answer).verdict == "Right"
-    assert seen == {1} and torch.get_num_threads() == threads
+    torch.set_num_threads(2)
+    try:
+        assert check("mask head", answer).verdict == "Right"
+        assert seen == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_a_function_sets_for_all_is_set_back():
@@ -364,5 +368,5 @@ def test_every_coded_exercise_is_in_a_notebook():
 
 def test_time_that_runs_out_between_two_calls_is_told_too(monkeypatch):
     monkeypatch.setattr(behaviour, "SECONDS", 0.05)
-    with pytest.raises(NotYet, match="took more than"), behaviour._limited():
+    with pytest.raises(NotYet, match="stopped between two calls"), behaviour._limited():
         time.sleep(5)

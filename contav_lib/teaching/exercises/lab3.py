@@ -173,7 +173,7 @@ coded(
 
 
 def intransigence(matrices: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    """How far R[j, j] stays below the upper bound's, `[S]` in dB, mean over tasks j from 2 to T (Chaudhry et al. 2018)."""
+    """Mean over tasks j from 2 to T of the upper bound's R[j, j] minus the method's, `[S]` in dB (Chaudhry et al. 2018)."""
     return (_diagonal(joint) - _diagonal(matrices))[:, 1:].mean(1)
 
 

@@ -1,4 +1,4 @@
-"""Checkers of lab 4: CrossSDC from its rows to its two terms, between which bounds it lies, and a paired interval."""
+"""Checkers of lab 4: CrossSDC from its rows to its two terms, its lowest value and that of chance, and a paired interval."""
 
 import numpy as np
 import torch
@@ -174,12 +174,12 @@ coded(
 )
 
 
-def loss_bounds(positives: torch.Tensor) -> torch.Tensor:
+def lowest_and_chance_loss(positives: torch.Tensor) -> torch.Tensor:
     """Two losses `[2]` of positives bool `[R, R]`: a lower bound for all features, and that of indifference."""
-    return _bounds(positives.sum(1).float().log().mean(), positives)
+    return _both(positives.sum(1).float().log().mean(), positives)
 
 
-def _bounds(lowest, positives, indifferent=None):
+def _both(lowest, positives, indifferent=None):
     indifferent = torch.tensor(float(len(positives))).log() if indifferent is None else indifferent
     return torch.stack([torch.as_tensor(lowest).float().to("cpu"), indifferent.float().to("cpu")]).to(positives.device)
 
@@ -190,22 +190,24 @@ def _counts(positives):
 
 coded(
     "lab 4: lowest and indifferent loss",
-    reference=loss_bounds,
+    reference=lowest_and_chance_loss,
     cases=lambda random: (dict(positives=_modal(random, 1, rows, 2, 1.0)["positives"]) for rows in (6, 9, 4, 12)),
     mistakes={
         "0 can't be reached where an anchor has several positives: they share the softmax, and each gets a part of 1.": (
-            lambda p: _bounds(0.0, p)
+            lambda p: _both(0.0, p)
         ),
         "the logarithm of the mean number is not the mean of the logarithms: take it anchor by anchor.": (
-            lambda p: _bounds(_counts(p).mean().log(), p)
+            lambda p: _both(_counts(p).mean().log(), p)
         ),
-        "the order is turned round: first the lowest, then that of indifference.": lambda p: loss_bounds(p).flip(0),
+        "the order is turned round: first the lowest, then that of indifference.": lambda p: lowest_and_chance_loss(
+            p
+        ).flip(0),
         "an anchor's own row is a candidate, too: there are R of them.": (
-            lambda p: _bounds(_counts(p).log().mean(), p, torch.tensor(len(p) - 1.0).log())
+            lambda p: _both(_counts(p).log().mean(), p, torch.tensor(len(p) - 1.0).log())
         ),
-        "these are logarithms to base 2; the loss has natural ones.": lambda p: loss_bounds(p) / np.log(2),
+        "these are logarithms to base 2; the loss has natural ones.": lambda p: lowest_and_chance_loss(p) / np.log(2),
         "the signs are wrong: a share below 1 has a negative logarithm, and the loss is minus that.": (
-            lambda p: -loss_bounds(p)
+            lambda p: -lowest_and_chance_loss(p)
         ),
     },
     right="an anchor's positives can get 1/|P| each at best, and all rows alike get 1/R: no loss is below the first.",

@@ -27,7 +27,7 @@ _KITS_ANSWERS = re.compile(r"\bCODED\b|\bteaching(?:\.| import )exercises\b")
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in a notebook.
+    """Finding of the check of a notebook.
 
     Attributes:
         text: what was wrong, and what was done.
@@ -116,8 +116,10 @@ def _build_anew(notebook: NotebookNode, release: NotebookNode) -> tuple[list[str
     """Fill what a student wrote into the release, cell by cell: what was wrong, a line each, and the new notebook."""
     built, said = from_dict(notebook), []
     places = _places(built.cells, release.cells)
-    from_it: list[list[NotebookNode]] = [[] for _ in release.cells]  # cells that come from this one of the release,
-    behind: list[list[NotebookNode]] = [[] for _ in release.cells]  # and the student's own that follow them
+    matched: list[list[NotebookNode]] = [
+        [] for _ in release.cells
+    ]  # student's cells that come from this one of the release
+    following: list[list[NotebookNode]] = [[] for _ in release.cells]  # student's own cells behind it
     cells: list[NotebookNode] = []  # own ones at the very top stay there
     followers = cells
     for cell, place in zip(built.cells, places, strict=True):
@@ -127,12 +129,12 @@ def _build_anew(notebook: NotebookNode, release: NotebookNode) -> tuple[list[str
         if place is None:
             followers.append(cell)
         else:
-            from_it[place].append(cell)
-            followers = behind[place]
+            matched[place].append(cell)
+            followers = following[place]
     known = [place for place in places if place is not None]
     if known != sorted(known):
         said.append("the cells were out of order; they are in that of the lab again")
-    for wanted, own, others in zip(release.cells, from_it, behind, strict=True):
+    for wanted, own, others in zip(release.cells, matched, following, strict=True):
         is_text = wanted.cell_type != "code" and not marks(wanted)  # may be changed or deleted
         cells += (own if is_text else _fill(wanted, own, said)) + others
     for number, cell in enumerate(cells, 1):
@@ -205,7 +207,7 @@ def _fill(wanted: NotebookNode, own: list[NotebookNode], said: list[str]) -> lis
 
 
 def _about(cell: NotebookNode) -> tuple[dict, list]:
-    """What grading goes by: the marks, without the checksum of the text, and the tags."""
+    """Marks without the checksum of the text, and tags: all that grading goes by."""
     return {key: value for key, value in marks(cell).items() if key != "checksum"}, cell.metadata.get("tags") or []
 
 
@@ -235,7 +237,7 @@ def _without_exits(source: str) -> str:
 
 
 def _remarks(notebook: NotebookNode, release: NotebookNode) -> list[Finding]:
-    """What is left as it is: answers that Python can't read, and cells that take the kit's own answer."""
+    """Report what is left as it is: answers that Python can't read, and cells that take the kit's own answer."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     stubs = {marks(cell).get("grade_id"): cell.source for cell in release.cells if marks(cell).get("solution")}

@@ -35,7 +35,7 @@ function drawPicture(levels, bins, colours = BRIGHTNESS) {
   const canvas = make("canvas", { width: frames, height: bins });
   const image = new ImageData(frames, bins);
   const palette = new Uint32Array(Uint8ClampedArray.from(colours.flatMap(([r, g, b, a = 255]) => [r, g, b, a])).buffer);
-  const pixels = new Uint32Array(image.data.buffer); // a pixel at once: it counts where many pictures change with a gain
+  const pixels = new Uint32Array(image.data.buffer); // one write a pixel: a change of gain redraws many pictures
   for (let row = 0; row < bins; row++) {
     const there = (bins - 1 - row) * frames;
     for (let frame = 0; frame < frames; frame++) pixels[there + frame] = palette[levels[row * frames + frame]];

@@ -1,4 +1,4 @@
-"""Seven typical wrong answers to lab 1."""
+"""Typical wrong answers to lab 1."""
 
 from wrong import Wrong
 

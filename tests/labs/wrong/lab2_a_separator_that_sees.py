@@ -1,4 +1,4 @@
-"""Twelve typical wrong answers to lab 2."""
+"""Typical wrong answers to lab 2."""
 
 from wrong import Wrong
 

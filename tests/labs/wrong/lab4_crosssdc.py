@@ -50,8 +50,8 @@ WRONG = [
         "all positive pairs count alike",
     ),
     Wrong(
-        "loss_bounds",
-        """def loss_bounds(positives):
+        "lowest_and_chance_loss",
+        """def lowest_and_chance_loss(positives):
     return torch.tensor([0.0, np.log(len(positives))], dtype=torch.float32)
 """,
         "0 can't be reached",
