@@ -32,7 +32,7 @@ def as_written(draw: Callable[..., Any]) -> Callable[..., Any]:
         matplotlib.interactive(interactive)
         _warn_of_boxes(result.figure, families)  # a figure's is itself
         remember(result.figure, draw)
-        show_on_pages()  # the backend, once loaded, has forgotten it
+        show_on_pages()  # a backend that was loaded since then, as by %matplotlib, has undone it
         return result
 
     return drawn

@@ -116,10 +116,9 @@ def _build_anew(notebook: NotebookNode, release: NotebookNode) -> tuple[list[str
     """Fill what a student wrote into the release, cell by cell: what was wrong, a line each, and the new notebook."""
     built, said = from_dict(notebook), []
     places = _places(built.cells, release.cells)
-    matched: list[list[NotebookNode]] = [
-        [] for _ in release.cells
-    ]  # student's cells that come from this one of the release
-    following: list[list[NotebookNode]] = [[] for _ in release.cells]  # student's own cells behind it
+    # For each cell of the release: the student's that come from it, and the student's own behind these.
+    matched: list[list[NotebookNode]] = [[] for _ in release.cells]
+    following: list[list[NotebookNode]] = [[] for _ in release.cells]
     cells: list[NotebookNode] = []  # own ones at the very top stay there
     followers = cells
     for cell, place in zip(built.cells, places, strict=True):
